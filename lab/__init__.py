@@ -1,0 +1,1 @@
+"""Everything that builds, drives, watches and judges nodes."""

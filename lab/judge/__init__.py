@@ -1,0 +1,1 @@
+"""Judgement: rules (the catalogue), checks (what can be asked of a timeline) and verdicts."""

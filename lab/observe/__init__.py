@@ -1,0 +1,1 @@
+"""Observation: packets captured, stored (pcapng), decoded and told as a story (timeline)."""

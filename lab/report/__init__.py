@@ -1,0 +1,1 @@
+"""Reports: one record, and the ways of showing it."""

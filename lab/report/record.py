@@ -1,0 +1,166 @@
+"""The record of a run: everything a report says, and nothing a reader has to take on trust.
+
+`record.json` is this model; its JSON schema is `reports/record.schema.json`. All reports (terminal,
+HTML, JUnit, CSV) are drawn from the record alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+OutcomeWord = Literal["passed", "failed", "deviates", "observed", "unsupported", "broken"]
+
+
+class EvidenceRecord(_Part):
+    """Packets that prove a verdict."""
+
+    text: str
+    frames: tuple[int, ...] = ()
+    """Frame numbers in the scenario's capture."""
+
+
+class ExpectationRecord(_Part):
+    """One expectation and what came of it."""
+
+    text: str
+    rules: tuple[str, ...]
+    severity: Literal["MUST", "SHOULD", "observed"]
+    """The strictest of its rules."""
+    outcome: OutcomeWord
+    evidence: tuple[EvidenceRecord, ...]
+    value: str | None = None
+    meant_to_fail: bool = False
+    """In a set-up broken on purpose: this failure is what the scenario demands."""
+
+
+class HopRecord(_Part):
+    """One message on its way from a node to a node: an arrow of the ladder diagram."""
+
+    frame: int
+    """Frame number at the sender, or at the receiver where only that was seen."""
+    at_ms: float
+    """Since the first step; capture clock."""
+    took_ms: float | None
+    """Until it entered the receiver; None when it never did."""
+    sender: str
+    receiver: str
+    kind: Literal[
+        "query",
+        "reply",
+        "syn",
+        "syn-ack",
+        "reset",
+        "data",
+        "echo",
+        "echo-reply",
+        "icmp-error",
+        "datagram",
+    ]
+    text: str
+    """"A internet.intern.netz?" or "192.168.1.100, 192.168.1.102 (ttl 2)"."""
+    step: int | None = None
+    """Number in the FAQ's figure, where the hop is one of its steps."""
+    unanswered: bool = False
+    """A question, SYN or echo that nobody answered in time: drawn as a broken arrow."""
+    forged: bool = False
+    crossing: int | None = None
+    """Hops with the same number are one packet before and after the NAT."""
+    addresses: str = ""
+    """"192.168.1.10:40000 → 192.168.1.100:53", as on the wire."""
+
+
+class ExchangeRecord(_Part):
+    """A question or connection of an actor and everything it caused, in causal order."""
+
+    title: str
+    """"viewer asks A internet.intern.netz" or "viewer connects to 192.168.1.100:5900"."""
+    started_ms: float
+    waited_ms: float | None
+    """How long the actor waited for its answer or connection; None when it got none."""
+    hops: tuple[HopRecord, ...]
+
+
+class StepRecord(_Part):
+    """A step of the scenario, when it began and ended."""
+
+    text: str
+    started_ms: float
+    took_ms: float
+
+
+class NodeRecord(_Part):
+    """A node as it was run."""
+
+    name: str
+    label: str
+    role: str
+    addresses: tuple[str, ...]
+    alias: str | None = None
+    configs: dict[str, str] = Field(default_factory=dict)
+    """Program → its configuration file as text."""
+    stderr: dict[str, str] = Field(default_factory=dict)
+    """Program → what it wrote on standard error (its journal)."""
+
+
+class ScenarioRecord(_Part):
+    """One scenario, run."""
+
+    id: str
+    title: str
+    story: str
+    topology: str
+    outcome: OutcomeWord
+    reason: str = ""
+    """Why, for UNSUPPORTED and BROKEN."""
+    wall_s: float
+    time_to_connect_ms: float | None
+    """From the viewer's first question to its first completed handshake, on the capture's clock."""
+    clock: Literal["virtual", "measured"]
+    duration_s: float = 0.0
+    """How long the steps took on the scenario's own clock."""
+    seed: int = 0
+    capture: str | None = None
+    """Path of the pcapng file, relative to the run's folder."""
+    frames: int = 0
+    frames_lost: int = 0
+    steps: tuple[StepRecord, ...] = ()
+    expectations: tuple[ExpectationRecord, ...] = ()
+    violates: tuple[str, ...] = ()
+    exchanges: tuple[ExchangeRecord, ...] = ()
+    nodes: tuple[NodeRecord, ...] = ()
+    reproduce: str = ""
+    """The one command that runs this scenario again."""
+    scenario: dict[str, Any] = Field(default_factory=dict)
+    """The scenario itself, as data."""
+
+
+class RunRecord(_Part):
+    """A whole run."""
+
+    schema_version: int = SCHEMA_VERSION
+    forwardlab: str
+    """Version."""
+    world: Literal["mininet", "simulated"]
+    world_requested: Literal["mininet", "simulated", "auto"]
+    world_reason: str = ""
+    """Why the world differs from the first choice."""
+    seed: int
+    workers: int
+    started: str
+    """ISO 8601, UTC."""
+    complete: bool = True
+    wall_s: float
+    host: dict[str, Any]
+    """The doctor's findings and versions."""
+    scenarios: tuple[ScenarioRecord, ...]
+    totals: dict[str, int]
+    """Outcome word → number of scenarios."""

@@ -1,0 +1,1 @@
+"""Scenarios: questions as data (model), found (catalogue), acted (steps) and run (runner)."""

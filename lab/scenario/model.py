@@ -1,0 +1,247 @@
+"""A scenario: a question put to a set-up, as a frozen value.
+
+Steps and expectations are closed vocabularies. A scenario survives a JSON round trip, so a sweep
+can print one and a person can send one. Nothing here acts: `lab.scenario.steps` performs steps,
+`lab.judge` judges expectations.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.judge.checks import Check
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- scripted servers -------------------------------------------------------------------------
+
+
+class Script(_Value):
+    """How a scripted DNS server treats every question it gets."""
+
+    delay_s: float = 0.0
+    """How long it thinks before it answers."""
+    silent: bool = False
+    rcode: str = "NOERROR"
+    answers: tuple[str, ...] = ()
+    """IPv4 addresses of the A records in its answer (with NOERROR, to an A question)."""
+    ttl_s: int = 2
+    authoritative: bool = True
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+class Ask(_Value):
+    """A node asks its DNS server, through a real socket, with a message made by scapy."""
+
+    kind: Literal["ask"] = "ask"
+    node: str = "viewer"
+    name: str | None = None
+    """None: the cluster's name."""
+    qtype: str = "A"
+    transport: Literal["udp", "tcp"] = "udp"
+    server: str | None = None
+    """An address; None: the server the node is set up to ask."""
+    edns: bool = False
+    patience_s: float = 10.0
+    """How long it waits; one datagram, no repetition."""
+    label: str | None = None
+    wait: bool = True
+    """False: go on with the next step; `Await(label)` collects it."""
+
+
+class Await(_Value):
+    """Wait for an `Ask(wait=False)`."""
+
+    kind: Literal["await"] = "await"
+    label: str
+
+
+class Connect(_Value):
+    """A node opens a TCP connection to the service and reads which server it reached."""
+
+    kind: Literal["connect"] = "connect"
+    node: str = "viewer"
+    to: str | None = None
+    """An address; None: the first address of the node's latest answer (no answer, no attempt)."""
+    port: int | None = None
+    """None: the service port."""
+    patience_s: float = 2.0
+
+
+class Ping(_Value):
+    """A node sends one ICMP echo request made by scapy and waits for its reply."""
+
+    kind: Literal["ping"] = "ping"
+    node: str = "viewer"
+    to: str
+    ttl: int = 64
+    patience_s: float = 2.0
+
+
+class Datagram(_Value):
+    """A node sends one UDP datagram made by scapy to a port where nobody listens: the ICMP error
+    that comes back is what the scenario is about."""
+
+    kind: Literal["datagram"] = "datagram"
+    node: str = "viewer"
+    to: str
+    port: int = 9
+    patience_s: float = 2.0
+
+
+class Forge(_Value):
+    """When `victim` asks a server, `forger` sends a reply in that server's name, made by scapy from
+    the live question, that is wrong in exactly one way."""
+
+    kind: Literal["forge"] = "forge"
+    forger: str
+    victim: str
+    fault: Literal["source", "port", "id", "question", "question-type"]
+    address: str
+    """The address the forged answer promises."""
+    patience_s: float = 5.0
+
+
+class Halt(_Value):
+    """A node loses power (nothing enters or leaves), or one of its programs ends."""
+
+    kind: Literal["halt"] = "halt"
+    node: str
+    program: Literal["resolver", "balancer", "service", "nat", "dns-translator"] | None = None
+
+
+class Resume(_Value):
+    """What `Halt` took comes back."""
+
+    kind: Literal["resume"] = "resume"
+    node: str
+    program: Literal["resolver", "balancer", "service", "nat", "dns-translator"] | None = None
+
+
+class Play(_Value):
+    """A scripted server takes the seat of a node's program."""
+
+    kind: Literal["play"] = "play"
+    node: str
+    program: Literal["balancer", "resolver", "dns-translator"] = "balancer"
+    script: Script
+
+
+class Elapse(_Value):
+    """Let time pass."""
+
+    kind: Literal["elapse"] = "elapse"
+    seconds: float
+
+
+class Repeat(_Value):
+    """The same steps several times, a fixed time from start to start."""
+
+    kind: Literal["repeat"] = "repeat"
+    times: int
+    every_s: float = 0.0
+    steps: tuple[Step, ...]
+
+
+class Until(_Value):
+    """Repeat steps until the node's latest answer holds, or lacks, a server's address."""
+
+    kind: Literal["until"] = "until"
+    node: str = "viewer"
+    answer: Literal["has", "lacks", "is-empty"]
+    server: str | None = None
+    every_s: float = 0.25
+    deadline_s: float
+    steps: tuple[Step, ...]
+
+
+# --- deliberate faults ------------------------------------------------------------------------
+
+
+class OffsetAliasBase(_Value):
+    """The load balancers' alias base is off."""
+
+    fault: Literal["offset-alias-base"] = "offset-alias-base"
+    by: int = 1
+
+
+class DropNatEntry(_Value):
+    """The translator's table lacks a server."""
+
+    fault: Literal["drop-nat-entry"] = "drop-nat-entry"
+    server: str
+
+
+class RewriteAnswers(_Value):
+    """The DNS translator translates the addresses in answers a second time (a DNS_ALG)."""
+
+    fault: Literal["rewrite-answers"] = "rewrite-answers"
+
+
+Fault = Annotated[OffsetAliasBase | DropNatEntry | RewriteAnswers, Field(discriminator="fault")]
+
+
+class Misconfigure(_Value):
+    """Break the plan before the world starts; the judge keeps the plan as it was meant. These
+    steps come first."""
+
+    kind: Literal["misconfigure"] = "misconfigure"
+    fault: Fault
+
+
+Step = Annotated[
+    Ask
+    | Await
+    | Connect
+    | Ping
+    | Datagram
+    | Forge
+    | Halt
+    | Resume
+    | Play
+    | Elapse
+    | Repeat
+    | Until
+    | Misconfigure,
+    Field(discriminator="kind"),
+]
+
+
+# --- the scenario -----------------------------------------------------------------------------
+
+
+class Expectation(_Value):
+    """What must hold, in words, with the rules it stands for and the check that decides."""
+
+    text: str
+    rules: tuple[str, ...] = Field(min_length=1)
+    """Ids from the rule catalogue."""
+    check: Check
+
+
+class Scenario(_Value):
+    """A question: what is set up, what is done, what must hold."""
+
+    title: str
+    story: str
+    """What happens and why it matters, for a reader who does not know the set-up."""
+    topology: str
+    """Stem of a file in topologies/: "cluster-nat"."""
+    steps: tuple[Step, ...]
+    expectations: tuple[Expectation, ...] = Field(min_length=1)
+    violates: tuple[str, ...] = ()
+    """For a set-up broken on purpose: the scenario passes when exactly the expectations that cite
+    one of these rules fail, and every rule named here is cited by a failure."""
+    needs: tuple[str, ...] = ()
+    """Capability names (`lab.worlds.world.Capability` values) the world must have."""
+
+
+Repeat.model_rebuild()
+Until.model_rebuild()

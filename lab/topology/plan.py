@@ -1,0 +1,145 @@
+"""A topology worked out: every interface, route, NAT entry and program configuration of a world.
+
+The topology says what its author knows; the plan says what each node needs. Worlds run plans, the
+judge compares packets with plans, and a deliberate fault (`Misconfigure`) is a change to a plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from resolver.config import ProgramConfig
+
+ProgramName: TypeAlias = Literal["resolver", "balancer", "service", "nat", "dns-translator"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNetwork:
+    """One link-layer segment: a switch and what hangs on it."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    """IPv4 and IPv6 prefixes, e.g. "192.168.1.0/24"."""
+    switch: str
+    """Name of its switch in the world, at most 10 characters: "s1"."""
+    realm: str
+    """Address realm (RFC 2663 2.1): networks joined by routers share one, NAT separates them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInterface:
+    """A node's attachment to a network."""
+
+    name: str
+    """"viewer-eth0": at most 15 characters, unique in the world."""
+    network: str
+    addresses: tuple[str, ...]
+    """With prefix length: "192.168.1.10/24"."""
+    delay_ns: int = 0
+    """One-way delay added to what leaves this interface."""
+    rate_bit_s: int = 0
+    """Rate limit of what leaves this interface; 0 means none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRoute:
+    """`destination` is a prefix ("0.0.0.0/0" for the default); `via` a next hop on a network of
+    the node, or None when `device` is given (the translator's TUN)."""
+
+    destination: str
+    via: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNat:
+    """What the kernel around the translator needs, beside the NAT program itself."""
+
+    device: str
+    """The TUN device: "nat0"."""
+    aliases: tuple[str, ...]
+    """Addresses answered by proxy ARP on the client side and routed into the TUN."""
+    client_side: str
+    """Interface towards the viewers."""
+    server_side: str
+    """Interface towards the servers; what the servers send to the client side goes into the TUN."""
+    dns_aliases: tuple[str, ...] = ()
+    """Aliases whose port 53 (UDP and TCP) ends at the DNS translator instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedProgram:
+    """A program on a node and its configuration."""
+
+    name: ProgramName
+    config: ProgramConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node with everything it needs to be started."""
+
+    name: str
+    label: str
+    """What people call it: "TightGate-Pro 1"."""
+    role: str
+    """"viewer", "resolver", "server", "translator", "router" or "bystander"."""
+    interfaces: tuple[PlannedInterface, ...]
+    routes: tuple[PlannedRoute, ...]
+    programs: tuple[PlannedProgram, ...]
+    forwards: bool = False
+    """Whether it forwards IP packets between its interfaces."""
+    nat: PlannedNat | None = None
+    asks: str | None = None
+    """Address of the DNS server a viewer asks."""
+    number: int | None = None
+    """Number of a server in its cluster."""
+    load_balancer: bool = False
+    alias: str | None = None
+    """The alias address by which viewers reach this server."""
+
+    def addresses(self) -> tuple[str, ...]:
+        """The node's own addresses, without prefix lengths, in interface order."""
+        return tuple(
+            address.split("/")[0]
+            for interface in self.interfaces
+            for address in interface.addresses
+        )
+
+    def program(self, name: ProgramName) -> PlannedProgram | None:
+        """The program of that name, if the node runs it."""
+        return next((program for program in self.programs if program.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole world, worked out."""
+
+    title: str
+    source: str
+    """The topology's name: the stem of its file."""
+    networks: tuple[PlannedNetwork, ...]
+    nodes: tuple[PlannedNode, ...]
+    cluster_name: str | None
+    """The DNS name of the cluster, or of the single system."""
+    service_port: int
+
+    def node(self, name: str) -> PlannedNode:
+        """The node of that name; KeyError when there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def with_role(self, role: str) -> tuple[PlannedNode, ...]:
+        """All nodes of a role, in the topology's order."""
+        return tuple(node for node in self.nodes if node.role == role)
+
+    def owner(self, address: str) -> PlannedNode | None:
+        """The node that has the address on an interface (not as an alias)."""
+        return next((node for node in self.nodes if address in node.addresses()), None)
+
+    def behind_alias(self, address: str) -> PlannedNode | None:
+        """The server that viewers reach by this alias address."""
+        return next((node for node in self.nodes if node.alias == address), None)

@@ -1,0 +1,122 @@
+"""What a scenario may do to a world, whichever world it is.
+
+The runner's interpreter of steps is written once against this protocol. A world owns time: nothing
+outside it sleeps, everything waits with `run_until`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from lab.observe.sighting import Sighting
+from lab.topology.plan import PlannedProgram, ProgramName
+from resolver.machine import Duration, Instant, Machine
+
+
+class Capability(Enum):
+    """Something a scenario may need that not every world has."""
+
+    LINK_DELAY = "link delay"
+    LINK_RATE = "link rate"
+    IPV6 = "IPv6"
+    LONG_WAITS = "long waits"
+    """Waits of minutes that cost nothing: virtual time only."""
+    FOREIGN_SERVERS = "servers other than ours"
+
+
+class Clock(Enum):
+    """Which clock made a figure."""
+
+    VIRTUAL = "virtual"
+    MEASURED = "measured"
+
+
+class WorldUnavailable(Exception):
+    """This host cannot run the world; the message says why and what would help."""
+
+
+class WorldBroken(Exception):
+    """The lab itself failed (never the subject); the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What a world leaves behind when it stops."""
+
+    path: Path
+    """The pcapng file."""
+    frames_lost: int
+    """Frames the kernel could not hand to us; more than 0 makes the run BROKEN."""
+    clock_step_ns: Duration = 0
+    """How far the capture clock moved against the monotonic clock between start and end."""
+    problems: tuple[str, ...] = field(default=())
+    """Anything else that makes the run BROKEN: a program that died by itself, a stuck interface."""
+
+
+class World(Protocol):
+    """A running plan."""
+
+    clock: Clock
+    capabilities: frozenset[Capability]
+
+    def start(self) -> None:
+        """Build nodes and links, start captures and every planned program, and return when all
+        programs are ready and the network carries. Raises WorldUnavailable or WorldBroken."""
+        ...
+
+    def stop(self) -> Capture:
+        """End every program, remove everything, close the capture file. Idempotent."""
+        ...
+
+    def now(self) -> Instant:
+        """The world's clock: the same one that stamps captures. ns."""
+        ...
+
+    def attach(self, node: str, machine: Machine) -> None:
+        """Run an actor (a stub resolver, a viewer) on a node, with sockets of that node, until
+        `detach`. Its `expire` is called at once, so an actor starts by itself."""
+        ...
+
+    def detach(self, machine: Machine) -> None:
+        """Take an actor off its node and close its sockets."""
+        ...
+
+    def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
+        """Let the world live until the condition holds (True) or the deadline has come (False).
+        The condition is looked at after every event."""
+        ...
+
+    def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
+        """Show every packet to the watcher as it is captured (one watcher; None takes it off)."""
+        ...
+
+    def transmit(self, node: str, interface: str, packet: bytes) -> None:
+        """Put an IP packet on the wire from a node's interface, its source address as written (a
+        forgery). The next hop's link address is resolved by the world."""
+        ...
+
+    def set_power(self, node: str, on: bool) -> None:
+        """Off: nothing enters or leaves the node, as when the machine loses power or its cable.
+        On again: its programs go on as they were."""
+        ...
+
+    def stop_program(self, node: str, program: ProgramName) -> None:
+        """End a program; its sockets close, so its ports refuse."""
+        ...
+
+    def start_program(self, node: str, program: PlannedProgram) -> None:
+        """Start a program (again), with this configuration; returns when it is ready."""
+        ...
+
+    def start_peer(self, node: str, program: ProgramName, machine: Machine, script: str) -> None:
+        """Put a scripted peer in the seat of a program: the program is stopped and `machine`
+        listens at the endpoints the plan gave it. `script` describes it for the record."""
+        ...
+
+    def mark(self, kind: str, text: str, **fields: object) -> None:
+        """Write what a step did, and when, into the capture: the judge needs packets alone."""
+        ...

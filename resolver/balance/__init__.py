@@ -1,0 +1,1 @@
+"""The load-balancer responder and the pool it answers from. Pure."""

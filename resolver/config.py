@@ -1,0 +1,147 @@
+"""What each program is told: frozen values, read from and written as TOML.
+
+One file configures one program; its `program` key says which. Times are seconds in the file and
+nanoseconds (`_ns`) in the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
+
+
+class Selection(Enum):
+    """How many of an RRset's addresses a client is given."""
+
+    ONE = "one"
+    """One, chosen at random: "the DNS server selects one" (cluster FAQ, step 3)."""
+    ALL = "all"
+    """All of them, rotated from answer to answer."""
+
+
+class WhenNoneAvailable(Enum):
+    """What a load balancer answers when no member is available (not documented in the FAQ)."""
+
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    SILENT = "silent"
+    ALL_MEMBERS = "all-members"
+
+
+@dataclass(frozen=True, slots=True)
+class HostedZone:
+    """A zone the resolver is authoritative for, as RFC 1035 master-file text."""
+
+    origin: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRule:
+    """Questions at or below `zone` go to `servers`, in this order (a conditional forwarder)."""
+
+    zone: str
+    servers: tuple[Endpoint, ...]
+    timeout_ns: Duration = 2 * SECOND
+    """How long each server is waited for before the next is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverConfig:
+    """The forwarding resolver ("the local DNS server")."""
+
+    listen: tuple[Endpoint, ...]
+    zones: tuple[HostedZone, ...] = ()
+    forward: tuple[ForwardRule, ...] = ()
+    selection: Selection = Selection.ONE
+    next_on_rcodes: frozenset[int] = frozenset({2, 4, 5})
+    """RCODEs that send the question to the next forwarder (SERVFAIL, NOTIMP, REFUSED)."""
+    cache_entries: int = 10_000
+    max_ttl_s: int = 86_400
+    max_negative_ttl_s: int = 900
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A TCP connection to the service port decides whether a member is available."""
+
+    interval_ns: Duration = 1 * SECOND
+    timeout_ns: Duration = 500 * MILLISECOND
+    fall: int = 2
+    """Failures in a row that take a member out."""
+    rise: int = 2
+    """Successes in a row that bring it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A server of the cluster, as the load balancer knows it."""
+
+    name: str
+    number: int
+    """1-based; the alias index is number - 1, whatever gaps the numbering has (CLU-18)."""
+    addresses: tuple[str, ...]
+    """Real addresses, IPv4 and IPv6; the first is the one that is probed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerConfig:
+    """The load-balancer responder: authoritative for the cluster's zone."""
+
+    listen: tuple[Endpoint, ...]
+    zone: str
+    members: tuple[Member, ...]
+    service_port: int
+    alias_base: str | None = None
+    """First LAN address; member n is answered as base + (n - 1). None answers real addresses."""
+    ttl_s: int = 2
+    negative_ttl_s: int = 2
+    answers: int = 0
+    """How many addresses an answer holds; 0 means all available ones."""
+    when_none_available: WhenNoneAvailable = WhenNoneAvailable.NODATA
+    health: HealthCheck = field(default_factory=HealthCheck)
+
+
+@dataclass(frozen=True, slots=True)
+class NatConfig:
+    """The NAT translator: a static one-to-one table between alias and real addresses."""
+
+    device: str
+    """The TUN device it reads and writes."""
+    table: tuple[tuple[str, str], ...]
+    """(alias address, real address)."""
+    client_side_address: str
+    """The translator's own address towards the viewers: the source of its ICMP errors there."""
+    server_side_address: str
+    """The translator's own address towards the servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTranslatorConfig:
+    """The DNS translator: a forwarder for one zone that relays bytes and refuses other names."""
+
+    listen: tuple[Endpoint, ...]
+    zone: str
+    servers: tuple[Endpoint, ...]
+    timeout_ns: Duration = 1 * SECOND
+    rewrite: tuple[tuple[str, str], ...] = ()
+    """(from, to) addresses replaced in answers: a DNS_ALG (RFC 2694), which the FAQ's set-up must
+    not have. Only the deliberately broken scenarios switch it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """A small TCP service that tells each caller which server it is."""
+
+    listen: tuple[Endpoint, ...]
+    name: str
+
+
+ProgramConfig: TypeAlias = (
+    ResolverConfig | BalancerConfig | NatConfig | DnsTranslatorConfig | ServiceConfig
+)

@@ -1,0 +1,1 @@
+"""DNS machines: names, messages, zones, cache, forwarding. Pure."""

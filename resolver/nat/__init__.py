@@ -1,0 +1,1 @@
+"""The NAT translator: packets in, packets out. Pure."""
