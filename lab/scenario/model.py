@@ -7,9 +7,9 @@ can print one and a person can send one. Nothing here acts: `lab.scenario.steps`
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lab.judge.checks import Check
 
@@ -52,8 +52,15 @@ class Ask(_Value):
     patience_s: float = 10.0
     """How long it waits; one datagram, no repetition."""
     label: str | None = None
+    """Names the question for `Await`; needed with `wait=False` and only then."""
     wait: bool = True
     """False: go on with the next step; `Await(label)` collects it."""
+
+    @model_validator(mode="after")
+    def _label_fits(self) -> Self:
+        if self.wait is not (self.label is None):
+            raise ValueError("label goes with wait=False, and wait=False with a label")
+        return self
 
 
 class Await(_Value):
@@ -241,6 +248,28 @@ class Scenario(_Value):
     one of these rules fail, and every rule named here is cited by a failure."""
     needs: tuple[str, ...] = ()
     """Capability names (`lab.worlds.world.Capability` values) the world must have."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        acting = False
+        open_labels: set[str] = set()
+        for step in self.steps:
+            if isinstance(step, Misconfigure) and acting:
+                raise ValueError("Misconfigure steps come first: they break the plan, not the run")
+            acting = acting or not isinstance(step, Misconfigure)
+            if isinstance(step, Ask) and step.label:
+                open_labels.add(step.label)
+            if isinstance(step, Await) and step.label not in open_labels:
+                raise ValueError(f"Await({step.label!r}) has no Ask(wait=False) before it")
+        cited = {rule for expectation in self.expectations for rule in expectation.rules}
+        if missing := set(self.violates) - cited:
+            raise ValueError(f"violates names rules that no expectation cites: {sorted(missing)}")
+        return self
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The deliberate faults of its `Misconfigure` steps."""
+        return tuple(step.fault for step in self.steps if isinstance(step, Misconfigure))
 
 
 Repeat.model_rebuild()

@@ -1,0 +1,361 @@
+"""Performing a scenario's steps on a world, whichever world it is.
+
+Nothing here judges: steps act, wait for conditions with a deadline, and write into the capture what
+they did. Nothing here sleeps: only the world lets time pass.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from lab.observe.sighting import Icmp, Ip, Sighting, Udp
+from lab.report.record import StepRecord
+from lab.scenario import packets
+from lab.scenario.actors import ServiceCall, StubQuestion
+from lab.scenario.model import (
+    Ask,
+    Await,
+    Connect,
+    Datagram,
+    Elapse,
+    Forge,
+    Halt,
+    Misconfigure,
+    Ping,
+    Play,
+    Repeat,
+    Resume,
+    Step,
+    Until,
+)
+from lab.scenario.peers import ScriptedServer
+from lab.topology.plan import Plan, PlannedNode
+from lab.worlds.world import World, WorldBroken
+from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant, Transport
+
+DNS_PORT = 53
+_STRAY_PORT = 40_000  # source port of datagrams that no socket stands behind
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenQuestion:
+    node: str
+    question: StubQuestion
+    deadline: Instant
+
+
+class Stage:
+    """A world with a plan, and what its actors have learned so far."""
+
+    def __init__(self, world: World, plan: Plan, seed: int) -> None:
+        self.records: list[StepRecord] = []
+        self._world = world
+        self._plan = plan
+        self._random = Random(f"{seed}/actors")  # noqa: S311 - a lab's run must repeat
+        self._latest_answer: dict[str, tuple[str, ...]] = {}
+        self._open: dict[str, _OpenQuestion] = {}
+        self._watchers: list[Callable[[Sighting], None]] = []
+        self._began_at = world.now()
+        world.on_sighting(self._show)
+
+    def perform(self, steps: tuple[Step, ...]) -> None:
+        """Perform the steps of a scenario one after the other, recording when each happened."""
+        for step in steps:
+            started_at = self._world.now()
+            text = describe(step)
+            self._world.mark("step", text, step=step.kind)
+            self._perform(step)
+            took = self._world.now() - started_at
+            self.records.append(
+                StepRecord(
+                    text=text,
+                    started_ms=(started_at - self._began_at) / MILLISECOND,
+                    took_ms=took / MILLISECOND,
+                )
+            )
+        for question in self._open.values():
+            self._collect(question)
+        self._open.clear()
+
+    def _perform(self, step: Step) -> None:  # noqa: C901, PLR0912 - one line per kind of step
+        match step:
+            case Ask():
+                self._ask(step)
+            case Await():
+                self._collect(self._open.pop(step.label))
+            case Connect():
+                self._connect(step)
+            case Ping():
+                self._ping(step)
+            case Datagram():
+                self._send_datagram(step)
+            case Forge():
+                self._forge(step)
+            case Halt():
+                self._halt(step)
+            case Resume():
+                self._resume(step)
+            case Play():
+                self._play(step)
+            case Elapse():
+                self._elapse_until(self._world.now() + _ns(step.seconds))
+            case Repeat():
+                self._repeat(step)
+            case Until():
+                self._until(step)
+            case Misconfigure():
+                pass  # the plan was broken before the world started
+
+    # --- what a viewer does ------------------------------------------------------------------
+
+    def _ask(self, step: Ask) -> None:
+        node = self._plan.node(step.node)
+        server = step.server or node.asks
+        name = step.name or self._plan.cluster_name
+        if server is None or name is None:
+            raise WorldBroken(f"{step.node} has no DNS server or no name to ask for")
+        payload = packets.question(name, step.qtype, self._random.getrandbits(16), edns=step.edns)
+        patience = _ns(step.patience_s)
+        question = StubQuestion(
+            Endpoint(server, DNS_PORT), payload, Transport(step.transport), patience
+        )
+        # One grain more than the actor's own patience: it is the actor that gives up.
+        deadline = self._world.now() + patience + MILLISECOND * 100
+        self._world.attach(step.node, question)
+        opened = _OpenQuestion(step.node, question, deadline)
+        if step.wait:
+            self._collect(opened)
+        else:
+            self._open[str(step.label)] = opened
+
+    def _collect(self, opened: _OpenQuestion) -> None:
+        self._world.run_until(lambda: opened.question.finished, opened.deadline)
+        self._world.detach(opened.question)
+        self._latest_answer[opened.node] = opened.question.addresses
+
+    def _connect(self, step: Connect) -> None:
+        answer = self._latest_answer.get(step.node, ())
+        address = step.to or (answer[0] if answer else None)
+        if address is None:
+            self._world.mark("not-connected", f"{step.node} has no address to connect to")
+            return
+        remote = Endpoint(address, step.port or self._plan.service_port)
+        patience = _ns(step.patience_s)
+        call = ServiceCall(remote, patience)
+        self._world.attach(step.node, call)
+        deadline = self._world.now() + patience + MILLISECOND * 100
+        self._world.run_until(lambda: call.finished, deadline)
+        self._world.detach(call)
+
+    def _ping(self, step: Ping) -> None:
+        node = self._plan.node(step.node)
+        source = _address_towards(node, step.to)
+        packet = packets.echo_request(source, step.to, self._random.getrandbits(16), step.ttl)
+        self._transmit_and_wait(node, packet, _ns(step.patience_s), _is_icmp_to(source))
+
+    def _send_datagram(self, step: Datagram) -> None:
+        node = self._plan.node(step.node)
+        source = _address_towards(node, step.to)
+        packet = packets.datagram(Endpoint(source, _STRAY_PORT), Endpoint(step.to, step.port))
+        self._transmit_and_wait(node, packet, _ns(step.patience_s), _is_icmp_to(source))
+
+    def _transmit_and_wait(
+        self,
+        node: PlannedNode,
+        packet: bytes,
+        patience: Duration,
+        is_reply: Callable[[Sighting], bool],
+    ) -> None:
+        replies: list[Sighting] = []
+
+        def watch(sighting: Sighting) -> None:
+            if sighting.node == node.name and not sighting.outgoing and is_reply(sighting):
+                replies.append(sighting)
+
+        self._watchers.append(watch)
+        self._world.transmit(node.name, node.interfaces[0].name, packet)
+        self._world.run_until(lambda: bool(replies), self._world.now() + patience)
+        self._watchers.remove(watch)
+
+    # --- what an attacker does ---------------------------------------------------------------
+
+    def _forge(self, step: Forge) -> None:
+        forger = self._plan.node(step.forger)
+        sent: list[Sighting] = []
+
+        def watch(sighting: Sighting) -> None:
+            live = None if sent else _upstream_question(sighting, step.victim)
+            if live is None:
+                return
+            sent.append(sighting)
+            query, asker, server = live
+            packet = packets.forged_reply(
+                query,
+                asker,
+                server,
+                fault=step.fault,
+                address=step.address,
+                forger=forger.addresses()[0],
+            )
+            self._world.mark(
+                "forged",
+                f"{step.forger} forges a reply to {step.victim}: wrong {step.fault}",
+                forger=step.forger,
+                victim=step.victim,
+                fault=step.fault,
+                address=step.address,
+            )
+            self._world.transmit(step.forger, forger.interfaces[0].name, packet)
+
+        self._watchers.append(watch)
+        self._world.run_until(lambda: bool(sent), self._world.now() + _ns(step.patience_s))
+        self._watchers.remove(watch)
+
+    # --- what happens to the set-up ----------------------------------------------------------
+
+    def _halt(self, step: Halt) -> None:
+        what = f"{step.program} of {step.node}" if step.program else step.node
+        self._world.mark("halted", f"{what} halts", node=step.node, program=step.program)
+        if step.program is None:
+            self._world.set_power(step.node, on=False)
+        else:
+            self._world.stop_program(step.node, step.program)
+
+    def _resume(self, step: Resume) -> None:
+        what = f"{step.program} of {step.node}" if step.program else step.node
+        self._world.mark("resumed", f"{what} resumes", node=step.node, program=step.program)
+        if step.program is None:
+            self._world.set_power(step.node, on=True)
+            return
+        program = self._plan.node(step.node).program(step.program)
+        if program is None:
+            raise WorldBroken(f"{step.node} has no {step.program} to resume")
+        self._world.start_program(step.node, program)
+
+    def _play(self, step: Play) -> None:
+        script = json.dumps(step.script.model_dump(exclude_defaults=True))
+        self._world.mark(
+            "scripted",
+            f"a scripted server sits in the {step.program} seat of {step.node}: {script}",
+            node=step.node,
+            program=step.program,
+        )
+        self._world.start_peer(step.node, step.program, ScriptedServer(step.script), script)
+
+    # --- time and repetition -----------------------------------------------------------------
+
+    def _repeat(self, step: Repeat) -> None:
+        began_at = self._world.now()
+        for turn in range(step.times):
+            self._elapse_until(began_at + turn * _ns(step.every_s))
+            for inner in step.steps:
+                self._perform(inner)
+
+    def _until(self, step: Until) -> None:
+        began_at = self._world.now()
+        deadline = began_at + _ns(step.deadline_s)
+        turn = 0
+        while True:
+            for inner in step.steps:
+                self._perform(inner)
+            if self._answer_holds(step):
+                return
+            turn += 1
+            next_at = max(began_at + turn * _ns(step.every_s), self._world.now())
+            if next_at > deadline:
+                return
+            self._elapse_until(next_at)
+
+    def _answer_holds(self, step: Until) -> bool:
+        answer = self._latest_answer.get(step.node, ())
+        if step.answer == "is-empty" or step.server is None:
+            return not answer
+        server = self._plan.node(step.server)
+        known = {*server.addresses(), server.alias}
+        return (step.answer == "has") is any(address in known for address in answer)
+
+    def _elapse_until(self, instant: Instant) -> None:
+        self._world.run_until(lambda: False, instant)
+
+    def _show(self, sighting: Sighting) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(sighting)
+
+
+def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of step
+    """Tell a step in one line, for reports and the terminal."""
+    match step:
+        case Ask(node=node, name=name, qtype=qtype):
+            server = f" at {step.server}" if step.server else ""
+            over = " over TCP" if step.transport == "tcp" else ""
+            return f"{node} asks {qtype} {name or '(the cluster)'}{server}{over}"
+        case Await(label=label):
+            return f"wait for the answer to {label}"
+        case Connect(node=node, to=to):
+            return f"{node} connects to {to or 'the address it was given'}"
+        case Ping(node=node, to=to):
+            return f"{node} sends an echo request to {to}"
+        case Datagram(node=node, to=to, port=port):
+            return f"{node} sends a datagram to {to} port {port}"
+        case Forge(forger=forger, victim=victim, fault=fault):
+            return f"{forger} forges a reply to {victim}'s question: wrong {fault}"
+        case Halt(node=node, program=program):
+            return f"{program} of {node} ends" if program else f"{node} loses power"
+        case Resume(node=node, program=program):
+            return f"{program} of {node} starts again" if program else f"{node} has power again"
+        case Play(node=node, program=program):
+            return f"a scripted server takes the {program} seat of {node}"
+        case Elapse(seconds=seconds):
+            return f"{seconds:g} s pass"
+        case Repeat(times=times, every_s=every_s, steps=steps):
+            inner = "; ".join(describe(inner) for inner in steps)
+            return f"{times} times, every {every_s:g} s: {inner}"
+        case Until(answer=answer, server=server, steps=steps):
+            inner = "; ".join(describe(inner) for inner in steps)
+            wanted = f"{answer} {server}" if server else answer
+            return f"until the answer {wanted}: {inner}"
+        case Misconfigure(fault=fault):
+            return f"broken on purpose: {fault.fault}"
+
+
+def _ns(seconds: float) -> Duration:
+    return round(seconds * SECOND)
+
+
+def _address_towards(node: PlannedNode, destination: str) -> str:
+    """Return the node's own address of the destination's family."""
+    wanted = ":" in destination
+    for address in node.addresses():
+        if (":" in address) is wanted:
+            return address
+    raise WorldBroken(f"{node.name} has no address of the family of {destination}")
+
+
+def _is_icmp_to(address: str) -> Callable[[Sighting], bool]:
+    """Recognise an ICMP message to the address: an echo reply or an error."""
+
+    def matches(sighting: Sighting) -> bool:
+        match sighting.network:
+            case Ip(destination=destination, transport=Icmp()):
+                return destination == address
+            case _:
+                return False
+
+    return matches
+
+
+def _upstream_question(sighting: Sighting, victim: str) -> tuple[bytes, Endpoint, Endpoint] | None:
+    """Return the payload, asker and server of a question as it leaves the victim."""
+    if sighting.node != victim or not sighting.outgoing:
+        return None
+    match sighting.network:
+        case Ip(source=source, destination=destination, transport=Udp() as udp):
+            if udp.destination_port != DNS_PORT:
+                return None
+            asker = Endpoint(source, udp.source_port)
+            return udp.payload, asker, Endpoint(destination, DNS_PORT)
+        case _:
+            return None
