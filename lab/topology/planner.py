@@ -1,0 +1,298 @@
+"""From a topology to its plan: interfaces, routes, the NAT table, every program's configuration.
+
+Works on topologies that `lab.topology.checks` has passed; it asks no questions again.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from lab.topology.addressing import address_of, alias_of, first_of_family
+from lab.topology.model import (
+    Node,
+    Resolver,
+    Router,
+    Server,
+    SubCluster,
+    Topology,
+    Translator,
+    Viewer,
+)
+from lab.topology.plan import (
+    Plan,
+    PlannedInterface,
+    PlannedNat,
+    PlannedNetwork,
+    PlannedNode,
+    PlannedProgram,
+)
+from lab.topology.routing import Routing
+from resolver.config import (
+    BalancerConfig,
+    DnsTranslatorConfig,
+    ForwardRule,
+    HealthCheck,
+    HostedZone,
+    Member,
+    NatConfig,
+    ResolverConfig,
+    Selection,
+    ServiceConfig,
+    WhenNoneAvailable,
+)
+from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
+
+DNS_PORT = 53
+NAT_DEVICE = "nat0"
+
+
+def make_plan(topology: Topology, source: str) -> Plan:
+    """Work a checked topology out; `source` is the stem of its file, e.g. "cluster-nat"."""
+    routing = Routing(topology)
+    return Plan(
+        title=topology.title,
+        source=source,
+        networks=tuple(
+            PlannedNetwork(
+                name=name,
+                prefixes=tuple(str(ip_network(prefix)) for prefix in network.prefix),
+                switch=f"s{position}",
+                realm=routing.realm(name),
+            )
+            for position, (name, network) in enumerate(topology.networks.items(), start=1)
+        ),
+        nodes=tuple(_planned(node, topology, routing) for node in topology.nodes),
+        cluster_name=topology.cluster.dns_name.rstrip("."),
+        service_port=topology.cluster.service_port,
+    )
+
+
+def attachments(node: Node, topology: Topology) -> dict[str, tuple[str, ...]]:
+    """The networks the node has an interface on, with its addresses there in canonical form.
+
+    A server behind NAT has none on the viewers' network: its address there is its alias.
+    """
+    aliased_on = _sub_cluster(node, topology).behind_nat_on if isinstance(node, Server) else None
+    return {
+        network: tuple(str(ip_address(text)) for text in texts)
+        for network, texts in node.addresses.items()
+        if network != aliased_on
+    }
+
+
+def _planned(node: Node, topology: Topology, routing: Routing) -> PlannedNode:
+    interfaces = _interfaces(node, topology)
+    return PlannedNode(
+        name=node.name,
+        label=node.label or node.name,
+        role=node.plays,
+        interfaces=interfaces,
+        routes=routing.routes(node),
+        programs=_programs(node, topology),
+        forwards=isinstance(node, Router | Translator),
+        nat=_nat(node, topology, interfaces) if isinstance(node, Translator) else None,
+        asks=_server_asked(node, topology) if isinstance(node, Viewer) else None,
+        number=node.number if isinstance(node, Server) else None,
+        load_balancer=isinstance(node, Server) and node.load_balancer,
+        alias=_alias(node, topology) if isinstance(node, Server) else None,
+    )
+
+
+def _interfaces(node: Node, topology: Topology) -> tuple[PlannedInterface, ...]:
+    links = {(link.node, link.network): link for link in topology.links}
+    interfaces = []
+    for position, (name, addresses) in enumerate(attachments(node, topology).items()):
+        network = topology.networks[name]
+        link = links.get((node.name, name))
+        delay_ms, rate_mbit = network.delay_ms, network.rate_mbit
+        if link is not None and link.delay_ms is not None:
+            delay_ms = link.delay_ms
+        if link is not None and link.rate_mbit is not None:
+            rate_mbit = link.rate_mbit
+        interfaces.append(
+            PlannedInterface(
+                name=f"{node.name}-eth{position}",
+                network=name,
+                addresses=tuple(
+                    f"{address}/{_prefix_length(address, network.prefix)}" for address in addresses
+                ),
+                delay_ns=round(delay_ms * MILLISECOND),
+                rate_bit_s=round(rate_mbit * 1_000_000),
+            )
+        )
+    return tuple(interfaces)
+
+
+def _prefix_length(address: str, prefixes: tuple[str, ...]) -> int:
+    return next(
+        prefix.prefixlen for prefix in map(ip_network, prefixes) if ip_address(address) in prefix
+    )
+
+
+# --- the cluster ------------------------------------------------------------------------------
+
+
+def _sub_cluster(server: Server, topology: Topology) -> SubCluster:
+    sub_cluster = topology.sub_cluster_of(server)
+    if sub_cluster is None:
+        raise LookupError(f"{server.name} is of no sub-cluster; check the topology first")
+    return sub_cluster
+
+
+def _real_addresses(server: Server, topology: Topology) -> tuple[str, ...]:
+    return attachments(server, topology)[_sub_cluster(server, topology).network]
+
+
+def _alias(server: Server, topology: Topology) -> str | None:
+    base = address_of(_sub_cluster(server, topology).alias_base or "")
+    return None if base is None else str(alias_of(base, server.number))
+
+
+def _translated(translator: Translator, topology: Topology) -> tuple[SubCluster, ...]:
+    """The sub-clusters that this translator stands in front of."""
+    return tuple(
+        part
+        for part in topology.sub_clusters()
+        if part.behind_nat_on in translator.addresses and part.network in translator.addresses
+    )
+
+
+def _aliased(translator: Translator, topology: Topology) -> tuple[tuple[str, Server], ...]:
+    """Alias and server of every server behind this translator."""
+    pairs = []
+    for part in _translated(translator, topology):
+        for server in topology.members(part):
+            alias = _alias(server, topology)
+            if alias is not None:
+                pairs.append((alias, server))
+    return tuple(pairs)
+
+
+def _dns_aliases(translator: Translator, topology: Topology) -> tuple[str, ...]:
+    if translator.dns is None or not translator.dns.serves_aliases:
+        return ()
+    return tuple(alias for alias, server in _aliased(translator, topology) if server.load_balancer)
+
+
+def _nat(
+    translator: Translator, topology: Topology, interfaces: tuple[PlannedInterface, ...]
+) -> PlannedNat:
+    behind = _translated(translator, topology)[0]
+    on = {interface.network: interface.name for interface in interfaces}
+    return PlannedNat(
+        device=NAT_DEVICE,
+        aliases=tuple(alias for alias, _ in _aliased(translator, topology)),
+        client_side=on[str(behind.behind_nat_on)],
+        server_side=on[behind.network],
+        dns_aliases=_dns_aliases(translator, topology),
+    )
+
+
+def _server_asked(viewer: Viewer, topology: Topology) -> str:
+    """The DNS server's address on a network it shares with the viewer, or else its first."""
+    asked = next(node for node in topology.nodes if node.name == viewer.asks)
+    shared = [texts for network, texts in asked.addresses.items() if network in viewer.addresses]
+    return str(ip_address((shared or list(asked.addresses.values()))[0][0]))
+
+
+# --- programs ---------------------------------------------------------------------------------
+
+
+def _programs(node: Node, topology: Topology) -> tuple[PlannedProgram, ...]:
+    if isinstance(node, Resolver):
+        return (PlannedProgram("resolver", _resolver(node)),)
+    if isinstance(node, Server):
+        service = PlannedProgram("service", _service(node, topology))
+        if node.load_balancer:
+            return (service, PlannedProgram("balancer", _balancer(node, topology)))
+        return (service,)
+    if isinstance(node, Translator):
+        nat = PlannedProgram("nat", _nat_program(node, topology))
+        if node.dns is not None:
+            return (nat, PlannedProgram("dns-translator", _dns_translator(node, topology)))
+        return (nat,)
+    return ()
+
+
+def _resolver(node: Resolver) -> ResolverConfig:
+    return ResolverConfig(
+        listen=_endpoints(
+            tuple(text for texts in node.addresses.values() for text in texts), DNS_PORT
+        ),
+        zones=tuple(HostedZone(zone.origin, zone.records) for zone in node.zones),
+        forward=tuple(
+            ForwardRule(
+                zone=rule.zone.rstrip("."),
+                servers=_endpoints(rule.servers, DNS_PORT),
+                timeout_ns=_ns(rule.timeout_s),
+            )
+            for rule in node.forward
+        ),
+        selection=Selection(node.selection),
+    )
+
+
+def _balancer(node: Server, topology: Topology) -> BalancerConfig:
+    cluster = topology.cluster
+    sub_cluster = _sub_cluster(node, topology)
+    return BalancerConfig(
+        listen=_endpoints(_real_addresses(node, topology), DNS_PORT),
+        zone=cluster.dns_name.rstrip("."),
+        members=tuple(
+            Member(server.name, server.number, _real_addresses(server, topology))
+            for server in topology.members(sub_cluster)
+        ),
+        service_port=cluster.service_port,
+        alias_base=sub_cluster.alias_base,
+        ttl_s=cluster.ttl_s,
+        negative_ttl_s=cluster.ttl_s,
+        answers=cluster.answers,
+        when_none_available=WhenNoneAvailable(cluster.when_none_available),
+        health=HealthCheck(
+            interval_ns=_ns(cluster.health.interval_s),
+            timeout_ns=_ns(cluster.health.timeout_s),
+            fall=cluster.health.fall,
+            rise=cluster.health.rise,
+        ),
+    )
+
+
+def _service(node: Server, topology: Topology) -> ServiceConfig:
+    return ServiceConfig(
+        listen=_endpoints(_real_addresses(node, topology), topology.cluster.service_port),
+        name=node.name,
+    )
+
+
+def _nat_program(node: Translator, topology: Topology) -> NatConfig:
+    behind = _translated(node, topology)[0]
+    return NatConfig(
+        device=NAT_DEVICE,
+        table=tuple(
+            (alias, str(first_of_family(_real_addresses(server, topology), 4)))
+            for alias, server in _aliased(node, topology)
+        ),
+        client_side_address=str(first_of_family(node.addresses[str(behind.behind_nat_on)], 4)),
+        server_side_address=str(first_of_family(node.addresses[behind.network], 4)),
+    )
+
+
+def _dns_translator(node: Translator, topology: Topology) -> DnsTranslatorConfig:
+    if node.dns is None:
+        raise LookupError(f"{node.name} has no DNS translator")
+    client_side = str(_translated(node, topology)[0].behind_nat_on)
+    return DnsTranslatorConfig(
+        # RFC 5625 6.2 (rule SEC-07): never on the server side.
+        listen=_endpoints((*node.addresses[client_side], *_dns_aliases(node, topology)), DNS_PORT),
+        zone=node.dns.zone.rstrip("."),
+        servers=_endpoints(node.dns.servers, DNS_PORT),
+        timeout_ns=_ns(node.dns.timeout_s),
+    )
+
+
+def _endpoints(texts: tuple[str, ...], port: int) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(str(ip_address(text)), port) for text in texts)
+
+
+def _ns(seconds: float) -> Duration:
+    return round(seconds * SECOND)
