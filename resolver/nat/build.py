@@ -1,0 +1,183 @@
+"""Small builders of whole IP packets, checksums right, for IPv4 and IPv6 alike.
+
+The translator makes its own ICMP errors with them; virtual networks make everything with them. Both
+addresses of a packet are of one family, which decides the IP version.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from resolver.machine import Endpoint
+from resolver.nat.checksum import internet_checksum, pseudo_header
+from resolver.nat.packet import ECHO_REPLY, ECHO_REQUEST, ICMP, ICMPV6, TCP, UDP
+
+_ICMPV6_ECHO_REQUEST = 128  # RFC 4443 4.1
+_ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
+
+
+def build_udp(
+    source: Endpoint,
+    destination: Endpoint,
+    payload: bytes,
+    *,
+    ttl: int = 64,
+    identification: int = 0,
+) -> bytes:
+    """A UDP datagram in one IP packet; ValueError when the payload is too long for one."""
+    length = 8 + len(payload)
+    _refuse_oversize(source.address, length)
+    header = b"".join(n.to_bytes(2, "big") for n in (source.port, destination.port, length, 0))
+    segment = header + payload
+    checksum = _transport_checksum(source.address, destination.address, UDP, segment)
+    # RFC 768: zero would say "no checksum"; RFC 8200 8.1: which IPv6 forbids.
+    segment = _with_checksum(segment, 6, checksum or 0xFFFF)
+    return _ip(
+        source.address, destination.address, UDP, segment, ttl=ttl, identification=identification
+    )
+
+
+def build_tcp(
+    source: Endpoint,
+    destination: Endpoint,
+    *,
+    flags: int,
+    sequence: int,
+    acknowledgment: int = 0,
+    payload: bytes = b"",
+    window: int = 65_535,
+    ttl: int = 64,
+    identification: int = 0,
+) -> bytes:
+    """A TCP segment without options in one IP packet; ValueError when it is too long for one."""
+    _refuse_oversize(source.address, 20 + len(payload))
+    segment = (
+        source.port.to_bytes(2, "big")
+        + destination.port.to_bytes(2, "big")
+        + (sequence % 2**32).to_bytes(4, "big")
+        + (acknowledgment % 2**32).to_bytes(4, "big")
+        + bytes((5 << 4, flags))
+        + window.to_bytes(2, "big")
+        + bytes(4)  # checksum and urgent pointer
+        + payload
+    )
+    checksum = _transport_checksum(source.address, destination.address, TCP, segment)
+    segment = _with_checksum(segment, 16, checksum)
+    return _ip(
+        source.address, destination.address, TCP, segment, ttl=ttl, identification=identification
+    )
+
+
+def build_icmp_echo(
+    source: str,
+    destination: str,
+    *,
+    reply: bool,
+    identifier: int,
+    sequence: int,
+    payload: bytes = b"",
+    ttl: int = 64,
+    identification: int = 0,
+) -> bytes:
+    """An echo request or reply (RFC 792; RFC 4443 4)."""
+    if ip_address(source).version == 4:
+        kind = ECHO_REPLY if reply else ECHO_REQUEST
+    else:
+        kind = _ICMPV6_ECHO_REPLY if reply else _ICMPV6_ECHO_REQUEST
+    rest = identifier.to_bytes(2, "big") + sequence.to_bytes(2, "big")
+    return _icmp(
+        source, destination, kind, 0, rest + payload, ttl=ttl, identification=identification
+    )
+
+
+def build_icmp_error(
+    source: str,
+    destination: str,
+    *,
+    icmp_type: int,
+    code: int,
+    offending: bytes,
+    rest: bytes = bytes(4),
+    ttl: int = 64,
+    identification: int = 0,
+) -> bytes:
+    """An ICMP or ICMPv6 error of this type and code that quotes the offending packet.
+
+    `rest` is octets 4 to 8 of the message (the MTU of "fragmentation needed" lies there).
+    """
+    # RFC 1812 4.3.2.3: as much as fits a datagram of 576 octets; RFC 4443 3: the minimum MTU, 1280.
+    room = 576 - 28 if ip_address(source).version == 4 else 1280 - 48
+    body = rest + offending[:room]
+    return _icmp(source, destination, icmp_type, code, body, ttl=ttl, identification=identification)
+
+
+# --- layers -----------------------------------------------------------------------------------
+
+
+def _icmp(
+    source: str,
+    destination: str,
+    icmp_type: int,
+    code: int,
+    body: bytes,
+    *,
+    ttl: int,
+    identification: int,
+) -> bytes:
+    message = bytes((icmp_type, code, 0, 0)) + body
+    _refuse_oversize(source, len(message))
+    if ip_address(source).version == 4:
+        message = _with_checksum(message, 2, internet_checksum(message))
+        return _ip(source, destination, ICMP, message, ttl=ttl, identification=identification)
+    # RFC 4443 2.3: unlike ICMP, ICMPv6 covers the pseudo-header.
+    checksum = _transport_checksum(source, destination, ICMPV6, message)
+    message = _with_checksum(message, 2, checksum)
+    return _ip(source, destination, ICMPV6, message, ttl=ttl, identification=identification)
+
+
+def _transport_checksum(source: str, destination: str, protocol: int, segment: bytes) -> int:
+    addresses = ip_address(source).packed, ip_address(destination).packed
+    return internet_checksum(pseudo_header(*addresses, protocol, len(segment)) + segment)
+
+
+def _with_checksum(segment: bytes, place: int, checksum: int) -> bytes:
+    return segment[:place] + checksum.to_bytes(2, "big") + segment[place + 2 :]
+
+
+def _ip(
+    source: str,
+    destination: str,
+    protocol: int,
+    payload: bytes,
+    *,
+    ttl: int,
+    identification: int,
+) -> bytes:
+    sender, receiver = ip_address(source), ip_address(destination)
+    if sender.version != receiver.version:
+        raise ValueError(f"{source} and {destination} are of two families: no packet joins them")
+    if sender.version == 6:
+        return (
+            (6 << 28).to_bytes(4, "big")
+            + len(payload).to_bytes(2, "big")
+            + bytes((protocol, ttl))
+            + sender.packed
+            + receiver.packed
+            + payload
+        )
+    header = (
+        b"\x45\x00"
+        + (20 + len(payload)).to_bytes(2, "big")
+        + identification.to_bytes(2, "big")
+        + b"\x00\x00"
+        + bytes((ttl, protocol, 0, 0))
+        + sender.packed
+        + receiver.packed
+    )
+    return _with_checksum(header, 10, internet_checksum(header)) + payload
+
+
+def _refuse_oversize(address: str, octets: int) -> None:
+    room = 65_535 - (20 if ip_address(address).version == 4 else 0)
+    if octets > room:
+        raise ValueError(f"{octets} octets do not fit one IP packet: at most {room}")
