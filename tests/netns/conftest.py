@@ -1,4 +1,4 @@
-"""Run a test's body in network namespaces of its own, so that it may listen, route and break things."""
+"""Run a test's body in namespaces of its own, where it may listen, route and break things."""
 
 from __future__ import annotations
 

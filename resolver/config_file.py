@@ -1,0 +1,316 @@
+"""Configuration files: TOML in, frozen configs out, and back.
+
+The format is the dataclasses of `resolver.config`, read off their annotations, so a new field needs
+no line here. Three things differ in a file: the key `program` says which dataclass is meant, a
+duration `timeout_ns` is written in seconds as `timeout_s` (exact: decimals are never made floats),
+and an endpoint is written "192.168.1.53:53" or "[fd00::1]:53". Addresses are brought into canonical
+form on the way in, because they are compared with what the kernel reports.
+
+All problems are reported at once, each as `FILE: place: what is wrong; what to do`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from resolver.config import (
+    BalancerConfig,
+    DnsTranslatorConfig,
+    NatConfig,
+    ProgramConfig,
+    ResolverConfig,
+    ServiceConfig,
+)
+from resolver.machine import SECOND, Endpoint
+
+PROGRAMS: Final[Mapping[str, type[ProgramConfig]]] = {
+    "resolver": ResolverConfig,
+    "balancer": BalancerConfig,
+    "service": ServiceConfig,
+    "nat": NatConfig,
+    "dns-translator": DnsTranslatorConfig,
+}
+
+_IP_LITERALS: Final = frozenset(
+    {"addresses", "alias_base", "table", "client_side_address", "server_side_address", "rewrite"}
+)
+"""Fields whose strings are IP addresses."""
+
+_NOT_EMPTY: Final = frozenset({"listen", "servers", "addresses", "members", "table"})
+"""Lists that make no sense without an element."""
+
+_MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 8: a TTL is 31 bits
+_BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    "next_on_rcodes": (0, 15),  # RFC 1035 4.1.1: four bits
+    "cache_entries": (0, 10_000_000),
+    "max_ttl_s": (0, _MAX_TTL_S),
+    "max_negative_ttl_s": (0, _MAX_TTL_S),
+    "ttl_s": (0, _MAX_TTL_S),
+    "negative_ttl_s": (0, _MAX_TTL_S),
+    "number": (1, 65_535),
+    "service_port": (1, 65_535),
+    "answers": (0, 65_535),
+    "fall": (1, 1_000),
+    "rise": (1, 1_000),
+}
+"""Smallest and largest value of each integer field."""
+
+_MAX_DURATION_NS: Final = 365 * 24 * 3600 * SECOND
+
+
+class ConfigError(Exception):
+    """A configuration file that cannot be used; every problem is in it."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+        """`FILE: place: what is wrong; what to do`, one line each."""
+
+
+def program_name(config: ProgramConfig) -> str:
+    """The `program` key of a configuration: "resolver", "balancer", …"""
+    return next(name for name, kind in PROGRAMS.items() if type(config) is kind)
+
+
+def read_config(path: Path) -> ProgramConfig:
+    """The configuration in a TOML file. Raises ConfigError with all problems of the file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise _refusal(path, "file", reason, "check the path and its permissions") from None
+    except UnicodeDecodeError as error:
+        raise _refusal(path, f"octet {error.start}", "not UTF-8", "save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).rstrip(")").partition(" (at ")
+        raise _refusal(path, where or "file", what, "correct the TOML syntax there") from None
+    name = table.pop("program", None)
+    if name is None:
+        raise _refusal(path, "program", "missing", f"add program = {_one_of(PROGRAMS)}")
+    if not isinstance(name, str) or name not in PROGRAMS:
+        raise _refusal(path, "program", f"{name!r} is no program", _nearest(str(name), PROGRAMS))
+    reader = _Reader(path)
+    config = reader.record(PROGRAMS[name], table, "")
+    if reader.problems:
+        raise ConfigError(tuple(reader.problems))
+    return cast("ProgramConfig", config)
+
+
+def render_config(config: ProgramConfig) -> str:
+    """The TOML text that `read_config` reads back as an equal value; defaults are spelled out."""
+    table = {"program": program_name(config), **_as_table(config)}
+    # A multi-line TOML string cannot hold a carriage return: its line ends are normalised.
+    has_carriage_return = any("\r" in text for text in _strings_in(table))
+    return tomli_w.dumps(table, multiline_strings=not has_carriage_return)
+
+
+class _Wrong(Exception):
+    """One value is unusable: what is wrong, and what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+
+
+class _Reader:
+    """Turns parsed TOML into dataclasses and keeps every problem it meets."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.problems: list[str] = []
+
+    def record(self, kind: type[Any], table: Mapping[str, Any], place: str) -> object:
+        """An instance of the dataclass `kind`; None when there was a problem below `place`."""
+        known = {_key(field.name): field for field in dataclasses.fields(kind)}
+        for key in table.keys() - known.keys():
+            self._complain(_join(place, key), "unknown key", _nearest(key, known))
+        annotations = get_type_hints(kind)
+        values: dict[str, object] = {}
+        complaints = len(self.problems)
+        for key, field in known.items():
+            where = _join(place, key)
+            if key in table:
+                values[field.name] = self._value(
+                    annotations[field.name], table[key], where, field.name
+                )
+            elif _is_required(field):
+                self._complain(where, "missing", f"add `{key} = …`")
+        return None if len(self.problems) > complaints else kind(**values)
+
+    def _value(self, annotation: Any, value: object, place: str, field: str) -> object:
+        try:
+            if dataclasses.is_dataclass(annotation) and annotation is not Endpoint:
+                if not isinstance(value, dict):
+                    raise _Wrong(_found(value), "write a table with the keys it needs")
+                return self.record(cast("type[Any]", annotation), value, place)
+            if get_origin(annotation) in {tuple, frozenset}:
+                return self._sequence(annotation, value, place, field)
+            return _scalar(annotation, value, field)
+        except _Wrong as wrong:
+            self._complain(place, *wrong.args)
+            return None
+
+    def _sequence(self, annotation: Any, value: object, place: str, field: str) -> object:
+        if not isinstance(value, list):
+            raise _Wrong(_found(value), "write a list: [ … ]")
+        if not value and field in _NOT_EMPTY:
+            raise _Wrong("is empty", "name at least one")
+        kinds = get_args(annotation)
+        collection = get_origin(annotation)
+        if collection is frozenset or kinds[-1] is Ellipsis:
+            kinds = (kinds[0],) * len(value)
+        if len(value) != len(kinds):
+            raise _Wrong(f"has {len(value)} elements", f"write exactly {len(kinds)}")
+        return collection(
+            self._value(kind, element, f"{place}[{index}]", field)
+            for index, (kind, element) in enumerate(zip(kinds, value, strict=True))
+        )
+
+    def _complain(self, place: str, what: str, remedy: str) -> None:
+        self.problems.append(f"{self._path}: {place}: {what}; {remedy}")
+
+
+def _scalar(annotation: Any, value: object, field: str) -> object:
+    if get_origin(annotation) in {Union, types.UnionType}:  # `str | None`: TOML has no null
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    if annotation is Endpoint:
+        return _endpoint(value)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        choices = {member.value: member for member in annotation}
+        if isinstance(value, str) and value in choices:
+            return choices[value]
+        raise _Wrong(_found(value), f"write {_one_of(choices)}")
+    if annotation is int:
+        return _nanoseconds(value) if field.endswith("_ns") else _integer(value, field)
+    return _string(value, field)
+
+
+def _integer(value: object, field: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Wrong(_found(value), "write a whole number")
+    smallest, largest = _BOUNDS[field]
+    if not smallest <= value <= largest:
+        raise _Wrong(_found(value), f"write a number from {smallest} to {largest}")
+    return value
+
+
+def _nanoseconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _Wrong(_found(value), "write seconds, such as 2 or 0.5")
+    if not Decimal(value).is_finite() or not 0 < value * SECOND <= _MAX_DURATION_NS:
+        raise _Wrong(_found(value), "write seconds, more than 0 and at most a year")
+    nanoseconds = value * SECOND
+    if nanoseconds != int(nanoseconds):
+        raise _Wrong(_found(value), "a nanosecond is the finest step: at most nine decimals")
+    return int(nanoseconds)
+
+
+def _string(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise _Wrong(_found(value), "write a string in quotes")
+    if field == "device" and not 0 < len(value.encode()) < 16:  # IFNAMSIZ, with its zero octet
+        raise _Wrong(_found(value), "a device name has 1 to 15 octets")
+    return _address(value) if field in _IP_LITERALS else value
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        remedy = "write an address such as 192.168.1.53 or fd00::1"
+        raise _Wrong(f"{text!r} is no IP address", remedy) from None
+
+
+def _endpoint(value: object) -> Endpoint:
+    if isinstance(value, str):
+        host, colon, port = value.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        with suppress(ValueError):
+            address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+            # Without brackets an IPv6 address swallows its port, or lends its last group as one.
+            fits = colon and bracketed == (address.version == 6)
+            if fits and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535:
+                return Endpoint(str(address), int(port))
+    raise _Wrong(
+        _found(value), 'write address and port, such as "192.168.1.53:53" or "[fd00::1]:53"'
+    )
+
+
+def _as_table(record: Any) -> dict[str, object]:
+    return {
+        _key(field.name): _as_toml(getattr(record, field.name), field.name)
+        for field in dataclasses.fields(record)
+        if getattr(record, field.name) is not None
+    }
+
+
+def _as_toml(value: object, field: str) -> object:
+    match value:
+        case Endpoint():
+            return str(value)
+        case Enum():
+            return value.value
+        case frozenset():
+            return sorted(value)
+        case tuple():
+            return [_as_toml(element, field) for element in value]
+        case int() if field.endswith("_ns"):
+            whole, rest = divmod(value, SECOND)
+            # Built from digits: the Decimal context would round a quotient.
+            return Decimal(f"{whole}.{rest:09}".rstrip("0")) if rest else whole
+    return _as_table(value) if dataclasses.is_dataclass(value) else value
+
+
+def _strings_in(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for element in value:
+                yield from _strings_in(element)
+        case dict():
+            for element in value.values():
+                yield from _strings_in(element)
+
+
+def _key(field: str) -> str:
+    """The file's key for a dataclass field: durations are seconds in the file."""
+    return f"{field[:-3]}_s" if field.endswith("_ns") else field
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _refusal(path: Path, place: str, what: str, remedy: str) -> ConfigError:
+    return ConfigError((f"{path}: {place}: {what}; {remedy}",))
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _nearest(word: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"write {_one_of(known)}"
+
+
+def _one_of(words: Mapping[str, object]) -> str:
+    return " or ".join(f'"{word}"' for word in words)
+
+
+def _found(value: object) -> str:
+    """How a wrong value is quoted: short enough for one line."""
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return f"unusable value {text if len(text) <= 60 else text[:57] + '…'}"
