@@ -37,6 +37,9 @@ class AnsweredOnce(CheckBase):
 
     kind: Literal["answered-once"] = "answered-once"
     asker: str = "viewer"
+    late_from: str | None = None
+    """A reply from this address must be seen arriving at the asker's server after the asker had
+    its answer; without one there was nothing to ignore."""
 
 
 class NotAnswered(CheckBase):

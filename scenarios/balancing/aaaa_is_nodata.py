@@ -1,0 +1,33 @@
+from lab.judge.checks import Answered, FamilyHarmless
+from lab.scenario.model import Ask, Connect, Expectation, Scenario
+
+
+def aaaa_first(topology: str) -> Scenario:
+    return Scenario(
+        title="AAAA for the cluster's name gives no data and does no harm",
+        story="""Every viewer asks for IPv6 addresses too. The cluster has none: the right answer is
+"no data", with an SOA. A load balancer that says "no such name" instead would make caches deny the
+IPv4 addresses as well.""",
+        topology=topology,
+        steps=(Ask(qtype="AAAA"), Ask(), Ask(qtype="AAAA"), Ask(), Connect()),
+        expectations=(
+            Expectation(
+                text="Every server on the path answers AAAA with NODATA and an SOA",
+                rules=("CLU-17",),
+                check=FamilyHarmless(qtype="AAAA"),
+            ),
+            Expectation(
+                text="The viewer's AAAA questions get NOERROR without an address",
+                rules=("CLU-17",),
+                check=Answered(qtype="AAAA", count=0, soa=True),
+            ),
+            Expectation(
+                text="The A questions after them get their address",
+                rules=("CLU-17",),
+                check=Answered(qtype="A", count=1),
+            ),
+        ),
+    )
+
+
+SCENARIOS = {"cluster": aaaa_first("cluster"), "nat": aaaa_first("cluster-nat")}

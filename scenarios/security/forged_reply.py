@@ -1,0 +1,48 @@
+from typing import Literal
+
+from lab.judge.checks import Answered, ForgeryIgnored
+from lab.scenario.model import Ask, Await, Expectation, Forge, Play, Scenario, Script
+
+FORGED = "192.168.1.66"
+
+Fault = Literal["source", "port", "id", "question", "question-type"]
+
+
+def forged(fault: Fault, what: str) -> Scenario:
+    return Scenario(
+        title=f"A forged answer with {what} is ignored",
+        story=f"""A stranger in the viewers' network sees the local DNS server's question and
+answers it before the load balancer does, in its name, right in everything but one thing: {what}.
+The DNS server must go on waiting for the true answer.""",
+        topology="cluster",
+        steps=(
+            Play(
+                node="server1",
+                script=Script(delay_s=0.3, answers=("10.10.10.100", "10.10.10.102")),
+            ),
+            Ask(wait=False, label="question"),
+            Forge(forger="stranger", victim="dns", fault=fault, address=FORGED),
+            Await(label="question"),
+        ),
+        expectations=(
+            Expectation(
+                text="The forgery arrives first and is ignored; the true answer wins",
+                rules=("SEC-03",),
+                check=ForgeryIgnored(victim="dns", address=FORGED),
+            ),
+            Expectation(
+                text="The viewer gets an address of the cluster",
+                rules=("SEC-03",),
+                check=Answered(count=1, among=("10.10.10.100", "10.10.10.102")),
+            ),
+        ),
+    )
+
+
+SCENARIOS = {
+    "wrong_source": forged("source", "a wrong source address"),
+    "wrong_port": forged("port", "a wrong port"),
+    "wrong_id": forged("id", "a wrong ID"),
+    "wrong_question": forged("question", "a wrong question"),
+    "wrong_question_type": forged("question-type", "a wrong question type"),
+}
