@@ -151,9 +151,7 @@ class _Reader:
     def _value(self, annotation: Any, value: object, place: str, field: str) -> object:
         try:
             if dataclasses.is_dataclass(annotation) and annotation is not Endpoint:
-                if not isinstance(value, dict):
-                    raise _Wrong(_found(value), "write a table with the keys it needs")
-                return self.record(cast("type[Any]", annotation), value, place)
+                return self.record(cast("type[Any]", annotation), _table(value), place)
             if get_origin(annotation) in {tuple, frozenset}:
                 return self._sequence(annotation, value, place, field)
             return _scalar(annotation, value, field)
@@ -179,6 +177,12 @@ class _Reader:
 
     def _complain(self, place: str, what: str, remedy: str) -> None:
         self.problems.append(f"{self._path}: {place}: {what}; {remedy}")
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _Wrong(_found(value), "write a table with the keys it needs")
+    return value
 
 
 def _scalar(annotation: Any, value: object, field: str) -> object:
