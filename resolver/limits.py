@@ -1,0 +1,73 @@
+"""Every bound of the programs in a node, each with its reason.
+
+A bound is what keeps a stranger's traffic from becoming our memory or somebody else's flood.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolver.machine import SECOND, Duration
+
+# --- message sizes ----------------------------------------------------------------------------
+
+PLAIN_UDP_OCTETS: Final = 512
+"""A UDP message without EDNS (RFC 1035 2.3.4)."""
+
+UDP_PAYLOAD_OCTETS: Final = 1232
+"""What we say we can take over UDP: fits an IPv6 packet of minimum MTU, so nothing is fragmented
+(DNS flag day 2020; RFC 9715 3)."""
+
+LARGEST_UDP_REPLY_OCTETS: Final = 4096
+"""We never send more over UDP, whatever the client offers: the size RFC 6891 6.2.5 starts from."""
+
+LARGEST_MESSAGE_OCTETS: Final = 65_535
+"""What the length prefix of a stream can say (RFC 1035 4.2.2)."""
+
+# --- questions we ask -------------------------------------------------------------------------
+
+FIRST_SOURCE_PORT: Final = 1024
+LAST_SOURCE_PORT: Final = 65_535
+"""RFC 5452 9.2: as large a range of source ports as possible."""
+
+SOURCE_PORT_DRAWS: Final = 32
+"""How many source ports may turn out taken before the server counts as unreachable: with half of
+all ports in use, one question in four thousand million fails."""
+
+QUESTIONS_PER_RESOLUTION: Final = 32
+"""Messages to servers that one client question may cost, over all its aliases, servers and
+transports (RFC 1034 5.3.3: bound the work; CAMP, 2024)."""
+
+ALIASES_PER_RESOLUTION: Final = 11
+"""Links of a CNAME chain that are followed (BIND's max-query-restarts)."""
+
+RESOLUTIONS_IN_FLIGHT: Final = 4096
+"""Distinct questions being resolved at once; each holds one socket. One more is answered SERVFAIL
+at once rather than left in silence."""
+
+CLIENTS_PER_RESOLUTION: Final = 1024
+"""Clients that wait for the same question; one more is answered SERVFAIL at once."""
+
+# --- what is remembered -----------------------------------------------------------------------
+
+FAILURE_MEMORY: Final[Duration] = 1 * SECOND
+"""RFC 9520 3.2: a failure is remembered for at least 1 s (and at most 5 min)."""
+
+CACHE_OCTETS: Final = 64 * 1024 * 1024
+"""RDATA and names the cache holds, whatever the number of entries: 64 MiB."""
+
+ROTATIONS_REMEMBERED: Final = 10_000
+"""RRsets whose place in the rotation is kept; the one unused longest starts anew."""
+
+# --- client streams ---------------------------------------------------------------------------
+
+STREAM_IDLE: Final[Duration] = 10 * SECOND
+"""A client's stream without a question in flight is closed after this (RFC 7766 6.2.3: of the
+order of seconds)."""
+
+CLIENT_STREAMS: Final = 512
+"""Streams held open at once (RFC 9210 4.2); one more is closed as it opens."""
+
+QUESTIONS_PER_STREAM: Final = 64
+"""Questions of one stream that may wait for an answer at once (RFC 7766 6.2.1.1); one more closes
+the stream, for its client does not read."""
