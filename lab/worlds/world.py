@@ -68,8 +68,17 @@ class World(Protocol):
         programs are ready and the network carries. Raises WorldUnavailable or WorldBroken."""
         ...
 
-    def stop(self) -> Capture:
-        """End every program, remove everything, close the capture file. Idempotent."""
+    def seal(self) -> Capture:
+        """End the capture and close its file; the nodes live on. Called once, before `stop`."""
+        ...
+
+    def stop(self) -> None:
+        """End every program and remove everything. Idempotent; works after any failure."""
+        ...
+
+    def entrances(self) -> tuple[str, ...]:
+        """Commands by which a person enters the nodes of the standing world from the host; none
+        where there is nothing to enter."""
         ...
 
     def now(self) -> Instant:

@@ -1,4 +1,4 @@
-from lab.judge.checks import AliasFollowsNumber, AnswersAgreeWithTable, NotTranslated, Reached
+from lab.judge.checks import AliasFollowsNumber, AnswersAgreeWithTable, MappingStable, NotTranslated
 from lab.scenario.model import Ask, Connect, DropNatEntry, Expectation, Misconfigure, Scenario
 
 SCENARIO = Scenario(
@@ -31,7 +31,7 @@ the rule that this breaks, and no other.""",
         Expectation(
             text="The other servers are reached by their aliases",
             rules=("NAT-03",),
-            check=Reached(servers=("server1", "server2")),
+            check=MappingStable(servers=("server1", "server2")),
         ),
     ),
     violates=("CLU-13",),

@@ -83,7 +83,7 @@ def eight_steps(title: str, story: str, topology: str, masters: tuple[str, ...])
                 check=Reached(),
             ),
             Expectation(
-                text="Addresses, ports, checksums and TTL are right on both sides of the translator",
+                text="Addresses, ports, checksums and TTL are right on both sides of the NAT",
                 rules=("NAT-01", "NAT-02", "NAT-13", "NAT-14"),
                 check=Translated(protocols=("tcp",)),
             ),
@@ -104,9 +104,9 @@ real one (8).""",
     ),
     "alias_addresses": eight_steps(
         title="Cluster behind NAT: the eight steps, DNS pointed at the load balancers' aliases",
-        story="""The other reading of the FAQ: the local DNS server is given the LAN addresses of the
-load balancers, as if they stood in its own network. The translator ends port 53 of these aliases
-itself, asks the load balancers at their real addresses and replies from the alias.""",
+        story="""The other reading of the FAQ: the local DNS server is given the LAN addresses of
+the load balancers, as if they stood in its own network. The translator ends port 53 of these
+aliases itself, asks the load balancers at their real addresses and replies from the alias.""",
         topology="cluster-nat-aliases",
         masters=("192.168.1.100", "192.168.1.101"),
     ),

@@ -11,9 +11,10 @@ from lab.scenario.model import Ask, Connect, Expectation, Scenario
 
 SCENARIO = Scenario(
     title="Cluster without NAT: the five steps",
-    story="""The viewer asks the local DNS server for the cluster's name (1). The DNS server forwards
-the question to a load balancer (2), which answers with the servers that are available now (3). The
-DNS server selects one of them and gives it to the viewer (4), which connects to it (5).""",
+    story="""The viewer asks the local DNS server for the cluster's name (1). The DNS server
+forwards the question to a load balancer (2), which answers with the servers that are available now
+(3). The DNS server selects one of them and gives it to the viewer (4), which
+connects to it (5).""",
     topology="cluster",
     steps=(Ask(), Connect()),
     expectations=(

@@ -1,0 +1,83 @@
+"""From findings to verdicts: what each expectation came to, and the scenario with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.judge.rules import Severity, strictest
+from lab.judge.verdict import Finding, Outcome, worst
+from lab.observe.timeline import Timeline
+from lab.scenario.model import Expectation, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An expectation with its finding."""
+
+    expectation: Expectation
+    finding: Finding
+    severity: Severity
+    """The strictest of its rules."""
+    meant_to_fail: bool
+    """It cites a rule that the scenario breaks on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A scenario, judged."""
+
+    expectations: tuple[Judged, ...]
+    outcome: Outcome
+
+
+def judge(scenario: Scenario, timeline: Timeline, *, strict: bool) -> Judgement:
+    """Judge every expectation of a scenario from its timeline.
+
+    `strict` makes a failed SHOULD fail the scenario; otherwise it is a warning.
+    """
+    judged = tuple(
+        _judged(expectation, scenario, timeline) for expectation in scenario.expectations
+    )
+    return Judgement(judged, scenario_outcome(judged, scenario.violates, strict=strict))
+
+
+def scenario_outcome(
+    judged: tuple[Judged, ...], violates: tuple[str, ...], *, strict: bool
+) -> Outcome:
+    """Add the expectations up.
+
+    A set-up broken on purpose passes when exactly what is meant to fail fails, and every rule it
+    names is cited by such a failure.
+    """
+    outcomes = [_counted(each, strict=strict) for each in judged]
+    broken_rules = {
+        rule
+        for each in judged
+        if each.finding.outcome is Outcome.FAILED
+        for rule in each.expectation.rules
+    }
+    if not set(violates) <= broken_rules:
+        outcomes.append(Outcome.FAILED)
+    return worst(outcomes)
+
+
+def _counted(each: Judged, *, strict: bool) -> Outcome:
+    """Say what an expectation adds to its scenario's outcome."""
+    outcome = each.finding.outcome
+    if each.meant_to_fail:
+        # Whatever the severity: a scenario that breaks a rule must see it broken.
+        return Outcome.PASSED if outcome is Outcome.FAILED else Outcome.FAILED
+    if outcome is Outcome.FAILED and each.severity == "SHOULD" and not strict:
+        return Outcome.PASSED
+    return outcome
+
+
+def _judged(expectation: Expectation, scenario: Scenario, timeline: Timeline) -> Judged:
+    severity = strictest(expectation.rules)
+    meant_to_fail = bool(set(expectation.rules) & set(scenario.violates))
+    finding = expectation.check.judge(timeline)
+    if severity == "observed" and finding.outcome in {Outcome.PASSED, Outcome.FAILED}:
+        # The rule demands nothing; what was seen is the result.
+        value = "; ".join(evidence.text for evidence in finding.evidence)
+        finding = Finding(Outcome.OBSERVED, finding.evidence, finding.value or value)
+    return Judged(expectation, finding, severity, meant_to_fail)

@@ -1,0 +1,243 @@
+"""A trial: one scenario in one world, from its topology to its record.
+
+Runs in a process of its own, for Mininet inside namespaces of its own. Whatever goes wrong becomes
+a record: UNSUPPORTED where the world lacks something, BROKEN where the lab itself failed.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+from lab.judge.judgement import Judgement, judge
+from lab.judge.rules import strictest
+from lab.judge.verdict import Outcome
+from lab.observe.pcapng import CaptureError
+from lab.observe.story import exchange_records, time_to_connect_ns
+from lab.observe.timeline import Timeline
+from lab.report.record import (
+    EvidenceRecord,
+    ExpectationRecord,
+    NodeRecord,
+    ScenarioRecord,
+    StepRecord,
+)
+from lab.scenario.model import Scenario
+from lab.scenario.steps import Stage
+from lab.topology.faults import apply_fault
+from lab.topology.load import TopologyError, load_topology
+from lab.topology.plan import Plan
+from lab.topology.planner import make_plan
+from lab.worlds.world import Capability, Capture, Clock, World, WorldBroken, WorldUnavailable
+from resolver.config_file import render_config
+from resolver.machine import MILLISECOND, SECOND
+
+WorldName = Literal["mininet", "simulated"]
+
+CLOCK_STEP_ALLOWED_NS = 50 * MILLISECOND
+"""Slewing by NTP moves the real-time clock by less than 500 ppm, 50 ms in 100 s; more is a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A scenario to be run: where, with what seed, and where its files go."""
+
+    id: str
+    scenario: Scenario
+    topology: Path
+    world: WorldName
+    seed: int
+    folder: Path
+    """The scenario's own folder: nodes' configs and journals, and the capture until it is named."""
+    capture: Path
+    """Where the capture file ends up."""
+    run_folder: Path
+    """The run's folder: paths in the record are relative to it."""
+    reproduce: str
+    strict: bool = False
+
+
+def run_trial(
+    trial: Trial, keep_standing: Callable[[World, ScenarioRecord], None] | None = None
+) -> ScenarioRecord:
+    """Run a trial; never raises for anything a scenario, a subject or the host does.
+
+    `keep_standing` is called with the world still up when the scenario failed or broke.
+    """
+    began = monotonic()
+    try:
+        topology = load_topology(trial.topology)
+        plan = make_plan(topology, trial.topology.stem)
+        record = _run(trial, plan, keep_standing)
+    except WorldUnavailable as error:
+        record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
+    except (TopologyError, WorldBroken, CaptureError) as error:
+        record = _unjudged(trial, Outcome.BROKEN, str(error))
+    except Exception:  # noqa: BLE001 - a bug of the lab must be a verdict, not a lost scenario
+        record = _unjudged(trial, Outcome.BROKEN, traceback.format_exc())
+    return record.model_copy(update={"wall_s": monotonic() - began})
+
+
+def _run(
+    trial: Trial, plan: Plan, keep_standing: Callable[[World, ScenarioRecord], None] | None
+) -> ScenarioRecord:
+    actual = plan
+    for fault in trial.scenario.faults:
+        actual = apply_fault(actual, fault)
+    world = make_world(trial.world, actual, trial.folder, trial.seed)
+    _require(trial.scenario, world)
+    try:
+        world.start()
+        stage = Stage(world, actual, trial.seed)
+        began_at = world.now()
+        stage.perform(trial.scenario.steps)
+        duration_ns = world.now() - began_at
+        capture = world.seal()
+        record = _judged(trial, plan, actual, capture, world.clock, tuple(stage.records))
+        record = record.model_copy(update={"duration_s": duration_ns / SECOND})
+        if keep_standing and record.outcome in {"failed", "broken"}:
+            keep_standing(world, record)
+    finally:
+        world.stop()
+    return record
+
+
+def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
+    """Make a world of the plan; a Mininet world must be made inside its own namespaces."""
+    if name == "mininet":
+        from lab.worlds.mininet import MininetWorld
+
+        return MininetWorld(plan, out=folder, seed=seed)
+    from lab.worlds.simulated import SimulatedWorld
+
+    return SimulatedWorld(plan, out=folder, seed=seed)
+
+
+def _require(scenario: Scenario, world: World) -> None:
+    lacking = [need for need in scenario.needs if Capability(need) not in world.capabilities]
+    if lacking:
+        raise WorldUnavailable(f"this world has no {', no '.join(lacking)}")
+
+
+def _judged(  # noqa: PLR0917 - the stages of one pipeline
+    trial: Trial,
+    meant: Plan,
+    actual: Plan,
+    capture: Capture,
+    clock: Clock,
+    steps: tuple[StepRecord, ...],
+) -> ScenarioRecord:
+    timeline = Timeline.read(capture.path, meant, clock)
+    judgement = judge(trial.scenario, timeline, strict=trial.strict)
+    problems = _problems(capture)
+    outcome = Outcome.BROKEN if problems else judgement.outcome
+    capture.path.replace(trial.capture)
+    connect_ns = time_to_connect_ns(timeline)
+    return ScenarioRecord(
+        id=trial.id,
+        title=trial.scenario.title,
+        story=trial.scenario.story,
+        topology=trial.scenario.topology,
+        outcome=outcome.value,
+        reason="; ".join(problems),
+        wall_s=0.0,
+        time_to_connect_ms=None if connect_ns is None else connect_ns / MILLISECOND,
+        clock=clock.value,
+        seed=trial.seed,
+        capture=str(trial.capture.relative_to(trial.run_folder)),
+        frames=len(timeline.records),
+        frames_lost=capture.frames_lost,
+        steps=steps,
+        expectations=_expectation_records(judgement),
+        violates=trial.scenario.violates,
+        exchanges=exchange_records(timeline),
+        nodes=_node_records(actual, trial.folder),
+        reproduce=trial.reproduce,
+        scenario=trial.scenario.model_dump(mode="json"),
+    )
+
+
+def _problems(capture: Capture) -> list[str]:
+    problems = list(capture.problems)
+    if capture.frames_lost:
+        problems.append(
+            f"the capture lost {capture.frames_lost} frames, so nothing it shows can be trusted; "
+            "run fewer workers"
+        )
+    if abs(capture.clock_step_ns) > CLOCK_STEP_ALLOWED_NS:
+        problems.append(
+            f"the clock was stepped by {capture.clock_step_ns / MILLISECOND:.1f} ms during the run"
+        )
+    return problems
+
+
+def _expectation_records(judgement: Judgement) -> tuple[ExpectationRecord, ...]:
+    return tuple(
+        ExpectationRecord(
+            text=each.expectation.text,
+            rules=each.expectation.rules,
+            severity=each.severity,
+            outcome=each.finding.outcome.value,
+            evidence=tuple(
+                EvidenceRecord(text=evidence.text, frames=evidence.frames)
+                for evidence in each.finding.evidence
+            ),
+            value=each.finding.value,
+            meant_to_fail=each.meant_to_fail,
+        )
+        for each in judgement.expectations
+    )
+
+
+def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
+    return tuple(
+        NodeRecord(
+            name=node.name,
+            label=node.label,
+            role=node.role,
+            addresses=node.addresses(),
+            alias=node.alias,
+            configs={program.name: render_config(program.config) for program in node.programs},
+            stderr={
+                path.stem: path.read_text(encoding="utf-8", errors="replace")
+                for path in sorted((folder / "nodes" / node.name).glob("*.stderr"))
+            },
+        )
+        for node in plan.nodes
+    )
+
+
+def _unjudged(trial: Trial, outcome: Outcome, reason: str) -> ScenarioRecord:
+    """Record a scenario that could not be judged: every expectation shares its fate."""
+    word: Literal["unsupported", "broken"] = (
+        "unsupported" if outcome is Outcome.UNSUPPORTED else "broken"
+    )
+    return ScenarioRecord(
+        id=trial.id,
+        title=trial.scenario.title,
+        story=trial.scenario.story,
+        topology=trial.scenario.topology,
+        outcome=word,
+        reason=reason,
+        wall_s=0.0,
+        time_to_connect_ms=None,
+        clock="virtual" if trial.world == "simulated" else "measured",
+        seed=trial.seed,
+        expectations=tuple(
+            ExpectationRecord(
+                text=expectation.text,
+                rules=expectation.rules,
+                severity=strictest(expectation.rules),
+                outcome=word,
+                evidence=(),
+            )
+            for expectation in trial.scenario.expectations
+        ),
+        violates=trial.scenario.violates,
+        reproduce=trial.reproduce,
+        scenario=trial.scenario.model_dump(mode="json"),
+    )
