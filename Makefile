@@ -1,0 +1,29 @@
+# `make run` proves the shipped set-ups on this machine; `make test` proves forwardlab itself.
+# Both install what is missing first (tools/setup.sh) and start no daemon.
+
+.PHONY: run test setup check benchmarks clean
+
+run: setup
+	@tools/run.sh
+
+setup:
+	@tools/setup.sh run
+
+test:
+	@tools/setup.sh test
+	@tools/test.sh
+
+# What CI runs first and a developer runs all the time: no root, no namespaces.
+check:
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/unit tests/simulated
+
+benchmarks: setup
+	.venv/bin/python benchmarks/world_startup.py
+	.venv/bin/python benchmarks/scenario_set.py
+	.venv/bin/python benchmarks/added_latency.py
+
+clean:
+	rm -rf .venv .build reports/runs reports/latest
