@@ -1,0 +1,408 @@
+"""A function run in a world of its own: fresh namespaces that vanish with it, however it ends.
+
+    caller ──fork──► keeper ──fork──► init (pid 1) ──fork──► worker: runs the function
+
+The keeper exists because a process cannot put itself into a fresh pid namespace, only its children.
+Init reaps orphans and watches. When any process of the chain ends, all below it ends too, and the
+kernel takes the namespaces apart: interfaces, mounts and processes with them.
+
+Two things see to that, each on its own: the parent-death signal, set after each fork, and a pipe
+whose writing end only the caller holds, so that its end-of-file means the caller is gone (the
+signal alone follows the caller's thread, and misses a caller that died before it was set).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import os
+import pickle
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from fcntl import ioctl
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+from lab.worlds import namespaces
+
+# linux/sockios.h, linux/if.h
+_SIOCGIFFLAGS = 0x8913
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 0x1
+
+_HIDDEN = ("/run",)
+"""Host folders that programs find their peers by (sockets, pid files, named namespaces)."""
+
+
+_GRACE_S = 2.0
+"""How long an orderly end may take before the keeper is killed."""
+
+
+class IsolationFailed(Exception):
+    """The isolated function did not return: it raised, was killed, or could not be started. The
+    message says which, with the traceback as text where there is one."""
+
+
+class Isolated:
+    """One call of a function in fresh network, mount, pid, ipc and host-name namespaces, and a
+    user namespace when the caller is not root.
+
+    The call starts at once. Start it from a single-threaded process, from the thread that will
+    live longest, with everything heavy already imported: a fork then costs milliseconds.
+
+    `fileno()` becomes readable when there is something to fetch, so one process can own many.
+    """
+
+    _leases: ClassVar[set[int]] = set()
+    """Writing ends of all life pipes of this process: no later child may hold one open."""
+
+    def __init__(self, function: Callable[[], Any], *, hide: Sequence[str] = _HIDDEN) -> None:
+        """Start `function()` isolated; its result must be picklable. `hide`: folders that get a
+        private, empty tmpfs."""
+        life, lease = os.pipe2(os.O_CLOEXEC)
+        outcome, report = os.pipe2(os.O_CLOEXEC)
+        Isolated._leases.add(lease)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        caller = os.getpid()
+        self._keeper = os.fork()
+        if self._keeper == 0:
+            _live_as(lambda: _keep(caller, life, report, function, hide))
+        os.close(life)
+        os.close(report)
+        self._lease = lease
+        self._outcome = outcome
+        self._received = bytearray()
+        self._ended = False
+
+    def fileno(self) -> int:
+        """Readable as soon as the function has returned, raised or died."""
+        return self._outcome
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """What the function returned, once it and everything it started is gone.
+
+        Raises IsolationFailed when it did not return, TimeoutError when it still runs.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._ended:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._outcome], [], [], left)[0]:
+                raise TimeoutError(f"the isolated function still runs after {timeout_s} s")
+            piece = os.read(self._outcome, 1 << 16)
+            self._received += piece
+            if not piece:
+                self._bury()
+        if not self._received:
+            raise IsolationFailed("it was killed before it could report anything")
+        try:
+            returned, value = pickle.loads(self._received)  # noqa: S301 - our own child wrote it
+        except Exception as error:
+            raise IsolationFailed("it was killed while it reported its result") from error
+        if not returned:
+            raise IsolationFailed(str(value))
+        return value
+
+    def kill(self) -> None:
+        """End the function and everything it started, and wait until it is gone. Idempotent."""
+        if not self._ended:
+            self._received.clear()
+            self._bury()
+
+    def enter(self, pid: int = 1) -> tuple[str, ...]:
+        """The command, for this host, that opens a shell beside a process of the isolated world;
+        `pid` is its number in there. LookupError when there is no such process."""
+        host_pid = _find_process(self._keeper, pid)
+        users = () if os.getuid() == 0 else ("--user", "--preserve-credentials")
+        return ("nsenter", f"--target={host_pid}", *users, "--mount", "--net", "--pid", "bash")
+
+    def _bury(self) -> None:
+        """End the lease, which ends pid 1; the keeper ends once the kernel has ended the rest."""
+        self._ended = True
+        Isolated._leases.discard(self._lease)
+        os.close(self._lease)
+        os.close(self._outcome)
+        ending = os.pidfd_open(self._keeper)
+        try:
+            if not select.select([ending], [], [], _GRACE_S)[0]:
+                os.kill(self._keeper, signal.SIGKILL)
+        finally:
+            os.close(ending)
+        os.waitpid(self._keeper, 0)
+
+
+def run_isolated(
+    function: Callable[[], Any],
+    *,
+    timeout_s: float | None = None,
+    hide: Sequence[str] = _HIDDEN,
+) -> Any:
+    """`function()` in a world of its own; see `Isolated`. It is killed when the time is up."""
+    isolated = Isolated(function, hide=hide)
+    try:
+        return isolated.result(timeout_s)
+    finally:
+        isolated.kill()
+
+
+# --- inside the children ----------------------------------------------------------------------
+
+
+def _live_as(role: Callable[[], int]) -> NoReturn:
+    """Be a forked child: never return into the caller's code, whatever happens."""
+    status = 70  # EX_SOFTWARE
+    # What is alive now is shared with the parent; collecting it here would copy it.
+    gc.freeze()
+    try:
+        status = role()
+    except BaseException:  # noqa: BLE001 - the last frame of a process
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _follow(life: int) -> None:
+    """Die with the parent from here on, also when the caller died before this line."""
+    namespaces.die_with_parent()
+    if _is_over(life):
+        os._exit(1)
+
+
+def _is_over(life: int) -> bool:
+    """Nothing is ever written to the pipe of life: readable means its writer is gone."""
+    return bool(select.select([life], [], [], 0)[0])
+
+
+def _report(report: int, returned: bool, value: Any) -> None:
+    view = memoryview(pickle.dumps((returned, value)))
+    with contextlib.suppress(BrokenPipeError):
+        while view:
+            view = view[os.write(report, view) :]
+
+
+def _keep(
+    caller: int, life: int, report: int, function: Callable[[], Any], hide: Sequence[str]
+) -> int:
+    """The keeper: make the namespaces, start pid 1 in them, wait for its end."""
+    _forget_leases()
+    _follow(life)
+    if os.getppid() != caller:
+        return 1
+    # The terminal, its signals and its keyboard, is for the caller, who decides about its worlds.
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    try:
+        _unshare()
+    except OSError as error:
+        _report(report, False, f"{error.strerror}; {_remedy()}")
+        return 1
+    # Taking a user namespace changes credentials, which forgets the parent-death signal.
+    _follow(life)
+    init = os.fork()
+    if init == 0:
+        _live_as(lambda: _init(life, report, function, hide))
+    os.close(report)
+    os.waitpid(init, 0)
+    return 0
+
+
+def _forget_leases() -> None:
+    for lease in Isolated._leases:  # noqa: SLF001 - same module
+        os.close(lease)
+    Isolated._leases.clear()  # noqa: SLF001 - same module
+
+
+def _unshare() -> None:
+    uid, gid = os.getuid(), os.getgid()
+    flags = (
+        namespaces.NEW_NETWORK
+        | namespaces.NEW_MOUNTS
+        | namespaces.NEW_PIDS
+        | namespaces.NEW_IPC
+        | namespaces.NEW_HOST_NAME
+    )
+    if uid != 0:
+        namespaces.unshare(namespaces.NEW_USERS, "making a user namespace")
+        namespaces.become_mapped_root(uid, gid)
+    namespaces.unshare(flags, "making network, mount and process namespaces")
+
+
+def _remedy() -> str:
+    if os.getuid() == 0:
+        return (
+            "root without CAP_SYS_ADMIN, as in a container: "
+            "start the container with --privileged, or run on the host"
+        )
+    return (
+        "run as root, or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 "
+        "user.max_user_namespaces=10000, and kernel.apparmor_restrict_unprivileged_userns=0 "
+        "where AppArmor restricts them (Ubuntu 24.04)"
+    )
+
+
+def _init(life: int, report: int, function: Callable[[], Any], hide: Sequence[str]) -> int:
+    """Pid 1: prepare the world, start the worker, reap, and end with the worker or the caller."""
+    _follow(life)
+    try:
+        namespaces.make_mounts_private()
+        namespaces.mount_fresh("proc", "/proc")
+        namespaces.mount_fresh("sysfs", "/sys")
+        for folder in hide:
+            namespaces.mount_fresh("tmpfs", folder)
+        socket.sethostname("forwardlab")
+        _bring_up_loopback()
+    except OSError as error:
+        _report(report, False, f"{error.strerror}; {_remedy()}")
+        return 1
+    wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+    worker = os.fork()
+    if worker == 0:
+        _live_as(lambda: _work(report, function))
+    while True:
+        # A child that ended before the handler was looked at has left a byte in the pipe.
+        readable = select.select([life, wake], [], [])[0]
+        if life in readable:
+            return 1
+        with contextlib.suppress(BlockingIOError):
+            os.read(wake, 4096)
+        status = _reap(worker)
+        if status is None:
+            continue
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            _report(report, False, f"it was killed by {signal.Signals(number).name}")
+        elif os.WEXITSTATUS(status) != 0:
+            _report(report, False, f"it ended by itself with status {os.WEXITSTATUS(status)}")
+        return 0
+
+
+def _reap(worker: int) -> int | None:
+    """Collect every child that has ended; the worker's status once it is among them."""
+    found = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if pid == 0:
+            return found
+        if pid == worker:
+            found = status
+
+
+def _work(report: int, function: Callable[[], Any]) -> int:
+    """The worker: run the function and report."""
+    namespaces.die_with_parent()  # the parent is pid 1: whoever outlives it is dead anyway
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        value = function()
+    except BaseException:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are outcomes as well
+        _report(report, False, traceback.format_exc())
+        return 0
+    _report(report, True, value)
+    return 0
+
+
+def _bring_up_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        flags = ioctl(control, _SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+        (now,) = struct.unpack_from("H", flags, 16)
+        ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", now | _IFF_UP))
+
+
+# --- seen from outside ------------------------------------------------------------------------
+
+
+def _find_process(keeper: int, pid: int) -> int:
+    """This host's number of the process that calls itself `pid` in the keeper's pid namespace."""
+    namespace = os.readlink(f"/proc/{keeper}/ns/pid_for_children")
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if os.readlink(entry / "ns/pid") != namespace:
+                continue
+            status = (entry / "status").read_text()
+            numbers = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+            if int(numbers.split()[-1]) == pid:
+                return int(entry.name)
+    raise LookupError(f"no process {pid} in the isolated world")
+
+
+# --- what this host can do --------------------------------------------------------------------
+
+_TOOLS = {
+    "ip": "iproute2",
+    "tc": "iproute2",
+    "mnexec": "mininet",
+    "ifconfig": "net-tools",
+    "nsenter": "util-linux",
+}
+"""Programs a Mininet world runs, and the Debian packages that have them."""
+
+_TUN = "/dev/net/tun"
+_TUNSETIFF = 0x400454CA
+_IFF_TUN_NO_PI = 0x0001 | 0x1000
+
+
+def probe() -> tuple[str, ...]:
+    """Why this host cannot run Mininet worlds, each reason with its remedy; empty when it can."""
+    if sys.platform != "linux":
+        return (
+            f"Mininet needs Linux namespaces and this is {sys.platform}: "
+            "use --world simulated, or the Vagrant machine",
+        )
+    missing = [
+        f"{tool} is missing: apt-get install --no-install-recommends {package}"
+        for tool, package in _TOOLS.items()
+        if shutil.which(tool) is None
+    ]
+    if shutil.which("ip") is None:
+        return tuple(missing)
+    try:
+        return (*missing, *run_isolated(_try_devices, timeout_s=10))
+    except (IsolationFailed, TimeoutError) as failure:
+        return (*missing, f"no namespaces of our own: {failure}")
+
+
+def _try_devices() -> tuple[str, ...]:
+    reasons = []
+    for command, module in (
+        ("link add probe0 type bridge", "bridge"),
+        ("link add probe1 type veth peer name probe2", "veth"),
+    ):
+        made = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            reasons.append(
+                f"no {module} devices ({made.stderr.strip()}): modprobe {module} as root"
+            )
+    try:
+        tun = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        remedy = "modprobe tun" if error.errno == errno.ENOENT else f"chmod 0666 {_TUN}"
+        reasons.append(f"{_TUN}: {error.strerror}, the NAT translator needs it: {remedy} as root")
+        return tuple(reasons)
+    try:
+        ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"probe3", _IFF_TUN_NO_PI))
+    except OSError as error:
+        reasons.append(f"no TUN devices ({error.strerror}): modprobe tun as root")
+    finally:
+        os.close(tun)
+    return tuple(reasons)
