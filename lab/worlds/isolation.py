@@ -29,7 +29,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from fcntl import ioctl
-from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from lab.worlds import namespaces
@@ -118,13 +117,6 @@ class Isolated:
             self._received.clear()
             self._bury()
 
-    def enter(self, pid: int = 1) -> tuple[str, ...]:
-        """The command, for this host, that opens a shell beside a process of the isolated world;
-        `pid` is its number in there. LookupError when there is no such process."""
-        host_pid = _find_process(self._keeper, pid)
-        users = () if os.getuid() == 0 else ("--user", "--preserve-credentials")
-        return ("nsenter", f"--target={host_pid}", *users, "--mount", "--net", "--pid", "bash")
-
     def _bury(self) -> None:
         """End the lease, which ends pid 1; the keeper ends once the kernel has ended the rest."""
         self._ended = True
@@ -205,6 +197,10 @@ def _keep(
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+    # Whoever comes from outside must take our user namespace on as well, where there is one.
+    way_in = ["nsenter", "--mount", "--net", "--pid"]
+    if os.getuid() != 0:
+        way_in += ["--user", "--preserve-credentials"]
     try:
         _unshare()
     except OSError as error:
@@ -212,10 +208,12 @@ def _keep(
         return 1
     # Taking a user namespace changes credentials, which forgets the parent-death signal.
     _follow(life)
+    number, teller = os.pipe2(os.O_CLOEXEC)
     init = os.fork()
     if init == 0:
-        _live_as(lambda: _init(life, report, function, hide))
+        _live_as(lambda: _init(life, report, number, way_in, function, hide))
     os.close(report)
+    os.write(teller, struct.pack("I", init))
     os.waitpid(init, 0)
     return 0
 
@@ -254,9 +252,31 @@ def _remedy() -> str:
     )
 
 
-def _init(life: int, report: int, function: Callable[[], Any], hide: Sequence[str]) -> int:
+_way_in: list[str] = []
+"""In an isolated process: the command that leads from the caller's host into its world."""
+
+
+def way_in() -> tuple[str, ...]:
+    """The command, to be run on the caller's host, that runs what is appended to it in the
+    isolated world this process lives in. LookupError in a process that is not isolated."""
+    if not _way_in:
+        raise LookupError("this process is not isolated")
+    return tuple(_way_in)
+
+
+def _init(  # noqa: PLR0917 - called once
+    life: int,
+    report: int,
+    number: int,
+    command: list[str],
+    function: Callable[[], Any],
+    hide: Sequence[str],
+) -> int:
     """Pid 1: prepare the world, start the worker, reap, and end with the worker or the caller."""
     _follow(life)
+    # Nothing inside a pid namespace can see what number the outside has for it: the keeper says.
+    (outside,) = struct.unpack("I", os.read(number, 4))
+    _way_in[:] = [*command, f"--target={outside}"]
     try:
         namespaces.make_mounts_private()
         namespaces.mount_fresh("proc", "/proc")
@@ -327,25 +347,6 @@ def _bring_up_loopback() -> None:
         ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", now | _IFF_UP))
 
 
-# --- seen from outside ------------------------------------------------------------------------
-
-
-def _find_process(keeper: int, pid: int) -> int:
-    """This host's number of the process that calls itself `pid` in the keeper's pid namespace."""
-    namespace = os.readlink(f"/proc/{keeper}/ns/pid_for_children")
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            if os.readlink(entry / "ns/pid") != namespace:
-                continue
-            status = (entry / "status").read_text()
-            numbers = next(line for line in status.splitlines() if line.startswith("NSpid:"))
-            if int(numbers.split()[-1]) == pid:
-                return int(entry.name)
-    raise LookupError(f"no process {pid} in the isolated world")
-
-
 # --- what this host can do --------------------------------------------------------------------
 
 _TOOLS = {
@@ -365,10 +366,8 @@ _IFF_TUN_NO_PI = 0x0001 | 0x1000
 def probe() -> tuple[str, ...]:
     """Why this host cannot run Mininet worlds, each reason with its remedy; empty when it can."""
     if sys.platform != "linux":
-        return (
-            f"Mininet needs Linux namespaces and this is {sys.platform}: "
-            "use --world simulated, or the Vagrant machine",
-        )
+        remedy = "use --world simulated, or the Vagrant machine"
+        return (f"Mininet needs Linux namespaces and this is {sys.platform}: {remedy}",)
     missing = [
         f"{tool} is missing: apt-get install --no-install-recommends {package}"
         for tool, package in _TOOLS.items()
