@@ -1,0 +1,198 @@
+"""The in-flight table: questions that went out, each on a socket of its own, and their replies.
+
+A reply counts only when everything matches (RFC 5452 9.1): the socket it came in on (our address
+and port), its source, its ID and its question, octet by octet. Whatever else arrives is noted, and
+waiting goes on (draft-li-dnsop-response-preprocessing: a forgery must not end the wait).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import Generic, TypeVar
+
+from resolver import limits
+from resolver.dns.asking import TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
+from resolver.dns.facts import (
+    ForwarderAsked,
+    ForwarderReplied,
+    ForwarderTimedOut,
+    ForwarderUnreachable,
+    ReplyMismatched,
+)
+from resolver.dns.message import Malformed, Rcode, Reply, build_query, parse_reply
+from resolver.dns.timers import Timers
+from resolver.machine import (
+    Close,
+    Effect,
+    Event,
+    Flow,
+    Instant,
+    MessageArrived,
+    Note,
+    Open,
+    PortTaken,
+    Send,
+    StreamClosed,
+    StreamOpened,
+    Transport,
+    Unreachable,
+)
+
+AskerT = TypeVar("AskerT")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[AskerT]):
+    """A question is over; `asker` is whatever was given with it."""
+
+    asker: AskerT
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight(Generic[AskerT]):
+    ask: Ask
+    asker: AskerT
+    id: int
+    message: bytes
+    source_port: int
+    draws: int
+    """Source ports that turned out taken."""
+
+
+class Exchanges(Generic[AskerT]):
+    """All questions in flight. Effects are appended to the list that each call is given."""
+
+    def __init__(self, identifiers: Random) -> None:
+        self._identifiers = identifiers
+        self._flows = count(1)
+        self._in_flight: dict[Flow, _InFlight[AskerT]] = {}
+        self._ports: set[int] = set()
+        self._timers: Timers[Flow] = Timers()
+
+    def __len__(self) -> int:
+        return len(self._in_flight)
+
+    def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
+        """Send a question on a fresh socket; `asker` comes back with what was heard."""
+        # RFC 5452 9.2: ID and source port are both unpredictable, over their whole range.
+        id_ = self._identifiers.getrandbits(16)
+        message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
+        self._open(_InFlight(ask, asker, id_, message, self._draw_port(), 0), effects)
+        effects.append(Note(ForwarderAsked(ask.server, ask.question, ask.transport)))
+
+    def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
+        """Take an event of a flow that was opened here; late ones are no error."""
+        flow = getattr(event, "flow", None)
+        pending = self._in_flight.get(flow)
+        if flow is None or pending is None:
+            return None
+        refusal: str | None = None
+        match event:
+            case MessageArrived():
+                return self._weigh(event, pending, now, effects)
+            case StreamOpened():
+                effects.append(Send(flow, pending.message))
+            case PortTaken() if pending.draws < limits.SOURCE_PORT_DRAWS:
+                self._reopen(flow, effects)
+            case PortTaken():
+                refusal = "no free source port"
+            case StreamClosed():
+                refusal = "stream closed before a reply"
+            case Unreachable(_, reason):
+                refusal = reason
+        if refusal is None:
+            return None
+        effects.append(
+            Note(ForwarderUnreachable(pending.ask.server, pending.ask.question, refusal))
+        )
+        return self._settle(flow, UNREACHABLE, now, effects)
+
+    def expire(self, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
+        """End the wait that is due first; call again until it returns None."""
+        flow = self._timers.take_due(now)
+        if flow is None:
+            return None
+        ask = self._in_flight[flow].ask
+        effects.append(Note(ForwarderTimedOut(ask.server, ask.question)))
+        return self._settle(flow, TIMED_OUT, now, effects)
+
+    def deadline(self) -> Instant | None:
+        """When the next wait ends."""
+        return self._timers.earliest()
+
+    def _draw_port(self) -> int:
+        while True:
+            port = self._identifiers.randint(limits.FIRST_SOURCE_PORT, limits.LAST_SOURCE_PORT)
+            if port not in self._ports:
+                return port
+
+    def _open(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
+        flow = next(self._flows)
+        ask = pending.ask
+        self._in_flight[flow] = pending
+        self._ports.add(pending.source_port)
+        self._timers.set(flow, ask.until)
+        effects.append(Open(flow, ask.transport, ask.server, pending.source_port))
+        if ask.transport is Transport.UDP:
+            effects.append(Send(flow, pending.message))
+
+    def _reopen(self, flow: Flow, effects: list[Effect]) -> None:
+        # Nothing went out under the ID, so it is as good as a new one.
+        pending = self._forget(flow)
+        again = replace(pending, source_port=self._draw_port(), draws=pending.draws + 1)
+        self._open(again, effects)
+
+    def _weigh(
+        self,
+        event: MessageArrived,
+        pending: _InFlight[AskerT],
+        now: Instant,
+        effects: list[Effect],
+    ) -> Settled[AskerT] | None:
+        ask = pending.ask
+        reply = parse_reply(event.payload)
+        fault = _fault(reply, pending, event)
+        if isinstance(reply, Malformed) or fault is not None:
+            effects.append(
+                Note(ReplyMismatched(ask.server, ask.question, event.source, fault or "malformed"))
+            )
+            return None
+        effects.append(Note(ForwarderReplied(ask.server, ask.question, reply.rcode)))
+        return self._settle(event.flow, reply, now, effects)
+
+    def _settle(
+        self, flow: Flow, outcome: Reply | Silence, now: Instant, effects: list[Effect]
+    ) -> Settled[AskerT]:
+        asker = self._forget(flow).asker
+        effects.append(Close(flow))
+        return Settled(asker, Heard(outcome, now))
+
+    def _forget(self, flow: Flow) -> _InFlight[AskerT]:
+        pending = self._in_flight.pop(flow)
+        self._ports.discard(pending.source_port)
+        self._timers.cancel(flow)
+        return pending
+
+
+def _fault(
+    reply: Reply | Malformed, pending: _InFlight[AskerT], event: MessageArrived
+) -> str | None:
+    """What is wrong with a reply (RFC 5452 9.1); None when it is the one awaited."""
+    ask = pending.ask
+    if event.source != ask.server:
+        return "another source"
+    if isinstance(reply, Malformed):
+        return reply.reason
+    if reply.id != pending.id:
+        return "another ID"
+    refuses_edns = ask.edns is not None and reply.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
+    if reply.question is None and refuses_edns:
+        # A server older than EDNS may not have read as far as the question. All that this reply
+        # can bring about is the same question to the same server, without OPT.
+        return None
+    if reply.question_wire != ask.question_wire:
+        return "another question"
+    return None

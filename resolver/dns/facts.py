@@ -1,0 +1,118 @@
+"""What the resolver writes into its journal. For people and counters; no verdict reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resolver.dns.message import Question, rcode_text
+from resolver.machine import Endpoint, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionArrived:
+    """A client asked."""
+
+    client: Endpoint
+    question: Question
+    transport: Transport
+
+    def __str__(self) -> str:
+        return f"{self.client} asks {self.question} over {self.transport.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRejected:
+    """A client sent what is no question we can take."""
+
+    client: Endpoint
+    reason: str
+
+    def __str__(self) -> str:
+        return f"message from {self.client} rejected: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderAsked:
+    """A question went to a forwarder."""
+
+    server: Endpoint
+    question: Question
+    transport: Transport
+
+    def __str__(self) -> str:
+        return f"{self.server} asked {self.question} over {self.transport.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderReplied:
+    """A forwarder's reply was accepted as one to our question; whether it is of use is another
+    matter."""
+
+    server: Endpoint
+    question: Question
+    rcode: int
+
+    def __str__(self) -> str:
+        return f"{self.server} replied {rcode_text(self.rcode)} to {self.question}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderTimedOut:
+    """A forwarder said nothing for as long as its rule waits."""
+
+    server: Endpoint
+    question: Question
+
+    def __str__(self) -> str:
+        return f"{self.server} timed out on {self.question}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderUnreachable:
+    """The network or the forwarder's host refused the question."""
+
+    server: Endpoint
+    question: Question
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.server} unreachable for {self.question}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyMismatched:
+    """Something arrived where a reply was awaited and was not that reply; waiting goes on."""
+
+    server: Endpoint
+    """Who was asked."""
+    question: Question
+    source: Endpoint
+    """Who sent it."""
+    fault: str
+
+    def __str__(self) -> str:
+        return f"not {self.server}'s reply to {self.question}: {self.fault} (from {self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A client got its reply."""
+
+    client: Endpoint
+    question: Question
+    rcode: int
+    source: str
+    """Where the answer came from: "own zone", "cache", "forwarded", "refused", "failed"."""
+
+    def __str__(self) -> str:
+        return f"{self.client} answered {rcode_text(self.rcode)} to {self.question} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamIdled:
+    """A client's stream was closed because nothing came over it for too long."""
+
+    client: Endpoint
+
+    def __str__(self) -> str:
+        return f"stream of {self.client} closed: idle"

@@ -1,0 +1,145 @@
+"""Conditional forwarding: which servers a name's questions go to, and how they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from resolver import limits
+from resolver.config import ForwardRule
+from resolver.dns import names
+from resolver.dns.asking import Ask, Heard, Resolution
+from resolver.dns.cache import Wishes
+from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
+from resolver.dns.names import MalformedName
+from resolver.dns.records import Type
+from resolver.machine import Endpoint, Instant, Transport
+
+
+class ForwardTable:
+    """The forward rules, searched by longest match.
+
+    Raises ValueError, naming the rule, for one that nothing could follow.
+    """
+
+    def __init__(self, rules: Iterable[ForwardRule]) -> None:
+        self._rules: dict[str, ForwardRule] = {}
+        for rule in map(_checked, rules):
+            if rule.zone in self._rules:
+                raise ValueError(f"forward rule {rule.zone}: given twice; merge their servers")
+            self._rules[rule.zone] = rule
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def longest_match(self, name: str) -> ForwardRule | None:
+        """The rule with the most labels at or above `name` (normalised); zones come normalised."""
+        for ancestor in names.with_ancestors(name):
+            if (rule := self._rules.get(ancestor)) is not None:
+                return rule
+        return None
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many messages to servers a client's question may still cost."""
+
+    left: int = limits.QUESTIONS_PER_RESOLUTION
+
+    def spend(self) -> bool:
+        """Take one; False when there is none left."""
+        self.left -= 1
+        return self.left >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """Puts one question to a rule's servers, in their order, until one has answered."""
+
+    question: Question
+    wishes: Wishes
+    transport: Transport
+    """What the client used: TCP in, TCP out (RFC 5625 4.4.1)."""
+    next_on_rcodes: frozenset[int]
+    budget: Budget
+
+    def ask_in_order(
+        self, rule: ForwardRule, now: Instant
+    ) -> Resolution[tuple[Reply | None, Instant]]:
+        """The first usable reply, or None when every server failed; and when that was."""
+        for server in rule.servers:
+            heard = yield from self._ask_one(server, now + rule.timeout_ns)
+            if heard is None:
+                break
+            now = heard.at
+            if isinstance(heard.outcome, Reply) and self._usable(heard.outcome):
+                return heard.outcome, now
+        return None, now
+
+    def _ask_one(self, server: Endpoint, until: Instant) -> Resolution[Heard | None]:
+        """All tries with one server share its timeout, so that n servers take n timeouts at most.
+        None: the budget is spent."""
+        ask = Ask(
+            server,
+            self.question,
+            question_wire(self.question),
+            self.transport,
+            until,
+            Edns(limits.UDP_PAYLOAD_OCTETS, self.wishes.do),
+            self.wishes.cd,
+        )
+        if not self.budget.spend():
+            return None
+        heard = yield ask
+        if _knows_no_edns(heard):
+            # RFC 6891 7: the server is older than EDNS, so it is asked as in its day.
+            ask = replace(ask, edns=None)
+            if not self.budget.spend():
+                return None
+            heard = yield ask
+        if isinstance(heard.outcome, Reply) and heard.outcome.tc and ask.transport is Transport.UDP:
+            # RFC 7766 5: TC=1 has the same server asked again over TCP, before any other.
+            if not self.budget.spend():
+                return None
+            heard = yield replace(ask, transport=Transport.TCP)
+        return heard
+
+    def _usable(self, reply: Reply) -> bool:
+        if reply.tc or reply.question is None or reply.rcode > 0xF:
+            return False  # incomplete even over TCP; a bare refusal; no code a client could be told
+        return reply.rcode not in self.next_on_rcodes and not _is_referral(reply)
+
+
+def _checked(rule: ForwardRule) -> ForwardRule:
+    try:
+        zone = names.normalise(rule.zone)
+        # One spelling for each address, so that a reply's source compares equal.
+        servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in rule.servers)
+    except (MalformedName, ValueError) as wrong:
+        raise ValueError(f"forward rule {rule.zone}: {wrong}") from wrong
+    if not servers:
+        raise ValueError(f"forward rule {rule.zone}: no servers; name at least one")
+    if rule.timeout_ns <= 0:
+        raise ValueError(f"forward rule {rule.zone}: its timeout must be longer than nothing")
+    return ForwardRule(zone, servers, rule.timeout_ns)
+
+
+def _knows_no_edns(heard: Heard) -> bool:
+    return (
+        isinstance(heard.outcome, Reply)
+        and heard.outcome.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
+        and not heard.outcome.edns
+    )
+
+
+def _is_referral(reply: Reply) -> bool:
+    """RFC 2308 2.2: NS records, no SOA and no answer. A forwarder must resolve, not refer."""
+    types = {record.rtype for record in reply.authority}
+    return (
+        reply.rcode == Rcode.NOERROR
+        and not reply.aa
+        and not reply.answers
+        and Type.NS in types
+        and Type.SOA not in types
+    )

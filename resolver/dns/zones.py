@@ -1,0 +1,173 @@
+"""The zones we host ourselves: read from RFC 1035 master-file text, answered by RFC 1034 4.3.2."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.zone
+
+from resolver.config import HostedZone
+from resolver.dns import names
+from resolver.dns.message import Rcode
+from resolver.dns.names import MalformedName
+from resolver.dns.records import ADDRESS_TYPES, Record, Type, negative_ttl, with_ttl
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The zone has the data; or it ends in an alias, whose last target is yet to be looked up."""
+
+    answers: tuple[Record, ...]
+    alias: str | None = None
+    """The target of the last CNAME, when the answer is not complete with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The zone says that the name (NXDOMAIN) or the type (NODATA) is not there."""
+
+    rcode: int
+    authority: tuple[Record, ...]
+    """The zone's SOA, its TTL as RFC 2308 3 wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """The name lies below a zone cut: others are responsible."""
+
+    authority: tuple[Record, ...]
+    """The NS RRset of the delegation."""
+    additional: tuple[Record, ...]
+    """Glue: addresses of those servers that the zone holds."""
+
+
+Lookup: TypeAlias = Found | Missing | Referral
+
+_Node: TypeAlias = dict[int, tuple[Record, ...]]
+
+
+class Zone:
+    """One hosted zone.
+
+    Raises ValueError, naming the zone, the place and the remedy, for text that is no zone.
+    """
+
+    def __init__(self, hosted: HostedZone) -> None:
+        try:
+            self.origin = names.normalise(hosted.origin)
+            self._nodes = _read(hosted.text, self.origin)
+        except (dns.exception.DNSException, MalformedName, ValueError) as wrong:
+            raise ValueError(f"zone {hosted.origin}: {_remedy(wrong)}") from wrong
+        soa = self._nodes[self.origin][Type.SOA]
+        self._negative = with_ttl(soa, negative_ttl(soa[0]))
+        self._names = {
+            ancestor
+            for name in self._nodes
+            for ancestor in names.with_ancestors(name)
+            if names.is_at_or_below(ancestor, self.origin)
+        }
+
+    def look_up(self, name: str, rtype: int) -> Lookup:
+        """Answer for `name` (normalised, in this zone) and `rtype`. The owner of what a wildcard
+        gives is `name`."""
+        if (cut := self._cut_above(name, rtype)) is not None:
+            return self._referral(cut)
+        node = self._nodes.get(name, {}) if name in self._names else self._wildcard(name)
+        if node is None:
+            return Missing(Rcode.NXDOMAIN, self._negative)
+        if rtype == Type.ANY and node:
+            return Found(tuple(record for rrset in node.values() for record in rrset))
+        if rtype in node:
+            return Found(node[rtype])
+        if Type.CNAME in node:
+            return Found(node[Type.CNAME], alias=node[Type.CNAME][0].target)
+        return Missing(Rcode.NOERROR, self._negative)
+
+    def _cut_above(self, name: str, rtype: int) -> str | None:
+        """The highest delegation at or above `name`, the apex apart."""
+        cut = None
+        for ancestor in names.with_ancestors(name):
+            if ancestor == self.origin:
+                return cut
+            if Type.NS in self._nodes.get(ancestor, ()):
+                # RFC 4035 3.1.4.1: the DS RRset of a delegation is the parent's.
+                if ancestor == name and rtype == Type.DS:
+                    continue
+                cut = ancestor
+        return cut
+
+    def _referral(self, cut: str) -> Referral:
+        servers = self._nodes[cut][Type.NS]
+        glue = (
+            self._nodes.get(server.target.lower(), {}).get(rtype, ())
+            for server in servers
+            for rtype in sorted(ADDRESS_TYPES)
+        )
+        return Referral(servers, tuple(record for rrset in glue for record in rrset))
+
+    def _wildcard(self, name: str) -> _Node | None:
+        """The records the wildcard below the closest encloser gives to `name` (RFC 4592 3.3.1)."""
+        for encloser in names.with_ancestors(name):
+            if encloser in self._names:
+                source = "*" if encloser == names.ROOT else f"*.{encloser}"
+                if source not in self._names:
+                    return None
+                return {
+                    rtype: tuple(replace(record, name=name) for record in rrset)
+                    for rtype, rrset in self._nodes.get(source, {}).items()
+                }
+        return None
+
+
+class Zones:
+    """All hosted zones; the closest one answers for a name."""
+
+    def __init__(self, hosted: Iterable[HostedZone]) -> None:
+        self._zones: dict[str, Zone] = {}
+        for zone in map(Zone, hosted):
+            if zone.origin in self._zones:
+                raise ValueError(f"zone {zone.origin}: hosted twice; keep one of them")
+            self._zones[zone.origin] = zone
+
+    def closest(self, name: str) -> Zone | None:
+        """The hosted zone with the longest origin at or above `name` (normalised)."""
+        if not self._zones:
+            return None
+        candidates = (self._zones.get(ancestor) for ancestor in names.with_ancestors(name))
+        return next((zone for zone in candidates if zone is not None), None)
+
+    def answers(self, name: str) -> bool:
+        """Whether a hosted zone has the last word on `name`: it lies in one and below no cut."""
+        zone = self.closest(name)
+        return zone is not None and not isinstance(zone.look_up(name, Type.A), Referral)
+
+
+def _read(text: str, origin: str) -> dict[str, _Node]:
+    zone = dns.zone.from_text(
+        text, origin=dns.name.Name((*names.to_labels(origin), b"")), relativize=False
+    )
+    nodes: dict[str, _Node] = defaultdict(dict)
+    for owner, node in zone.nodes.items():
+        name = names.from_labels(owner.labels[:-1])
+        for rrset in node.rdatasets:
+            if rrset.rdtype == dns.rdatatype.DNAME:
+                raise ValueError(f"{owner}: DNAME is not served; write a CNAME for each name")
+            nodes[name.lower()][int(rrset.rdtype)] = tuple(
+                Record(name, int(rrset.rdtype), rrset.ttl, rdata.to_wire() or b"")
+                for rdata in rrset
+            )
+    return dict(nodes)
+
+
+def _remedy(wrong: Exception) -> str:
+    if isinstance(wrong, dns.zone.NoSOA):
+        return "no SOA record at its origin; begin the text with one"
+    if isinstance(wrong, dns.zone.NoNS):
+        return "no NS record at its origin; name the server itself there"
+    return str(wrong).replace("<string>:", "line ") or type(wrong).__name__
