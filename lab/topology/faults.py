@@ -30,7 +30,7 @@ def apply_fault(plan: Plan, fault: Fault) -> Plan:
 
 
 def _offset_alias_base(plan: Plan, by: int) -> Plan:
-    """ "Client base NAT/alias IP" mistyped: what the balancers answer no longer fits the table."""
+    """The "Client base NAT/alias IP" mistyped: the balancers' answers no longer fit the table."""
 
     def shift(config: ProgramConfig) -> ProgramConfig:
         if isinstance(config, BalancerConfig) and config.alias_base is not None:

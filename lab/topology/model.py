@@ -78,14 +78,14 @@ class SubCluster(_Value):
     behind_nat_on: str | None = None
     """The viewers' network, if a NAT translator stands between; there the servers have aliases."""
     alias_base: str | None = None
-    """ "Client base NAT/alias IP": the alias of server 1; server n has base + (n - 1)."""
+    """The "Client base NAT/alias IP": the alias of server 1; server n has base + (n - 1)."""
 
 
 class Cluster(_Value):
     """What is asked for by name: a cluster, or a single system (one server, no load balancer)."""
 
     dns_name: str
-    """ "DNS name of TightGate-Pro", e.g. "internet.intern.netz"."""
+    """The "DNS name of TightGate-Pro", e.g. "internet.intern.netz"."""
     service_port: int = Field(default=5900, ge=1, le=65_535)
     """TCP port of the servers that viewers connect to and health checks try."""
     ttl_s: int = Field(default=2, ge=0, le=86_400)
@@ -125,7 +125,7 @@ class Forward(_Value):
     zone: str
     """The forwarded domain, e.g. "internet.intern.netz"."""
     servers: OneOrMore
-    """ "IP address of the master server": whom to ask, in this order."""
+    """The "IP address of the master server": whom to ask, in this order."""
     timeout_s: Seconds = 2.0
     """How long each server is waited for before the next is asked."""
 
@@ -159,7 +159,7 @@ class Server(_Node):
     number: int = Field(ge=1, le=65_535)
     """Running number in the cluster, from 1; gaps are allowed."""
     load_balancer: bool = False
-    """ "Load balancer" column: whether it answers for the cluster's name."""
+    """The "Load balancer" column: whether it answers for the cluster's name."""
     sub_cluster: str | None = None
     """Its sub-cluster, where there are several."""
 

@@ -40,6 +40,7 @@ from resolver.config import (
     ServiceConfig,
     WhenNoneAvailable,
 )
+from resolver.dns.names import normalise
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
 
 DNS_PORT = 53
@@ -62,7 +63,7 @@ def make_plan(topology: Topology, source: str) -> Plan:
             for position, (name, network) in enumerate(topology.networks.items(), start=1)
         ),
         nodes=tuple(_planned(node, topology, routing) for node in topology.nodes),
-        cluster_name=topology.cluster.dns_name.rstrip("."),
+        cluster_name=normalise(topology.cluster.dns_name),
         service_port=topology.cluster.service_port,
     )
 
@@ -219,10 +220,10 @@ def _resolver(node: Resolver) -> ResolverConfig:
         listen=_endpoints(
             tuple(text for texts in node.addresses.values() for text in texts), DNS_PORT
         ),
-        zones=tuple(HostedZone(zone.origin, zone.records) for zone in node.zones),
+        zones=tuple(HostedZone(normalise(zone.origin), zone.records) for zone in node.zones),
         forward=tuple(
             ForwardRule(
-                zone=rule.zone.rstrip("."),
+                zone=normalise(rule.zone),
                 servers=_endpoints(rule.servers, DNS_PORT),
                 timeout_ns=_ns(rule.timeout_s),
             )
@@ -237,13 +238,13 @@ def _balancer(node: Server, topology: Topology) -> BalancerConfig:
     sub_cluster = _sub_cluster(node, topology)
     return BalancerConfig(
         listen=_endpoints(_real_addresses(node, topology), DNS_PORT),
-        zone=cluster.dns_name.rstrip("."),
+        zone=normalise(cluster.dns_name),
         members=tuple(
             Member(server.name, server.number, _real_addresses(server, topology))
             for server in topology.members(sub_cluster)
         ),
         service_port=cluster.service_port,
-        alias_base=sub_cluster.alias_base,
+        alias_base=str(base) if (base := address_of(sub_cluster.alias_base or "")) else None,
         ttl_s=cluster.ttl_s,
         negative_ttl_s=cluster.ttl_s,
         answers=cluster.answers,
@@ -284,7 +285,7 @@ def _dns_translator(node: Translator, topology: Topology) -> DnsTranslatorConfig
     return DnsTranslatorConfig(
         # RFC 5625 6.2 (rule SEC-07): never on the server side.
         listen=_endpoints((*node.addresses[client_side], *_dns_aliases(node, topology)), DNS_PORT),
-        zone=node.dns.zone.rstrip("."),
+        zone=normalise(node.dns.zone),
         servers=_endpoints(node.dns.servers, DNS_PORT),
         timeout_ns=_ns(node.dns.timeout_s),
     )

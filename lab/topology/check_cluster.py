@@ -1,0 +1,340 @@
+"""The cluster: sub-clusters, load balancers, NAT, and the aliases counted from each base."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from itertools import combinations
+
+from lab.topology.addressing import Address, address_of
+from lab.topology.model import Server, SubCluster, Topology, Translator
+from lab.topology.problem import Problem, key, suggestion
+from lab.topology.survey import Survey, members_by_number
+
+MAX_LOAD_BALANCERS = 3
+"""Per sub-cluster. Source: the product's cluster menu."""
+
+
+def cluster_problems(survey: Survey) -> Iterator[Problem]:
+    """What is wrong with the cluster."""
+    topology = survey.topology
+    yield from _health(topology)
+    yield from _memberships(survey)
+    for index, part in enumerate(topology.sub_clusters()):
+        place = f"cluster.sub_clusters[{index}]"
+        known = yield from _networks_known(topology, part, place)
+        yield from _load_balancers(topology, part, place)
+        if not known:
+            continue
+        yield from _real_addresses(survey, part)
+        yield from _nat(survey, part, place)
+        yield from _aliases(survey, part, place)
+    yield from _ranges_apart(survey)
+    yield from _machines_between(survey)
+
+
+def _health(topology: Topology) -> Iterator[Problem]:
+    health = topology.cluster.health
+    if health.timeout_s > health.interval_s:
+        yield Problem(
+            "cluster.health.timeout_s",
+            f"{health.timeout_s:g} s: a check would still wait when the next begins, after "
+            f"{health.interval_s:g} s",
+            "make it no longer than interval_s",
+        )
+    if topology.cluster.service_port == 53:
+        yield Problem(
+            "cluster.service_port",
+            "port 53 is where the load balancers answer DNS",
+            "write the port that viewers connect to, e.g. 5900",
+        )
+
+
+# --- who belongs where ------------------------------------------------------------------------
+
+
+def _memberships(survey: Survey) -> Iterator[Problem]:
+    topology = survey.topology
+    names = [part.name for part in topology.cluster.sub_clusters]
+    for index, server in _servers(topology):
+        place = f"nodes[{index}].sub_cluster"
+        if server.sub_cluster is None:
+            if len(names) > 1:
+                yield Problem(
+                    place, "is missing, and there are several", f"write one of: {', '.join(names)}"
+                )
+            elif not names and len(server.addresses) > 1:
+                yield Problem(
+                    f"nodes[{index}].addresses",
+                    "the server is on several networks, and no sub-cluster says which is its own",
+                    "add [[cluster.sub_clusters]] with network, and with behind_nat_on and "
+                    "alias_base where NAT is between",
+                )
+        elif server.sub_cluster not in names:
+            yield Problem(
+                place,
+                f'there is no sub-cluster "{server.sub_cluster}"',
+                suggestion(server.sub_cluster, names)
+                if names
+                else "leave it out: without [[cluster.sub_clusters]] there is one",
+            )
+
+
+def _networks_known(
+    topology: Topology, part: SubCluster, place: str
+) -> Generator[Problem, None, bool]:
+    """Yields what is wrong; returns whether the sub-cluster's networks can be worked with."""
+    known = True
+    for name, where in ((part.network, "network"), (part.behind_nat_on, "behind_nat_on")):
+        if name is not None and name not in topology.networks and topology.cluster.sub_clusters:
+            known = False
+            yield Problem(
+                f"{place}.{where}",
+                f'there is no network "{name}"',
+                suggestion(name, topology.networks),
+            )
+    if part.behind_nat_on == part.network:
+        known = False
+        yield Problem(
+            f"{place}.behind_nat_on",
+            f'"{part.network}" is the servers\' own network',
+            "write the viewers' network there, or leave it out if there is no NAT",
+        )
+    return known and part.network in topology.networks
+
+
+def _load_balancers(topology: Topology, part: SubCluster, place: str) -> Iterator[Problem]:
+    members = topology.members(part)
+    balancers = [server for server in members if server.load_balancer]
+    if not members and topology.servers():
+        yield Problem(f"{place}.name", f'no server is in "{part.name}"', "add some, or delete it")
+    if len(members) > 1 and not balancers:
+        yield Problem(
+            f"nodes[{topology.nodes.index(members[0])}].load_balancer",
+            f'none of the {len(members)} servers of "{part.name}" is a load balancer',
+            "write load_balancer = true at the first two",
+        )
+    if len(balancers) > MAX_LOAD_BALANCERS:
+        extra = balancers[MAX_LOAD_BALANCERS]
+        yield Problem(
+            f"nodes[{topology.nodes.index(extra)}].load_balancer",
+            f'"{part.name}" has {len(balancers)} load balancers',
+            f"a sub-cluster has at most {MAX_LOAD_BALANCERS}",
+        )
+
+
+def _real_addresses(survey: Survey, part: SubCluster) -> Iterator[Problem]:
+    for index, server in _servers(survey.topology):
+        if survey.topology.sub_cluster_of(server) != part:
+            continue
+        texts = server.addresses.get(part.network)
+        if texts is None:
+            yield Problem(
+                f"nodes[{index}].addresses",
+                f'has no address on "{part.network}", where the servers of "{part.name}" are',
+                f"add addresses.{key(part.network)}",
+            )
+        elif part.behind_nat_on is not None:
+            for position, text in enumerate(texts):
+                address = address_of(text)
+                if address is not None and address.version == 6:
+                    where = f"[{position}]" if len(texts) > 1 else ""
+                    yield Problem(
+                        f"nodes[{index}].addresses.{key(part.network)}{where}",
+                        f"{address} is behind NAT, and the NAT translator maps IPv4 only",
+                        "give the server one IPv4 address there",
+                    )
+
+
+# --- NAT and aliases --------------------------------------------------------------------------
+
+
+def _nat(survey: Survey, part: SubCluster, place: str) -> Iterator[Problem]:
+    topology = survey.topology
+    if part.behind_nat_on is None:
+        if part.alias_base is not None:
+            yield Problem(
+                f"{place}.alias_base",
+                "there is an alias base, but no NAT that would map the aliases",
+                "add behind_nat_on, or leave the base out",
+            )
+        return
+    if part.alias_base is None:
+        yield Problem(
+            f"{place}.behind_nat_on",
+            "there is NAT, but no alias base: viewers would be told real addresses",
+            'add alias_base, the "Client base NAT/alias IP"',
+        )
+    both = {part.network, part.behind_nat_on}
+    if survey.routing.realm(part.network) == survey.routing.realm(part.behind_nat_on):
+        yield Problem(
+            f"{place}.behind_nat_on",
+            f'routers join "{part.behind_nat_on}" and "{part.network}", so packets go around the '
+            "NAT",
+            "take the router away, or leave behind_nat_on and alias_base out",
+        )
+        return
+    between = [
+        (index, node)
+        for index, node in enumerate(topology.nodes)
+        if isinstance(node, Translator) and both <= node.addresses.keys()
+    ]
+    if not between:
+        yield Problem(
+            f"{place}.behind_nat_on",
+            f'no translator has an address on both "{part.behind_nat_on}" and "{part.network}"',
+            'add a node with plays = "translator" and addresses on the two',
+        )
+    for index, _ in between[1:]:
+        yield Problem(
+            f"nodes[{index}].plays",
+            f'a second translator between "{part.behind_nat_on}" and "{part.network}"',
+            "keep one: both would claim the same aliases",
+        )
+
+
+def _aliases(survey: Survey, part: SubCluster, place: str) -> Iterator[Problem]:
+    """The base, the addresses counted from it, and the LAN addresses written beside the servers."""
+    place, network = f"{place}.alias_base", part.behind_nat_on
+    if part.alias_base is None or network is None:
+        return
+    base = address_of(part.alias_base)
+    if base is None or base.version != 4:
+        yield Problem(
+            place,
+            f'"{part.alias_base}" is no IPv4 address',
+            'write the first LAN address, e.g. "192.168.1.100"',
+        )
+        return
+    prefixes = survey.prefixes.get(network, ())
+    if not prefixes:
+        return
+    if not survey.holds(network, base):
+        yield Problem(
+            place,
+            f"{base} is no machine's address in networks.{key(network)} "
+            f"({', '.join(map(str, prefixes))})",
+            "write the first LAN address of the servers",
+        )
+        return
+    differing = _declared_otherwise(survey, part)
+    shifts = {int(declared) - int(alias) for _, declared, alias in differing}
+    if len(differing) > 1 and len(shifts) == 1 and len(differing) == len(_declared(survey, part)):
+        meant = base + shifts.pop()
+        yield Problem(
+            place,
+            f"{base} fits none of the LAN addresses written at the servers",
+            f"these count from {meant}: write that, or correct them all",
+        )
+        return
+    for written_at, declared, alias in differing:
+        yield Problem(
+            written_at,
+            f"{declared} is not what base + (number - 1) gives, {alias}",
+            f"write {alias}, or leave it out: it is counted from the base",
+        )
+    yield from _range_fits(survey, part, base, place)
+
+
+def _range_fits(survey: Survey, part: SubCluster, base: Address, place: str) -> Iterator[Problem]:
+    network = str(part.behind_nat_on)
+    for server in members_by_number(survey, part):
+        alias = survey.alias(server)
+        counted = f"{base} + {server.number - 1}"
+        if alias is None or not survey.holds(network, alias):
+            yield Problem(
+                place,
+                f"{counted} for {server.name} is past the end of networks.{key(network)} "
+                f"({', '.join(map(str, survey.prefixes[network]))})",
+                "choose a base with room for every server's number",
+            )
+            return  # those with higher numbers are past it too
+        owner = survey.owner(alias)
+        if owner is not None:
+            yield Problem(
+                place,
+                f"{counted} for {server.name} is {alias}, which {owner.node.name} has "
+                f"({owner.place})",
+                "choose a base whose range is free, or move that machine",
+            )
+
+
+def _declared(survey: Survey, part: SubCluster) -> list[tuple[str, Address, Server]]:
+    """The sound LAN addresses written at the servers, with their places."""
+    return [
+        (one.place, one.address, one.node)
+        for one in survey.sound
+        if one.is_alias
+        and isinstance(one.node, Server)
+        and survey.topology.sub_cluster_of(one.node) == part
+    ]
+
+
+def _declared_otherwise(survey: Survey, part: SubCluster) -> list[tuple[str, Address, Address]]:
+    """Place, written and counted alias of the servers where these differ."""
+    network = str(part.behind_nat_on)
+    found = []
+    for place, declared, server in _declared(survey, part):
+        alias = survey.alias(server)
+        if alias is not None and alias != declared and survey.holds(network, alias):
+            found.append((place, declared, alias))
+    return found
+
+
+def _ranges_apart(survey: Survey) -> Iterator[Problem]:
+    """CLU-19: the sub-clusters' alias ranges never overlap."""
+    ranges = []
+    for index, part in enumerate(survey.topology.sub_clusters()):
+        aliases = (survey.alias(server) for server in survey.topology.members(part))
+        # One version of addresses only: aliases are IPv4.
+        known = sorted((alias for alias in aliases if alias is not None), key=int)
+        if known:
+            ranges.append((index, part, known[0], known[-1]))
+    for one, other in combinations(ranges, 2):
+        if int(one[2]) <= int(other[3]) and int(other[2]) <= int(one[3]):
+            yield Problem(
+                f"cluster.sub_clusters[{other[0]}].alias_base",
+                f"its aliases {other[2]} to {other[3]} overlap {one[2]} to {one[3]}, those of "
+                f'"{one[1].name}"',
+                "choose bases far enough apart for the highest number of each",
+            )
+
+
+def _machines_between(survey: Survey) -> Iterator[Problem]:
+    """Routers and translators stand between networks, and translators in front of a cluster."""
+    topology = survey.topology
+    for index, node in enumerate(topology.nodes):
+        if node.plays not in ("router", "translator"):
+            continue
+        if len(node.addresses) < 2:
+            yield Problem(
+                f"nodes[{index}].addresses",
+                f"a {node.plays} on one network leads nowhere",
+                "give it an address on a second network",
+            )
+            continue
+        if not isinstance(node, Translator):
+            continue
+        fronts = {
+            (part.behind_nat_on, part.network)
+            for part in topology.sub_clusters()
+            if {part.behind_nat_on, part.network} <= node.addresses.keys()
+        }
+        if not fronts:
+            yield Problem(
+                f"nodes[{index}].plays",
+                "no sub-cluster is behind this translator",
+                "write behind_nat_on and alias_base at the sub-cluster that is, or make it a "
+                "router",
+            )
+        elif len(fronts) > 1:
+            yield Problem(
+                f"nodes[{index}].addresses",
+                "the translator stands between more than two networks that NAT separates",
+                "write one translator for each pair of networks",
+            )
+
+
+def _servers(topology: Topology) -> Iterator[tuple[int, Server]]:
+    for index, node in enumerate(topology.nodes):
+        if isinstance(node, Server):
+            yield index, node

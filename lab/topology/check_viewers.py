@@ -1,0 +1,167 @@
+"""Whether a viewer gets what it is there for: a DNS server that knows the name, and the servers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from lab.topology.addressing import Address, address_of
+from lab.topology.check_forwarding import translator_at, way_to
+from lab.topology.check_names import is_dns_name, spelling
+from lab.topology.model import Node, Resolver, Server, SubCluster, Viewer
+from lab.topology.problem import Problem
+from lab.topology.survey import Survey
+from resolver.config import HostedZone
+from resolver.dns.names import is_at_or_below
+from resolver.dns.records import Record, Type
+from resolver.dns.zones import Found, Missing, Zone, Zones
+
+
+def viewer_problems(survey: Survey) -> Iterator[Problem]:
+    """What is wrong with hosted zones, and with the ways from a viewer to its answer and on."""
+    asked = {node.asks for node in survey.topology.nodes if isinstance(node, Viewer)}
+    for index, node in enumerate(survey.topology.nodes):
+        if isinstance(node, Resolver):
+            zones, unread = yield from _zones(node, index)
+            if node.name in asked and not unread:
+                yield from _cluster_known(survey, node, index, zones)
+        elif isinstance(node, Viewer):
+            yield from _ways(survey, node, index)
+
+
+# --- the DNS server ---------------------------------------------------------------------------
+
+
+def _zones(node: Resolver, index: int) -> Generator[Problem, None, tuple[Zones, bool]]:
+    """Yields what is wrong; returns the zones, and whether there is one that cannot be read."""
+    readable: dict[str, HostedZone] = {}
+    for position, zone in enumerate(node.zones):
+        if not is_dns_name(zone.origin):
+            continue
+        hosted = HostedZone(zone.origin, zone.records)
+        try:
+            readable[Zone(hosted).origin] = hosted
+        except ValueError as wrong:
+            yield Problem(
+                f"nodes[{index}].zones[{position}].records",
+                str(wrong).removeprefix(f"zone {zone.origin}: "),
+                "write an RFC 1035 master file there",
+            )
+    zones = Zones(readable.values())
+    for position, rule in enumerate(node.forward):
+        if is_dns_name(rule.zone) and zones.answers(spelling(rule.zone)):
+            yield Problem(
+                f"nodes[{index}].forward[{position}].zone",
+                f'{node.name} hosts "{rule.zone}" itself, so this rule would never be used',
+                "delete the rule, or delegate the name away in the hosted zone",
+            )
+    return zones, len(readable) < len(node.zones)
+
+
+def _cluster_known(survey: Survey, node: Resolver, index: int, zones: Zones) -> Iterator[Problem]:
+    """Whether the DNS server forwards questions for the cluster, or has the right answer itself."""
+    written = survey.topology.cluster.dns_name
+    if not is_dns_name(written):
+        return
+    name = spelling(written)
+    zone = zones.closest(name)
+    if zone is None or not zones.answers(name):
+        if not any(is_at_or_below(name, spelling(rule.zone)) for rule in node.forward):
+            yield Problem(
+                f"nodes[{index}].forward",
+                f'{node.name} does not know "{written}": it neither forwards nor hosts it',
+                "add [[nodes.forward]] with the load balancers, or for a single system "
+                "[[nodes.zones]] with its name",
+            )
+        return
+    origins = [spelling(one.origin) for one in node.zones]
+    place = f"nodes[{index}].zones[{origins.index(zone.origin)}].records"
+    found = zone.look_up(name, Type.A)
+    if isinstance(found, Missing):
+        yield Problem(place, f'there is no A record for "{written}"', "add one with the address")
+    elif isinstance(found, Found):
+        for address in map(_address_in, found.answers):
+            if address is not None and not _is_servers(survey, address):
+                yield Problem(
+                    place,
+                    f'"{written}" is {address} there, which no server has',
+                    f"write {_servers_addresses(survey)}",
+                )
+
+
+def _address_in(record: Record) -> Address | None:
+    if record.rtype != Type.A:
+        return None
+    return address_of(".".join(map(str, record.rdata)))
+
+
+def _is_servers(survey: Survey, address: Address) -> bool:
+    owner = survey.owner(address)
+    return (
+        (owner is not None and isinstance(owner.node, Server))
+        or survey.behind_alias(address) is not None
+        or survey.questioned(address)
+    )
+
+
+def _servers_addresses(survey: Survey) -> str:
+    addresses: list[Address] = []
+    for server in survey.topology.servers():
+        alias = survey.alias(server)
+        addresses += [alias] if alias is not None else survey.real(server)
+    return " or ".join(map(str, addresses)) or "a server's address"
+
+
+# --- the ways ---------------------------------------------------------------------------------
+
+
+def _ways(survey: Survey, viewer: Viewer, index: int) -> Iterator[Problem]:
+    """The way to the DNS server, and to the servers that it hands out."""
+    resolvers = (node for node in survey.topology.nodes if isinstance(node, Resolver))
+    asked = next((node for node in resolvers if node.name == viewer.asks), None)
+    if asked is None or not any(one.node is viewer for one in survey.sound):
+        return
+    addresses = [one for one in survey.sound if one.node is asked]
+    if addresses and not any(
+        survey.routing.reaches(viewer, one.network, one.address.version) for one in addresses
+    ):
+        yield Problem(
+            f"nodes[{index}].asks",
+            f"{viewer.name} cannot reach {asked.name}",
+            way_to(survey, asked, addresses[0].network),
+        )
+    for part in _sub_clusters_behind(survey, asked):
+        network = part.behind_nat_on or part.network
+        if not any(survey.routing.reaches(viewer, network, version) for version in (4, 6)):
+            yield Problem(
+                f"nodes[{index}].addresses",
+                f'{viewer.name} is given addresses of "{network}" and cannot reach them',
+                f'add a router to "{network}", or write behind_nat_on where NAT is between',
+            )
+
+
+def _sub_clusters_behind(survey: Survey, node: Resolver) -> list[SubCluster]:
+    """The sub-clusters whose load balancers this resolver can ask, itself or by the translator."""
+    name = spelling(survey.topology.cluster.dns_name)
+    found: list[SubCluster] = []
+    for rule in node.forward:
+        if not is_at_or_below(name, spelling(rule.zone)):
+            continue
+        for text in rule.servers:
+            translator = translator_at(survey, text)
+            asked = translator.dns.servers if translator and translator.dns else (text,)
+            for balancer in asked:
+                part = _sub_cluster_at(survey, translator or node, balancer)
+                if part is not None and part not in found:
+                    found.append(part)
+    return found
+
+
+def _sub_cluster_at(survey: Survey, asker: Node, text: str) -> SubCluster | None:
+    """The sub-cluster of the load balancer at an address, if the asker reaches it."""
+    address = address_of(text)
+    owner = survey.owner(address) if address is not None else None
+    if owner is None or not isinstance(owner.node, Server):
+        return None
+    if not survey.routing.reaches(asker, owner.network, owner.address.version):
+        return None
+    return survey.topology.sub_cluster_of(owner.node)
