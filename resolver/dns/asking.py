@@ -40,6 +40,9 @@ class Ask:
     cd: bool = False
     rd: bool = True
     """RFC 9499: forwarding is asking with RD=1."""
+    verbatim: bytes = b""
+    """A whole message that goes out as it is but for its ID, in place of one built from the fields
+    above: a relay changes nothing else (RFC 5625 4.5)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,10 @@ class Exchanges(Generic[AskerT]):
         """Send a question on a fresh socket; `asker` comes back with what was heard."""
         # RFC 5452 9.2: ID and source port are both unpredictable, over their whole range.
         id_ = self._identifiers.getrandbits(16)
-        message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
+        if ask.verbatim:
+            message = id_.to_bytes(2, "big") + ask.verbatim[2:]
+        else:
+            message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         self._open(_InFlight(ask, asker, id_, message, self._draw_port(), 0), effects)
         effects.append(Note(ForwarderAsked(ask.server, ask.question, ask.transport)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -144,6 +144,8 @@ class Reply:
     answers: tuple[Record, ...] = ()
     """Empty when the reply was truncated: a part of an RRset is worth nothing (RFC 2181 9)."""
     authority: tuple[Record, ...] = ()
+    wire: bytes = field(default=b"", compare=False, repr=False)
+    """The whole message as it came, for those who pass it on."""
 
 
 _Sections: TypeAlias = tuple[Sequence[Record], Sequence[Record], Sequence[Record]]
@@ -213,7 +215,7 @@ def _read_reply(message: bytes) -> Reply:
         raise _BrokenError(f"{questions} questions")
     if questions == 0:
         # Servers older than EDNS refuse an OPT record with a bare header.
-        return Reply(id_, None, b"", flags & 0xF)
+        return Reply(id_, None, b"", flags & 0xF, wire=message)
     question, wire, offset = _read_question(message)
     answer: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
@@ -234,6 +236,7 @@ def _read_reply(message: bytes) -> Reply:
         edns=bool(opts),
         answers=answer,
         authority=authority,
+        wire=message,
     )
 
 
