@@ -20,10 +20,11 @@ from resolver.balance.pool import Pool
 from resolver.balance.selection import Rotation
 from resolver.config import BalancerConfig, Member, WhenNoneAvailable
 from resolver.dns import names
-from resolver.dns.facts import Answered, MessageRejected
-from resolver.dns.message import Malformed, Question, Rcode, build_reply, parse_query
+from resolver.dns.facts import Answered
+from resolver.dns.message import Question, Rcode, build_reply
+from resolver.dns.reception import Client, Reception
 from resolver.dns.records import IN, Record, Type
-from resolver.machine import Effect, Event, Instant, MessageArrived, Note, Send
+from resolver.machine import Effect, Event, Instant, Note
 
 _IXFR: Final = 251  # RFC 1995
 
@@ -61,6 +62,7 @@ class Balancer:
             for rtype in (Type.A, Type.AAAA)
         }
         self._rotations = {rtype: Rotation(selection) for rtype in self._addresses}
+        self._reception = Reception(recursion_available=False)
         self._soa = _soa(self._zone, config.negative_ttl_s)
         ns = Record(self._zone, Type.NS, config.ttl_s, names.to_wire(self._zone))
         self._fixed: dict[int, _Answer] = {
@@ -73,42 +75,45 @@ class Balancer:
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Answer a question, or take what became of a probe."""
-        if isinstance(event, MessageArrived):
-            # A probe that opened is closed, but its service may have said its name before that.
-            return () if isinstance(event.flow, int) else self._answer(event)
-        return self._pool.handle(event, now)
+        if isinstance(getattr(event, "flow", None), int):  # a flow that we opened
+            return self._pool.handle(event, now)
+        effects: list[Effect] = []
+        client = self._reception.handle(event, now, effects)
+        if client is not None:
+            self._answer(client, now, effects)
+        return effects
 
     def expire(self, now: Instant) -> Sequence[Effect]:
-        """Probe."""
-        return self._pool.expire(now)
+        """Probe, and close idle streams."""
+        effects: list[Effect] = []
+        self._reception.expire(now, effects)
+        return [*effects, *self._pool.expire(now)]
 
     def deadline(self) -> Instant | None:
-        """The next probe or its timeout."""
-        return self._pool.deadline()
+        """The next probe, or the end of one, or of an idle stream."""
+        instants = (self._pool.deadline(), self._reception.deadline())
+        return min((instant for instant in instants if instant is not None), default=None)
 
     def ready(self) -> bool:
         """Once every member has been probed."""
         return self._pool.decided()
 
-    def _answer(self, arrived: MessageArrived) -> Sequence[Effect]:
-        query = parse_query(arrived.payload)
-        if isinstance(query, Malformed):
-            rejected = Note(MessageRejected(arrived.source, query.reason))
-            reply = query.reply()
-            return (rejected,) if reply is None else (Send(arrived.flow, reply), rejected)
-        answer = self._lookup(query.question)
+    def _answer(self, client: Client, now: Instant, effects: list[Effect]) -> None:
+        question = client.query.question
+        answer = self._lookup(question)
         if answer is None:
-            return ()
+            self._reception.answer(client, None, now, effects)
+            return
         reply = build_reply(
-            query,
-            arrived.transport,
+            client.query,
+            client.transport,
             rcode=answer.rcode,
             answers=answer.answers,
             authority=answer.authority,
             authoritative=answer.authoritative,
         )
-        answered = Answered(arrived.source, query.question, answer.rcode, "own zone")
-        return Send(arrived.flow, reply), Note(answered)
+        self._reception.answer(client, reply, now, effects)
+        effects.append(Note(Answered(client.endpoint, question, answer.rcode, "own zone")))
 
     def _lookup(self, question: Question) -> _Answer | None:
         """None: say nothing."""
