@@ -1,0 +1,334 @@
+"""Mininet's network of a plan, built in a few calls.
+
+Plain Mininet starts a shell on a terminal for each node and runs two to five commands in it for
+each interface; with ten hosts that is 0.6 s. Here nodes get a shell when somebody types into one,
+and all devices, addresses and routes go to `ip -batch`, once for the switches and once for each
+node. What comes out is a Mininet object like any other: `net.get("viewer").popen(...)`, `net.ping`
+and Mininet's CLI work.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from mininet.link import Intf, Link
+from mininet.net import Mininet
+from mininet.node import Node, Switch
+
+from lab.topology.plan import Plan
+from lab.worlds import mininet_settings as settings
+from lab.worlds.mininet_carrying import switch_offloads_off, wait_until_carrying
+from lab.worlds.namespaces import inside, open_network
+from lab.worlds.world import WorldBroken, WorldUnavailable
+
+_SYSCTL = Path("/proc/sys/net")
+
+# Mininet's own initialisation raises limits of the whole host, which a world must leave alone.
+Mininet.inited = True
+
+
+class _ShellOnDemand(Node):  # type: ignore[misc]  # Mininet has no types
+    """A node whose shell starts with the first command typed into it."""
+
+    isSetup = True  # noqa: N815 - Mininet's name; our probe has looked for the tools already
+
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802 - Mininet's name
+        """Start what keeps the node alive, not a shell."""
+        del mnopts
+        self.holder: subprocess.Popen[bytes] | None = None
+        self.pid = os.getpid()
+        if self.inNamespace:
+            # -d: a session of its own; -n: new network and mount namespaces; -p: says so when
+            # they are there.
+            self.holder = subprocess.Popen(
+                ["mnexec", "-cdnp", "sleep", "infinity"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+            )
+            self.pid = self.holder.pid
+
+    def wait_until_alive(self) -> None:
+        """Return when the node's namespaces are there."""
+        if self.holder is None or self.holder.stdout is None:
+            return
+        with self.holder.stdout as said:
+            if not said.readline().startswith(b"\x01"):
+                raise WorldBroken(f"{self.name}: mnexec made no namespaces")
+
+    def sendCmd(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802 - Mininet's name
+        """As Mininet's, with a shell by now."""
+        self._need_shell()
+        super().sendCmd(*args, **kwargs)
+
+    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+        """As Mininet's, with a shell by now."""
+        self._need_shell()
+        return super().cmd(*args, **kwargs)
+
+    def _need_shell(self) -> None:
+        if self.shell:
+            return
+        # Mininet starts a node's shell in new namespaces (-n) or in ours; ours is to go where the
+        # holder is, and `pid` stays the holder's, for everything else that enters the node.
+        pid, fresh = self.pid, self.inNamespace
+        self.inNamespace = False
+        try:
+            super().startShell(f"-cda{pid}" if self.holder else "-cd")
+        finally:
+            self.pid, self.inNamespace = pid, fresh
+
+    def terminate(self) -> None:
+        """End the shell, if there is one, and the node."""
+        super().terminate()
+        if self.holder:
+            self.holder.kill()
+
+    def wait_until_gone(self) -> None:
+        """Return when the node's process has ended."""
+        if self.holder:
+            self.holder.wait()
+
+
+class PlanHost(_ShellOnDemand):
+    """A Mininet host."""
+
+
+class PlanSwitch(_ShellOnDemand, Switch):  # type: ignore[misc]  # Mininet has no types
+    """A Linux bridge, as `mininet.nodelib.LinuxBridge`, that the batch has made already."""
+
+    def start(self, _controllers: object) -> None:
+        """Nothing is left to do."""
+
+    def stop(self, deleteIntfs: bool = True) -> None:  # noqa: N803 - Mininet's name
+        """Nothing: `PlanNet.stop` removes all devices together."""
+
+    def dpctl(self, *args: str) -> Any:
+        """Run a brctl command, as Mininet's bridge does."""
+        return self.cmd("brctl", *args)
+
+
+class _PlanInterface(Intf):  # type: ignore[misc]  # Mininet has no types
+    """An interface that the batch configures."""
+
+    def config(self, **_params: object) -> dict[str, object]:
+        """Nothing now."""
+        return {}
+
+
+class _PlanCable(Link):  # type: ignore[misc]  # Mininet has no types
+    """A cable that the batch lays."""
+
+    @classmethod
+    def makeIntfPair(cls, *_args: object, **_kwargs: object) -> None:  # noqa: N802
+        """Nothing now."""
+
+
+class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
+    """The Mininet network of a plan. `start()` returns when it carries."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Nodes come alive here, without waiting for each; `build` does the rest."""
+        super().__init__(
+            host=PlanHost,
+            switch=PlanSwitch,
+            link=_PlanCable,
+            intf=_PlanInterface,
+            controller=None,
+            build=False,
+        )
+        if shutil.which("mnexec") is None:
+            raise WorldUnavailable(
+                "mnexec is missing: apt-get install --no-install-recommends mininet"
+            )
+        self.plan = plan
+        self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.namespaces: dict[str, int] = {}
+        self.ports: dict[str, tuple[str, ...]] = {}
+        """Node → the switch ports its interfaces hang on, in their order."""
+        for position, network in enumerate(plan.networks, 1):
+            self.addSwitch(network.switch, dpid=f"{position:x}")
+        for node in plan.nodes:
+            self.addHost(node.name, ip=None)
+        self._cable()
+
+    def _cable(self) -> None:
+        networks = {network.name: network for network in self.plan.networks}
+        count = dict.fromkeys(networks, 0)
+        for place, node in enumerate(self.plan.nodes):
+            ports = []
+            for position, interface in enumerate(node.interfaces):
+                network = networks[interface.network]
+                count[network.name] += 1
+                ports.append(settings.port_name(network, count[network.name]))
+                link = self.addLink(
+                    node.name,
+                    network.switch,
+                    intfName1=interface.name,
+                    intfName2=ports[-1],
+                    addr1=settings.link_address(place, position),
+                )
+                first = next(iter(interface.addresses), None)
+                if first:
+                    link.intf1.ip, link.intf1.prefixLen = first.split("/")
+            self.ports[node.name] = tuple(ports)
+
+    def build(self) -> None:
+        """Make everything the plan says and wait until every network carries."""
+        for host in self.hosts:
+            host.wait_until_alive()
+            self.namespaces[host.name] = open_network(host.pid)
+        self._write_settings(settings.switch_settings())
+        for node in self.plan.nodes:
+            with self.inside(node.name):
+                self._write_settings(settings.node_settings(node))
+        holders = {host.name: host.pid for host in self.hosts}
+        run_batches("ip", [("switches", None, settings.switch_lines(self.plan, holders))])
+        run_batches(
+            "ip",
+            [
+                (node.name, self._entering(node.name), settings.node_lines(self.plan, node))
+                for node in self.plan.nodes
+            ],
+        )
+        self._shape()
+        for node in self.plan.nodes:
+            with self.inside(node.name):
+                self._write_settings(settings.interface_settings(node))
+                switch_offloads_off(interface.name for interface in node.interfaces)
+        self.wait_until_carrying()
+        self.built = True
+
+    def inside(self, node: str) -> AbstractContextManager[None]:
+        """Be in a node's network namespace for a while."""
+        return inside(self.namespaces[node], self.home)
+
+    def _entering(self, node: str) -> Callable[[], AbstractContextManager[None]]:
+        return lambda: self.inside(node)
+
+    def wait_until_carrying(self, nodes: Sequence[str] | None = None) -> None:
+        """Return when a frame of every interface (of these nodes) reaches every other one on its
+        network. Raises WorldBroken after a few seconds."""
+        wait_until_carrying(self.plan, self.inside, nodes)
+
+    @staticmethod
+    def _write_settings(values: dict[str, str]) -> None:
+        for key, value in values.items():
+            path = _SYSCTL / key.rstrip("?")
+            if key.endswith("?") and not path.exists():
+                continue
+            try:
+                path.write_text(value)
+            except OSError as error:
+                if not key.endswith("?"):
+                    raise WorldBroken(f"{path} = {value}: {error.strerror}") from error
+
+    def _shape(self) -> None:
+        """Delays and rates. `tc` only prints when it fails inside a shell: here it is asked, and
+        then the kernel is asked what stands."""
+        for node in self.plan.nodes:
+            for interface, discipline, line in settings.shaping_lines(node):
+                with self.inside(node.name):
+                    add_discipline(interface, discipline, line)
+
+    def stop(self) -> None:
+        """End every node and remove every device. Ends no process but those of this network."""
+        for host in self.hosts:
+            host.terminate()
+        for switch in self.switches:
+            switch.terminate()
+        for descriptor in self.namespaces.values():
+            os.close(descriptor)
+        self.namespaces.clear()
+        subprocess.run(
+            ["ip", "link", "delete", "group", str(settings.DEVICES)],
+            check=False,
+            capture_output=True,
+        )
+        for host in self.hosts:
+            host.wait_until_gone()
+        os.close(self.home)
+
+
+def add_discipline(interface: str, discipline: str, line: str) -> None:
+    """Put a queueing discipline on an interface. Raises WorldUnavailable where the kernel lacks it,
+    WorldBroken where it does not stand afterwards."""
+    added = subprocess.run(["tc", *line.split()], capture_output=True, text=True, check=False)
+    if added.returncode != 0:
+        raise WorldUnavailable(
+            f"this kernel cannot shape {interface} with {discipline} ({added.stderr.strip()}): "
+            f"load it as root (modprobe sch_{discipline}; on Ubuntu it is in linux-modules-extra), "
+            "or use --world simulated"
+        )
+    shown = subprocess.run(
+        ["tc", "qdisc", "show", "dev", interface], capture_output=True, text=True, check=False
+    )
+    if discipline not in shown.stdout.split():
+        raise WorldBroken(f"{interface}: {discipline} was set and is not there: {shown.stdout}")
+
+
+def has_discipline(discipline: str, parameters: str) -> bool:
+    """Whether the kernel has a queueing discipline; tried on this namespace's loopback."""
+    line = f"qdisc add dev lo root {discipline} {parameters}"
+    if subprocess.run(["tc", *line.split()], capture_output=True, check=False).returncode != 0:
+        return False
+    subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=True)
+    return True
+
+
+def run_batches(
+    tool: str,
+    batches: Iterable[tuple[str, Callable[[], AbstractContextManager[None]] | None, Iterable[str]]],
+) -> None:
+    """Run `tool -batch` for each (place, way in, lines), all at once. The first line that fails
+    ends its batch. Raises WorldBroken with the place, the line and the kernel's words."""
+    running = []
+    for place, enter, lines in batches:
+        script = list(lines)
+        command = [tool, "-batch", "-"]
+        if enter is None:
+            process = _start(command)
+        else:
+            with enter():
+                process = _start(command)
+        assert process.stdin is not None
+        process.stdin.write("\n".join(script) + "\n")
+        process.stdin.close()
+        process.stdin = None
+        running.append((place, script, process))
+    for place, script, process in running:
+        _, complaint = process.communicate()
+        if process.returncode != 0:
+            raise WorldBroken(f"{place}: {_blame(tool, script, complaint)}")
+
+
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _blame(tool: str, script: list[str], complaint: str) -> str:
+    """The line a batch stopped at, from "Command failed -:3"."""
+    words, _, place = complaint.strip().rpartition("Command failed -:")
+    if place.isdigit() and 0 < int(place) <= len(script):
+        return f"`{tool} {script[int(place) - 1]}`: {words.strip()}"
+    return f"{tool}: {complaint.strip()}"
+
+
+def kill_quietly(pid: int, number: signal.Signals) -> None:
+    """Signal a process that may have ended already."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

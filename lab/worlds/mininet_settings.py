@@ -1,0 +1,190 @@
+"""What a plan means to the kernel: the lines `ip -batch` gets, and the values in /proc/sys/net.
+
+Pure text from a plan, so a test can read it. Each setting says why a lab needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.topology.plan import Plan, PlannedNetwork, PlannedNode
+from resolver.config import NatConfig
+
+# Routing tables and rule positions of a translator. The table `local` is looked at before all of
+# them (position 0), so what is for the node itself never gets here; `main` comes after (32766).
+_DNS_ALIASES = 53
+_INTO_TRANSLATOR = 54
+
+DEVICES = 7
+"""Device group of a world's bridges and ports: one request removes them all together."""
+
+
+def port_name(network: PlannedNetwork, position: int) -> str:
+    """The switch's end of the cable of the `position`-th interface on a network (from 1)."""
+    return f"{network.switch}-eth{position}"
+
+
+def link_address(node: int, interface: int) -> str:
+    """The MAC address of a node's interface, by their positions in the plan. The same in every
+    run, locally administered (IEEE 802: second-lowest bit of the first octet)."""
+    return f"02:00:00:{node >> 8:02x}:{node & 0xFF:02x}:{interface:02x}"
+
+
+def switch_settings() -> dict[str, str]:
+    """/proc/sys/net of the namespace the switches live in."""
+    return {
+        # Switches have no addresses; without this the kernel's own multicast goes out of each port.
+        "ipv6/conf/all/disable_ipv6": "1",
+        "ipv6/conf/default/disable_ipv6": "1",
+        # Otherwise bridged frames pass the host's packet filter. Absent without br_netfilter.
+        "bridge/bridge-nf-call-iptables?": "0",
+        "bridge/bridge-nf-call-ip6tables?": "0",
+        "bridge/bridge-nf-call-arptables?": "0",
+    }
+
+
+def node_settings(node: PlannedNode) -> dict[str, str]:
+    """/proc/sys/net of a node, to be written before it has interfaces: these inherit `default`.
+    A key that ends in "?" may be missing from the kernel."""
+    forwards = "1" if node.forwards or node.nat else "0"
+    settings = {
+        "ipv4/ip_forward": forwards,
+        "ipv6/conf/all/forwarding": forwards,
+        # The lab's own bursts are on purpose, and each error is evidence: no rate limit on them.
+        "ipv4/icmp_ratelimit": "0",
+        "ipv4/icmp_msgs_per_sec?": "100000",
+        "ipv4/icmp_msgs_burst?": "10000",
+        # RFC 1122 lets a host ignore them, and then nothing shows a wrong route.
+        "ipv6/icmp/ratelimit": "0",
+    }
+    for scope in ("all", "default"):
+        settings |= {
+            # Packets that come out of the translator's device look spoofed to the reverse path.
+            f"ipv4/conf/{scope}/rp_filter": "0",
+            f"ipv4/conf/{scope}/send_redirects": "0",
+            # Addresses work at once, and nothing but the plan gives a node addresses or routes.
+            f"ipv6/conf/{scope}/accept_dad": "0",
+            f"ipv6/conf/{scope}/accept_ra": "0",
+            f"ipv6/conf/{scope}/autoconf": "0",
+            f"ipv6/conf/{scope}/router_solicitations": "0",
+            f"ipv6/conf/{scope}/addr_gen_mode": "1",
+        }
+    if node.nat:
+        # An error about a translated packet leaves from the device's address, the server-side one,
+        # and so is seen by the translator; see `_nat_lines`.
+        settings["ipv4/icmp_errors_use_inbound_ifaddr"] = "1"
+    return settings
+
+
+def interface_settings(node: PlannedNode) -> dict[str, str]:
+    """/proc/sys/net of a node that has its interfaces."""
+    if node.nat is None:
+        return {}
+    # A proxy waits up to 0.8 s before it answers ARP, lest many answer at once; here is one.
+    return {f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0"}
+
+
+def switch_lines(plan: Plan, holders: dict[str, int]) -> Iterator[str]:
+    """`ip` commands that make switches and cables. `holders`: the process in each node's
+    namespace; the node's end of a cable is born there."""
+    for network in plan.networks:
+        # No spanning tree and no forward delay: a port forwards as soon as it is up. No snooping:
+        # the bridge would take part in multicast itself.
+        yield (
+            f"link add name {network.switch} group {DEVICES} type bridge "
+            "stp_state 0 forward_delay 0 mcast_snooping 0"
+        )
+        yield f"link set dev {network.switch} up"
+    positions = {network.name: 0 for network in plan.networks}
+    networks = {network.name: network for network in plan.networks}
+    for node_position, node in enumerate(plan.nodes):
+        for position, interface in enumerate(node.interfaces):
+            network = networks[interface.network]
+            positions[network.name] += 1
+            port = port_name(network, positions[network.name])
+            yield (
+                f"link add name {interface.name} netns {holders[node.name]} "
+                f"address {link_address(node_position, position)} "
+                f"type veth peer name {port} group {DEVICES}"
+            )
+            yield f"link set dev {port} master {network.switch} up"
+
+
+def node_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
+    """`ip` commands that give a node, from inside, its addresses and routes."""
+    yield "link set dev lo up"
+    for interface in node.interfaces:
+        for address in interface.addresses:
+            once = " nodad" if ":" in address else ""
+            yield f"address add {address} dev {interface.name}{once}"
+        yield f"link set dev {interface.name} up"
+    if node.nat:
+        yield f"tuntap add dev {node.nat.device} mode tun"
+        yield f"link set dev {node.nat.device} up"
+    for route in node.routes:
+        where = f"via {route.via}" if route.via else f"dev {route.device}"
+        yield f"route replace {route.destination} {where}"
+    yield from _nat_lines(plan, node)
+
+
+def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
+    """The kernel around a translator: what crosses between the realms passes its device, in both
+    directions, the kernel's own errors about it too. Nothing else does."""
+    nat = node.nat
+    if nat is None:
+        return
+    program = node.program("nat")
+    assert program is not None
+    assert isinstance(program.config, NatConfig)
+    own = program.config.server_side_address
+    yield f"address add {own}/{_full_length(own)} dev {nat.device}"
+    for alias in nat.aliases:
+        yield f"route replace {alias}/{_full_length(alias)} dev {nat.device}"
+        # Answers ARP for this address alone, unlike the proxy_arp switch.
+        yield f"neighbour add proxy {alias} dev {nat.client_side}"
+    for alias in nat.dns_aliases:
+        for transport in ("udp", "tcp"):
+            yield f"rule add pref 10 to {alias} dport 53 ipproto {transport} table {_DNS_ALIASES}"
+        yield f"route add local {alias} dev lo table {_DNS_ALIASES}"
+    yield f"rule add pref 20 iif {nat.server_side} table {_INTO_TRANSLATOR}"
+    # NAT-02, ICM-02: an error of this kernel's about a translated packet quotes a real address
+    # and goes to the client side; its source is the device's (icmp_errors_use_inbound_ifaddr).
+    yield f"rule add pref 21 iif lo from {own} ipproto icmp table {_INTO_TRANSLATOR}"
+    for prefix in _realm_of(plan, node, nat.server_side):
+        yield f"route add throw {prefix} table {_INTO_TRANSLATOR}"
+    yield f"route add default dev {nat.device} table {_INTO_TRANSLATOR}"
+
+
+def _realm_of(plan: Plan, node: PlannedNode, interface: str) -> Iterator[str]:
+    """All IPv4 prefixes of the address realm that an interface is in."""
+    name = next(each.network for each in node.interfaces if each.name == interface)
+    realm = next(network.realm for network in plan.networks if network.name == name)
+    for network in plan.networks:
+        if network.realm == realm:
+            yield from (prefix for prefix in network.prefixes if ":" not in prefix)
+
+
+def _full_length(address: str) -> int:
+    return 128 if ":" in address else 32
+
+
+def shaping_lines(node: PlannedNode) -> Iterator[tuple[str, str, str]]:
+    """(interface, queueing discipline, `tc` command) for each delayed or limited interface."""
+    for interface in node.interfaces:
+        if interface.delay_ns:
+            rate = f" rate {interface.rate_bit_s}bit" if interface.rate_bit_s else ""
+            yield (
+                interface.name,
+                "netem",
+                f"qdisc add dev {interface.name} root netem limit 100000 "
+                f"delay {interface.delay_ns}ns{rate}",
+            )
+        elif interface.rate_bit_s:
+            # tbf must hold what arrives between two timer ticks (250 Hz), and one whole frame.
+            burst = max(interface.rate_bit_s // 8 // 250, 2 * 1514)
+            yield (
+                interface.name,
+                "tbf",
+                f"qdisc add dev {interface.name} root tbf "
+                f"rate {interface.rate_bit_s}bit burst {burst} latency 1s",
+            )
