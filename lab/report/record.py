@@ -164,3 +164,20 @@ class RunRecord(_Part):
     scenarios: tuple[ScenarioRecord, ...]
     totals: dict[str, int]
     """Outcome word → number of scenarios."""
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON schema of record.json; `reports/record.schema.json` is this, and a test keeps it
+    so (`python -m lab.report.record > reports/record.schema.json` writes it anew)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RunRecord.model_json_schema(),
+    }
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    json.dump(record_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

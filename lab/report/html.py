@@ -1,0 +1,275 @@
+"""The report as one HTML page that needs nothing but itself.
+
+`page.html` is the template, `page.css` and `page.js` are put into it. What needs reckoning is
+reckoned here; the template only says where it stands. Everything from the record is escaped by the
+template engine; only drawings made by this package go in as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lab.judge.rules import RULES, Rule
+from lab.judge.verdict import Outcome, worst
+from lab.report.ladder import columns_of, lay_out
+from lab.report.ladder_svg import ladder_svg
+from lab.report.plots import timing_plot
+from lab.report.record import ExchangeRecord, OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant, printable
+
+_HERE = Path(__file__).parent
+_SHOWN_EXCHANGES = 4
+"""So many exchanges of a scenario stand open; the others are folded unless a failure cites them."""
+_FOLDED_TOGETHER = 10
+"""So many exchanges at most in one drawing, so that no drawing is endless."""
+
+
+def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
+    """The page. `topology_svgs` has a drawing by topology name, each an `<svg>` document."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"duration": duration, "instant": instant, "printable": printable}
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    anchors = _anchors(record.scenarios)
+    views_by_area: dict[str, list[_ScenarioView]] = {}
+    topologies = {
+        name: picture
+        for name in dict.fromkeys(each.topology for each in record.scenarios)
+        if (picture := _picture(name, topology_svgs.get(name, ""))) is not None
+    }
+    views = [
+        _ScenarioView(each, anchors[each.id], topologies.get(each.topology))
+        for each in record.scenarios
+    ]
+    for view in views:
+        views_by_area.setdefault(view.area, []).append(view)
+    return environment.get_template("page.html").render(
+        run=record,
+        headline=headline(record),
+        started=_readable_time(record.started),
+        clocks=" and ".join(sorted({each.clock for each in record.scenarios})) or "none",
+        marks=MARKS,
+        outcomes=[word for word in OUTCOMES if record.totals.get(word)],
+        scenarios=views,
+        scenario_areas=views_by_area,
+        topologies=list(topologies.values()),
+        areas=_rule_areas(record, anchors),
+        rules=RULES,
+        plot=Markup(timing_plot(record)),  # noqa: S704 - drawn by this package, text escaped
+        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def headline(record: RunRecord) -> str:
+    """The run in one sentence, bad news first."""
+    count = len(record.scenarios)
+    if not count:
+        return "Nothing ran"
+    bad = [
+        f"{record.totals[word]} {word}" for word in ("failed", "broken") if record.totals.get(word)
+    ]
+    judged = count - record.totals.get("unsupported", 0)
+    good = record.totals.get("passed", 0)
+    if not judged:
+        return "Nothing could be judged"
+    if bad:
+        return f"{', '.join(bad)}; {good} of {count} scenarios passed"
+    if good == count:
+        return f"All {count} scenarios passed" if count > 1 else "The scenario passed"
+    return f"{good} of {count} scenarios passed, none failed"
+
+
+# --- a scenario ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A topology's drawing, stood in the page once and referred to from every scenario."""
+
+    name: str
+    anchor: str
+    view_box: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class _LadderView:
+    svg: Markup
+    folded: bool
+    count: int
+
+
+@dataclass(frozen=True)
+class _ScenarioView:
+    record: ScenarioRecord
+    anchor: str
+    picture: _Picture | None
+
+    @property
+    def area(self) -> str:
+        return self.record.id.rpartition("/")[0]
+
+    @property
+    def connect_time(self) -> str:
+        return connect_time(self.record)
+
+    @property
+    def story(self) -> list[str]:
+        return [part for part in self.record.story.split("\n\n") if part.strip()]
+
+    @property
+    def warnings(self) -> int:
+        """Failed SHOULDs in a scenario that passed all the same."""
+        return sum(
+            each.outcome == "failed" and each.severity == "SHOULD" and not each.meant_to_fail
+            for each in self.record.expectations
+        )
+
+    @property
+    def hop_frames(self) -> frozenset[int]:
+        """Frames that have an arrow, so that evidence can point at it."""
+        return frozenset(hop.frame for each in self.record.exchanges for hop in each.hops)
+
+    @property
+    def ladders(self) -> Iterator[_LadderView]:
+        columns = columns_of(self.record)
+        for number, (folded, exchanges) in enumerate(_groups(self.record)):
+            ladder = lay_out(exchanges, columns)
+            title = f"{self.record.title}: ladder diagram"
+            svg = ladder_svg(ladder, self.anchor, title, number)
+            yield _LadderView(Markup(svg), folded, len(exchanges))  # noqa: S704 - ours, escaped
+
+
+def _groups(scenario: ScenarioRecord) -> Iterator[tuple[bool, Sequence[ExchangeRecord]]]:
+    """(folded, exchanges drawn together), in order: open are the first few and those that hold
+    evidence of a failure nobody wanted."""
+    cited = {
+        frame
+        for each in scenario.expectations
+        if each.outcome == "failed" and not each.meant_to_fail
+        for evidence in each.evidence
+        for frame in evidence.frames
+    }
+    shown = [exchange for exchange in scenario.exchanges if exchange.hops]
+    group: list[ExchangeRecord] = []
+    group_folded = False
+    for number, exchange in enumerate(shown):
+        folded = number >= _SHOWN_EXCHANGES and not any(hop.frame in cited for hop in exchange.hops)
+        if group and (folded != group_folded or len(group) == _FOLDED_TOGETHER):
+            yield group_folded, group
+            group = []
+        group.append(exchange)
+        group_folded = folded
+    if group:
+        yield group_folded, group
+
+
+def _anchors(scenarios: Sequence[ScenarioRecord]) -> dict[str, str]:
+    """An id of the page for each scenario: letters, digits and dashes, no two alike."""
+    taken: dict[str, str] = {}
+    for scenario in scenarios:
+        anchor = base = f"s-{re.sub(r'[^a-zA-Z0-9]+', '-', scenario.id).strip('-')}"
+        number = 1
+        while anchor in taken.values():
+            number += 1
+            anchor = f"{base}-{number}"
+        taken[scenario.id] = anchor
+    return taken
+
+
+# --- topologies ---------------------------------------------------------------------------------
+
+
+def _picture(name: str, svg: str) -> _Picture | None:
+    """The drawing with an id of its own; None when there is none."""
+    start = svg.find("<svg")
+    if start < 0:
+        return None
+    svg = svg[start:]
+    anchor = f"topology-{re.sub(r'[^a-zA-Z0-9]+', '-', name)}"
+    tag, rest = svg[: svg.index(">")], svg[svg.index(">") :]
+    tag = re.sub(r"""\sid=("[^"]*"|'[^']*')""", "", tag)
+    box = re.search(r'viewBox="([^"]+)"', tag)
+    size = [re.search(rf'\s{side}="([\d.]+)', tag) for side in ("width", "height")]
+    if box is not None:
+        view_box = box.group(1)
+    elif size[0] is not None and size[1] is not None:
+        view_box = f"0 0 {size[0].group(1)} {size[1].group(1)}"
+    else:
+        view_box = "0 0 800 500"
+    # Two drawings in one page must not answer to each other's ids.
+    for inner in dict.fromkeys(re.findall(r'\bid="([^"]+)"', rest)):
+        own = f"{anchor}-{inner}"
+        rest = rest.replace(f'id="{inner}"', f'id="{own}"')
+        rest = rest.replace(f"url(#{inner})", f"url(#{own})").replace(f'"#{inner}"', f'"#{own}"')
+    whole = f"{tag.replace('<svg', f'<svg id={anchor!r}', 1)}{rest}"
+    return _Picture(name, anchor, view_box, Markup(whole))  # noqa: S704 - drawn by lab.topology
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _RuleView:
+    """What became of a rule over the run."""
+
+    rule: Rule
+    outcome: OutcomeWord | None
+    """None when it was only cited by set-ups broken on purpose."""
+    judged_in: tuple[tuple[str, str], ...]
+    """(scenario id, its anchor)."""
+    caught_in: tuple[tuple[str, str], ...]
+    """Set-ups broken on purpose in which its violation was found."""
+
+
+def _rule_areas(record: RunRecord, anchors: Mapping[str, str]) -> list[tuple[str, list[_RuleView]]]:
+    """The rules this run judged, by area, in the catalogue's order."""
+    areas: dict[str, list[_RuleView]] = {}
+    for rule in RULES.values():
+        outcomes: list[Outcome] = []
+        judged: dict[str, str] = {}
+        caught: dict[str, str] = {}
+        for scenario in record.scenarios:
+            for each in scenario.expectations:
+                if rule.id not in each.rules:
+                    continue
+                if each.meant_to_fail and each.outcome == "failed":
+                    caught[scenario.id] = anchors[scenario.id]
+                else:
+                    judged[scenario.id] = anchors[scenario.id]
+                    outcomes.append(Outcome(each.outcome))
+        if judged or caught:
+            outcome = worst(outcomes).value if outcomes else None
+            view = _RuleView(
+                rule,
+                cast("OutcomeWord | None", outcome),
+                tuple(judged.items()),
+                tuple(caught.items()),
+            )
+            areas.setdefault(rule.area, []).append(view)
+    return list(areas.items())
+
+
+def _readable_time(started: str) -> str:
+    try:
+        moment = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M:%S} UTC"

@@ -1,0 +1,159 @@
+"""A run on the terminal: one line per scenario as it ends, what failed, where to read on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from lab.report.junit import frames_text, missing_violations
+from lab.report.record import ExpectationRecord, OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.wording import ASCII_MARKS, MARKS, connect_time, duration, printable, totals
+
+_STYLES: dict[OutcomeWord, str] = {
+    "passed": "green",
+    "failed": "bold red",
+    "deviates": "yellow",
+    "observed": "blue",
+    "unsupported": "dim",
+    "broken": "bold magenta",
+}
+_ID_WIDTH = 44
+_MOST_NAMED = 3
+"""So many running scenarios are named beside the progress bar."""
+
+
+class RunDisplay:
+    """What a user sees of a run. On a terminal a progress line stays below the finished
+    scenarios; anywhere else there are plain lines without control codes."""
+
+    def __init__(self, total: int, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, quiet=quiet)
+        self._total = total
+        self._running: dict[str, None] = {}
+        encoding = self._console.encoding.lower().replace("-", "")
+        self._marks = MARKS if encoding.startswith("utf") else ASCII_MARKS
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._console.quiet:
+            self._progress = Progress(
+                SpinnerColumn(),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}", markup=False),
+                console=self._console,
+                transient=True,
+                auto_refresh=False,  # no thread of its own: the runner forks
+            )
+            self._task = self._progress.add_task("", total=self._total)
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def say(self, text: str) -> None:
+        """Tell the user something in one line."""
+        self._print(Text(printable(text)))
+
+    def scenario_started(self, identifier: str) -> None:
+        """A scenario has begun."""
+        self._running[identifier] = None
+        self._show_running()
+
+    def scenario_finished(self, record: ScenarioRecord) -> None:
+        """A scenario has ended: its line is printed, with what went wrong below it."""
+        self._running.pop(record.id, None)
+        if self._progress is not None:
+            self._progress.advance(self._task)
+        self._show_running()
+        self._print(self._line(record))
+        for text in self._details(record):
+            self._print(text)
+
+    def tick(self) -> None:
+        """Time passes: the progress line is drawn anew."""
+        if self._progress is not None:
+            self._progress.refresh()
+
+    def conclude(self, record: RunRecord, page: Path) -> None:
+        """The run is over: totals, and where to read on."""
+        clocks = " and ".join(sorted({each.clock for each in record.scenarios}))
+        self._print(Text())
+        bad = any(record.totals.get(word) for word in ("failed", "broken"))
+        line = Text(totals(record.totals), style="bold red" if bad else "bold")
+        line.append(f" in {duration(record.wall_s * 1000)}", style="not bold default")
+        line.append(f" · {record.world} world, {clocks or 'no'} clock, seed {record.seed}")
+        self._print(line)
+        self._print(Text(f"report: {page}"))
+
+    # --- lines --------------------------------------------------------------------------------
+
+    def _line(self, record: ScenarioRecord) -> Text:
+        line = Text()
+        line.append(
+            f"{self._marks[record.outcome]} {record.outcome:<11} ", style=_STYLES[record.outcome]
+        )
+        name = printable(record.id)
+        line.append(name + " " * max(1, _ID_WIDTH - cell_len(name)))
+        told = connect_time(record)
+        if record.time_to_connect_ms is not None:
+            told = f"{told} {record.clock}"
+        line.append(f"{told:<20}")
+        line.append(f"{record.wall_s:7.2f} s", style="dim")
+        return line
+
+    def _details(self, record: ScenarioRecord) -> list[Text]:
+        """What a user must know without opening the report."""
+        lines = []
+        if record.reason:
+            lines.append(Text(f"    {printable(record.reason)}", style=_STYLES[record.outcome]))
+        for each in record.expectations:
+            # A fault made on purpose that was found is good news.
+            if each.outcome == "failed" and not each.meant_to_fail:
+                lines.extend(_failure(each, warning=record.outcome == "passed"))
+        if record.outcome == "failed":
+            missed = missing_violations(record)
+            if missed:
+                lines.append(Text(f"    {missed}", style="red"))
+            if record.reproduce:
+                lines.append(Text(f"    again: {printable(record.reproduce)}", style="dim"))
+        return lines
+
+    def _show_running(self) -> None:
+        if self._progress is None:
+            return
+        named = [*self._running][:_MOST_NAMED]
+        more = len(self._running) - len(named)
+        told = ", ".join(named) + (f" and {more} more" if more else "")
+        self._progress.update(self._task, description=printable(told))
+
+    def _print(self, text: Text) -> None:
+        console = self._progress.console if self._progress is not None else self._console
+        # Whoever reads a file or a pipe wants one line to stay one line.
+        console.print(text, soft_wrap=True)
+
+
+def _failure(each: ExpectationRecord, *, warning: bool) -> list[Text]:
+    word = f"warning ({each.severity})" if warning else "failed"
+    head = Text(f"    {word}: ", style="yellow" if warning else "red")
+    head.append(printable(each.text), style="default")
+    head.append(f" [{', '.join(each.rules)}]", style="dim")
+    proofs = [
+        Text(f"      {printable(proof.text)} {frames_text(proof.frames)}".rstrip())
+        for proof in each.evidence
+    ]
+    return [head, *proofs]
