@@ -211,6 +211,11 @@ def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
     )
 
 
+def broken(trial: Trial, reason: str) -> ScenarioRecord:
+    """Record a trial that broke outside its own code: its process was killed."""
+    return _unjudged(trial, Outcome.BROKEN, reason)
+
+
 def _unjudged(trial: Trial, outcome: Outcome, reason: str) -> ScenarioRecord:
     """Record a scenario that could not be judged: every expectation shares its fate."""
     word: Literal["unsupported", "broken"] = (

@@ -1,0 +1,243 @@
+"""A session: from a user's words to a report, for `forwardlab run` and `pytest scenarios`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import typer
+
+from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
+from lab.report.folder import RunFolder
+from lab.report.record import RunRecord, ScenarioRecord
+from lab.report.render import write_reports
+from lab.report.terminal import RunDisplay
+from lab.scenario.catalogue import all_scenarios, project_root, select
+from lab.scenario.model import Scenario
+from lab.scenario.runner import Progress, Standing, run_trials
+from lab.scenario.trial import Trial, WorldName
+from lab.topology.draw import draw_topology
+from lab.topology.load import TopologyError, load_topology
+from lab.topology.planner import make_plan
+
+WORKERS_PER_CORE = {"mininet": 3, "simulated": 1}
+"""In Mininet scenarios mostly wait for timers; in virtual time they only compute."""
+
+
+class SessionError(Exception):
+    """Something the user gave cannot be used; the message names it and the remedy."""
+
+
+class HostCannot(Exception):
+    """The world asked for cannot run on this host; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Scenarios chosen, world decided, topologies checked: ready to run."""
+
+    scenarios: Mapping[str, Scenario]
+    world: WorldName
+    world_requested: Literal["mininet", "simulated", "auto"]
+    world_reason: str
+    workers: int
+    seed: int
+    root: Path
+    out: Path | None
+    strict: bool
+    keep_on_failure: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        *,
+        wanted: Iterable[str],
+        world: Literal["mininet", "simulated", "auto"] = "auto",
+        workers: int | None = None,
+        seed: int = 1,
+        out: Path | None = None,
+        strict: bool = False,
+        keep_on_failure: bool = False,
+    ) -> Session:
+        """Choose and check everything before anything starts.
+
+        Raises CatalogueError and SessionError for bad input, HostCannot when the world that was
+        asked for by name cannot run here.
+        """
+        root = project_root()
+        scenarios = select(wanted, all_scenarios(root))
+        if not scenarios:
+            raise SessionError(f"{root / 'scenarios'} holds no scenario; add one")
+        _check_topologies(root, scenarios.values())
+        chosen, reason = _choose_world(world)
+        return cls(
+            scenarios=scenarios,
+            world=chosen,
+            world_requested=world,
+            world_reason=reason,
+            workers=workers or WORKERS_PER_CORE[chosen] * (os.cpu_count() or 1),
+            seed=seed,
+            root=root,
+            out=out,
+            strict=strict,
+            keep_on_failure=keep_on_failure,
+        )
+
+    def run(self, *, quiet: bool = False, progress: Progress | None = None) -> RunRecord:
+        """Run all scenarios, write the reports and say how it went.
+
+        `quiet` prints nothing; `progress` takes the place of the terminal display.
+        """
+        display = RunDisplay(total=len(self.scenarios), quiet=quiet or progress is not None)
+        if self.world_reason:
+            display.say(self.world_reason)
+        _preload(self.world)
+        began, started = monotonic(), datetime.now(UTC)
+        folder = RunFolder.create(self.root / "reports", self.out, started)
+        with display:
+            records, standing, take_down = run_trials(
+                self._trials(folder),
+                workers=self.workers,
+                progress=progress or display,
+                keep_on_failure=self.keep_on_failure,
+            )
+        try:
+            record = self._record(records, started, monotonic() - began)
+            page = write_reports(folder.path, record, topology_pictures(self.root, record))
+            folder.finish()
+            display.conclude(record, page)
+            if standing:
+                _stay(standing)
+        finally:
+            take_down()
+        return record
+
+    def _trials(self, folder: RunFolder) -> list[Trial]:
+        return [
+            Trial(
+                id=identifier,
+                scenario=scenario,
+                topology=topology_file(self.root, scenario.topology),
+                world=self.world,
+                seed=self.seed,
+                folder=folder.scenario_folder(identifier),
+                capture=folder.capture_path(identifier),
+                run_folder=folder.path,
+                reproduce=self._reproduce(identifier),
+                strict=self.strict,
+            )
+            for identifier, scenario in self.scenarios.items()
+        ]
+
+    def _reproduce(self, identifier: str) -> str:
+        strict = " --strict" if self.strict else ""
+        return (
+            f"forwardlab run {shlex.quote(identifier)} --world {self.world} --seed {self.seed}"
+            f"{strict}"
+        )
+
+    def _record(self, records: list[ScenarioRecord], started: datetime, wall_s: float) -> RunRecord:
+        return RunRecord(
+            forwardlab=forwardlab_version(),
+            world=self.world,
+            world_requested=self.world_requested,
+            world_reason=self.world_reason,
+            seed=self.seed,
+            workers=self.workers,
+            started=started.isoformat(timespec="seconds"),
+            wall_s=wall_s,
+            host=host_facts(),
+            scenarios=tuple(records),
+            totals=dict(Counter(record.outcome for record in records)),
+        )
+
+
+def exit_code(record: RunRecord) -> int:
+    """Say with what the command ends: BROKEN beats FAILED; nothing judged is no success."""
+    outcomes = {scenario.outcome for scenario in record.scenarios}
+    if "broken" in outcomes:
+        return 4
+    if "failed" in outcomes:
+        return 1
+    return 3 if outcomes <= {"unsupported"} else 0
+
+
+def rewrite_reports(folder: Path, record: RunRecord) -> Path:
+    """Write the reports of a run anew from its record; return the page's path."""
+    return write_reports(folder, record, topology_pictures(project_root(), record))
+
+
+def topology_file(root: Path, name: str) -> Path:
+    """Where the topology of that name lies."""
+    return root / "topologies" / f"{name}.toml"
+
+
+def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
+    """Draw every topology of a run, by name; one that is gone by now has no picture."""
+    pictures = {}
+    for name in sorted({scenario.topology for scenario in record.scenarios}):
+        path = topology_file(root, name)
+        try:
+            pictures[name] = draw_topology(make_plan(load_topology(path), name))
+        except TopologyError:
+            continue
+    return pictures
+
+
+def _choose_world(
+    requested: Literal["mininet", "simulated", "auto"],
+) -> tuple[WorldName, str]:
+    if requested == "simulated":
+        return "simulated", ""
+    obstacles = mininet_obstacles()
+    if not obstacles:
+        return "mininet", ""
+    why = "; ".join(obstacles)
+    if requested == "mininet":
+        raise HostCannot(f"Mininet cannot run here: {why}")
+    return "simulated", f"Mininet cannot run here, so the simulated world runs: {why}"
+
+
+def _check_topologies(root: Path, scenarios: Iterable[Scenario]) -> None:
+    problems = []
+    for name in sorted({scenario.topology for scenario in scenarios}):
+        path = topology_file(root, name)
+        try:
+            load_topology(path)
+        except TopologyError as error:
+            problems.append(str(error))
+    if problems:
+        raise SessionError("\n".join(problems))
+
+
+def _preload(world: WorldName) -> None:
+    """Import what every trial needs once, so that a fork of this process has it already."""
+    import dns.zone
+    import scapy.layers.dns
+    import scapy.layers.inet
+
+    del dns, scapy
+    if world == "mininet":
+        import lab.worlds.mininet
+    else:
+        import lab.worlds.simulated
+    del lab
+
+
+def _stay(standing: list[Standing]) -> None:
+    """Hold failed worlds until the user has seen enough."""
+    for each in standing:
+        typer.echo(f"\n{each.record.id} failed and stands. To enter it, from another terminal:")
+        for entrance in each.entrances:
+            typer.echo(f"  {entrance}")
+    typer.echo("\nPress Ctrl-C to take everything down.")
+    import signal
+
+    signal.pause()
