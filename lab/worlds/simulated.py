@@ -1,0 +1,218 @@
+"""The simulated world: a plan run in virtual time, in this process.
+
+The machines are the same as behind real sockets, and what travels between them is real octets of
+IP packets, so one judge reads both worlds. A minute takes as long as what happens in it; the same
+plan, seed and steps give the same capture, octet by octet. What is left out: docs/limitations.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from lab.observe.pcapng import PcapngWriter
+from lab.observe.sighting import Sighting
+from lab.topology.plan import Plan, PlannedProgram, ProgramName
+from lab.worlds.simulation.agenda import Agenda
+from lab.worlds.simulation.host import Host
+from lab.worlds.simulation.journal import Journals
+from lab.worlds.simulation.link import Segment, Tap
+from lab.worlds.simulation.process import Process
+from lab.worlds.world import Capability, Capture, Clock, WorldBroken
+from resolver.config import ProgramConfig
+from resolver.config_file import render_config
+from resolver.machine import SECOND, Duration, Instant, Machine
+from resolver.programs import listens, machine_for
+
+_STARTING_ORDER: tuple[ProgramName, ...] = (
+    "service",
+    "nat",
+    "balancer",
+    "dns-translator",
+    "resolver",
+)
+"""Each before those that depend on it."""
+
+READY_WITHIN_NS: Duration = 60 * SECOND
+"""How long programs may take to be ready: many rounds of any sensible health check."""
+
+
+class SimulatedWorld:
+    """A `World` in virtual time. Its clock starts at 0 ns."""
+
+    clock = Clock.VIRTUAL
+    capabilities = frozenset(
+        {Capability.LINK_DELAY, Capability.LINK_RATE, Capability.IPV6, Capability.LONG_WAITS}
+    )
+
+    def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
+        self._plan = plan
+        self._out = out
+        self._seed = seed
+        self._agenda = Agenda()
+        self._journals = Journals(out / "nodes")
+        self._capture = out / "capture.pcapng"
+        self._tap: Tap | None = None
+        self._hosts: dict[str, Host] = {}
+        self._seats: dict[tuple[str, ProgramName], Process] = {}
+        self._actors: dict[int, Process] = {}
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Build the network, start every program and wait, in virtual time, until all are ready."""
+        self._out.mkdir(parents=True, exist_ok=True)
+        self._tap = Tap(self._agenda, PcapngWriter(self._capture))
+        segments = {network.name: Segment() for network in self._plan.networks}
+        for node in self._plan.nodes:
+            random = self._random("host", node.name)
+            self._hosts[node.name] = Host(node, segments, self._agenda, self._tap, random)
+        for name in _STARTING_ORDER:
+            for node in self._plan.nodes:
+                program = node.program(name)
+                if program is not None:
+                    self._run(node.name, program)
+        self._await_ready(tuple(self._seats.values()))
+
+    def seal(self) -> Capture:
+        """End the capture. Nothing was lost: there is no kernel to lose it."""
+        if self._tap is None:
+            raise WorldBroken("the simulated world was not started")
+        self._tap.close()
+        self._journals.write()
+        return Capture(self._capture, frames_lost=0)
+
+    def stop(self) -> None:
+        """End everything."""
+        for process in (*self._actors.values(), *self._seats.values()):
+            process.stop()
+        self._actors.clear()
+        self._seats.clear()
+        if self._tap is not None:
+            self._tap.close()
+            self._journals.write()
+
+    def entrances(self) -> tuple[str, ...]:
+        """None: there is nothing outside this process."""
+        return ()
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def now(self) -> Instant:
+        """Virtual time since the world was made."""
+        return self._agenda.now
+
+    def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
+        """Let virtual time pass until the condition holds or the deadline has come."""
+        while not condition():
+            if not self._agenda.step(deadline):
+                return condition()
+        return True
+
+    # --- programs -----------------------------------------------------------------------------
+
+    def start_program(self, node: str, program: PlannedProgram) -> None:
+        """Start a program in its seat, whoever sat there before."""
+        self.stop_program(node, program.name)
+        self._await_ready((self._run(node, program),))
+
+    def start_peer(self, node: str, program: ProgramName, machine: Machine, script: str) -> None:
+        """Put a scripted peer in a program's seat, at the endpoints the plan gave it."""
+        planned = self._plan.node(node).program(program)
+        if planned is None:
+            raise WorldBroken(f"{node} has no {program} whose seat a scripted peer could take")
+        self.stop_program(node, program)
+        self._journals.config(node, program, f"# A scripted peer sits here: {script}\n")
+        self._await_ready((self._seat(node, program, machine, planned.config),))
+
+    def stop_program(self, node: str, program: ProgramName) -> None:
+        """End a program, or the peer in its seat; nothing to do where nobody sits."""
+        process = self._seats.pop((node, program), None)
+        if process is None:
+            return
+        translation = self._host(node).translation
+        if translation is not None and translation.process is process:
+            translation.process = None
+        process.stop()
+
+    def _run(self, node: str, program: PlannedProgram) -> Process:
+        self._journals.config(node, program.name, render_config(program.config))
+        identifiers = self._random("identifiers", node, program.name)
+        selection = self._random("selection", node, program.name)
+        try:
+            machine = machine_for(program.config, identifiers, selection)
+        except ValueError as error:
+            raise WorldBroken(f"{program.name} on {node} cannot start: {error}") from error
+        return self._seat(node, program.name, machine, program.config)
+
+    def _seat(
+        self, node: str, program: ProgramName, machine: Machine, config: ProgramConfig
+    ) -> Process:
+        host = self._host(node)
+        process = Process(program, machine, host, self._journals.of(node, program))
+        if program == "nat":
+            if host.translation is None:
+                raise WorldBroken(f"{node} runs the NAT program, and the plan gives it no device")
+            host.translation.process = process
+        self._seats[node, program] = process
+        process.start(listens(config))
+        return process
+
+    def _await_ready(self, processes: tuple[Process, ...]) -> None:
+        def all_ready() -> bool:
+            return all(process.machine.ready() for process in processes)
+
+        if not self.run_until(all_ready, self._agenda.now + READY_WITHIN_NS):
+            waiting = ", ".join(str(p) for p in processes if not p.machine.ready())
+            raise WorldBroken(f"not ready after {READY_WITHIN_NS // SECOND} s: {waiting}")
+
+    # --- what a step does ---------------------------------------------------------------------
+
+    def attach(self, node: str, machine: Machine) -> None:
+        """Run an actor on a node; it begins at once."""
+        process = Process("actor", machine, self._host(node), _forget)
+        self._actors[id(machine)] = process
+        process.start(())
+
+    def detach(self, machine: Machine) -> None:
+        """Take an actor off; nothing to do where it is not on."""
+        process = self._actors.pop(id(machine), None)
+        if process is not None:
+            process.stop()
+
+    def transmit(self, node: str, interface: str, packet: bytes) -> None:
+        """Put an IP packet on the wire as it is. May be called by the watcher."""
+        self._host(node).transmit(interface, packet)
+
+    def set_power(self, node: str, on: bool) -> None:
+        """Power off or on. Its programs do not notice: they send and hear nothing."""
+        self._host(node).powered = on
+
+    def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
+        """Show every packet to the watcher as it passes an interface."""
+        if self._tap is None:
+            raise WorldBroken("the simulated world was not started")
+        self._tap.watcher = watcher
+
+    def mark(self, kind: str, text: str, **fields: object) -> None:
+        """Write into the capture what a step does."""
+        if self._tap is None:
+            raise WorldBroken("the simulated world was not started")
+        self._tap.mark(kind, text, fields)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def _host(self, node: str) -> Host:
+        host = self._hosts.get(node)
+        if host is None:
+            raise WorldBroken(f"the plan {self._plan.source} has no node {node!r}")
+        return host
+
+    def _random(self, *purpose: str) -> Random:
+        # One stream each, so that what one program draws does not change another's run.
+        return Random("/".join((str(self._seed), *purpose)))  # noqa: S311 - a run must repeat
+
+
+def _forget(fact: object, at: Instant) -> None:
+    """Where actors' facts go: actors are no programs, and what they do stands in the capture."""

@@ -1,0 +1,182 @@
+"""A host: the IP layer of a node, and what its kernel answers by itself."""
+
+from __future__ import annotations
+
+from random import Random
+
+from lab.topology.plan import PlannedNode
+from lab.worlds.simulation.agenda import Agenda
+from lab.worlds.simulation.link import Interface, Segment, Tap
+from lab.worlds.simulation.packet import Packet
+from lab.worlds.simulation.refusal import Refusal, read_refusal
+from lab.worlds.simulation.routes import Routes, on_link
+from lab.worlds.simulation.tcp import TcpSockets
+from lab.worlds.simulation.translation import Translation
+from lab.worlds.simulation.udp import UdpSockets
+from lab.worlds.world import WorldBroken
+from resolver.machine import Duration
+from resolver.nat.build import build_icmp_echo, build_icmp_error
+from resolver.nat.packet import ICMP, ICMP_ERRORS, ICMPV6, TCP, UDP, MalformedPacket
+
+LOOPBACK_TIME_NS: Duration = 1_000
+"""How long a packet from a host to itself takes. It crosses no link and is not captured."""
+
+_ECHO_REQUEST = {4: 8, 6: 128}  # RFC 792; RFC 4443 4.1
+_TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
+_NETWORK_UNREACHABLE = {4: (3, 0), 6: (1, 0)}
+_PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
+
+
+class Host:
+    """Addresses, routes, forwarding, delivery to sockets, and ICMP."""
+
+    def __init__(
+        self,
+        planned: PlannedNode,
+        segments: dict[str, Segment],
+        agenda: Agenda,
+        tap: Tap,
+        random: Random,
+    ) -> None:
+        self.name = planned.name
+        self.powered = True
+        self.agenda = agenda
+        self.interfaces = {
+            interface.name: Interface(interface, self, segments[interface.network], agenda, tap)
+            for interface in planned.interfaces
+        }
+        self.routes = Routes(planned, self.interfaces)
+        self.udp = UdpSockets(self, random)
+        self.tcp = TcpSockets(self, random)
+        self.translation = (
+            Translation(planned.nat, self, self.interfaces) if planned.nat is not None else None
+        )
+        self._own = frozenset(planned.addresses())
+        self._forwards = planned.forwards
+
+    # --- towards the network -----------------------------------------------------------------
+
+    def source_towards(self, destination: str) -> str | None:
+        """The address this host would use as its own to reach `destination`; None without route."""
+        if destination in self._own:
+            return destination
+        route = self.routes.find(destination)
+        return None if route is None else route.source
+
+    def send(self, packet: Packet) -> bool:
+        """Send a packet this host made or translated; False when there is no route."""
+        if packet.destination in self._own:
+            self.agenda.at(self.agenda.now + LOOPBACK_TIME_NS, self._deliver, packet)
+            return True
+        route = self.routes.find(packet.destination)
+        if route is None:
+            return False
+        if route.interface is not None:
+            route.interface.send(packet, route.next_hop or packet.destination)
+        elif self.translation is not None:
+            self.translation.take(packet)
+        return True
+
+    def transmit(self, interface: str, raw: bytes) -> None:
+        """Put a packet on the wire as it is, forged source and all; WorldBroken when it has no next
+        hop there."""
+        try:
+            packet = Packet(raw)
+        except MalformedPacket as error:
+            raise WorldBroken(f"{self.name} cannot transmit: {error}") from None
+        out = self.interfaces[interface]
+        if on_link(out, packet.destination):
+            out.send(packet, packet.destination)
+            return
+        route = self.routes.find(packet.destination)
+        if route is None or route.interface is not out or route.next_hop is None:
+            raise WorldBroken(
+                f"{self.name} cannot transmit to {packet.destination} from {interface}: "
+                f"it has no next hop there"
+            )
+        out.send(packet, route.next_hop)
+
+    # --- from the network --------------------------------------------------------------------
+
+    def receive(self, packet: Packet, interface: Interface) -> None:
+        """Deliver, translate or forward a packet that arrived."""
+        if not packet.header_is_sound():
+            return
+        translation = self.translation
+        if packet.destination in self._own or (translation and translation.ends_here(packet)):
+            self._deliver(packet)
+        elif translation and translation.translates(packet, interface):
+            translation.take(packet)
+        elif self._forwards:
+            self._forward(packet)
+
+    def _forward(self, packet: Packet) -> None:
+        if packet.ttl <= 1:
+            self._complain(packet, *_TIME_EXCEEDED[packet.version])  # RFC 1812 5.3.1
+        elif not self.send(packet.one_hop_on()):
+            self._complain(packet, *_NETWORK_UNREACHABLE[packet.version])  # RFC 1812 5.2.7.1
+
+    def _deliver(self, packet: Packet) -> None:
+        if packet.is_fragment or not packet.is_sound():
+            return
+        if packet.protocol == UDP:
+            if not self.udp.receive(packet):
+                # RFC 1122 4.1.3.1: nobody listens
+                self._complain(packet, *_PORT_UNREACHABLE[packet.version], packet.destination)
+        elif packet.protocol == TCP:
+            self.tcp.receive(packet)
+        elif packet.protocol == (ICMP if packet.version == 4 else ICMPV6):
+            self._receive_icmp(packet)
+
+    # --- ICMP --------------------------------------------------------------------------------
+
+    def _receive_icmp(self, packet: Packet) -> None:
+        message = packet.raw[packet.payload : packet.end]
+        if len(message) < 8:
+            return
+        if message[0] == _ECHO_REQUEST[packet.version]:
+            reply = build_icmp_echo(
+                packet.destination,
+                packet.source,
+                reply=True,
+                identifier=message[4] << 8 | message[5],
+                sequence=message[6] << 8 | message[7],
+                payload=message[8:],
+            )
+            self.send(Packet(reply, built_here=True))
+        elif (refusal := read_refusal(packet.version, message)) is not None:
+            self._tell_sender(refusal)
+
+    def _tell_sender(self, refusal: Refusal) -> None:
+        """Tell the socket whose packet an ICMP error quotes (RFC 1122 3.2.2)."""
+        try:
+            quoted = Packet(refusal.quoted, quoted=True)
+        except MalformedPacket:
+            return
+        if quoted.protocol == TCP:
+            self.tcp.refused(quoted, refusal.tcp_reason)
+        elif quoted.protocol == UDP and refusal.udp_reason is not None:
+            self.udp.refused(quoted, refusal.udp_reason)
+
+    def _complain(
+        self, packet: Packet, icmp_type: int, code: int, source: str | None = None
+    ) -> None:
+        if _is_icmp_error(packet):
+            return  # RFC 1122 3.2.2: never an error about an error
+        # RFC 1122 3.2.2.1, RFC 1812 4.3.2.4: where the packet was not for us, the address of the
+        # interface by which the error leaves.
+        source = source or self.source_towards(packet.source)
+        if source is not None:
+            error = build_icmp_error(
+                source, packet.source, icmp_type=icmp_type, code=code, offending=packet.raw
+            )
+            self.send(Packet(error, built_here=True))
+
+
+def _is_icmp_error(packet: Packet) -> bool:
+    if packet.payload >= packet.end:
+        return False
+    kind = packet.raw[packet.payload]
+    if packet.version == 4:
+        return packet.protocol == ICMP and kind in ICMP_ERRORS
+    return packet.protocol == ICMPV6 and kind < 128  # RFC 4443 2.1: errors have the high bit clear

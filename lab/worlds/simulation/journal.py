@@ -1,0 +1,32 @@
+"""The files beside simulated programs: the configuration each got and the facts it noted."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+from resolver.shells.journal import JournalWriter
+
+
+class Journals:
+    """`FOLDER/NODE/PROGRAM.toml` and `.stderr`, as a program in a real world leaves them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written: dict[tuple[str, str], StringIO] = {}
+
+    def config(self, node: str, program: str, text: str) -> None:
+        """Keep what a program was started with; the latest start counts."""
+        place = self._folder / node
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{program}.toml").write_text(text, encoding="utf-8")
+
+    def of(self, node: str, program: str) -> JournalWriter:
+        """The journal of a program; a program started again writes on."""
+        return JournalWriter(self._written.setdefault((node, program), StringIO()))
+
+    def write(self) -> None:
+        """Write all journals out."""
+        for (node, program), journal in self._written.items():
+            place = self._folder / node / f"{program}.stderr"
+            place.write_text(journal.getvalue(), encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Links: packets leave one interface and reach another, later; every end is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lab.observe.pcapng import RAW_IP, PcapngWriter
+from lab.observe.sighting import Sighting
+from lab.topology.plan import PlannedInterface
+from lab.worlds.simulation.agenda import Agenda
+from lab.worlds.simulation.packet import Packet
+from lab.worlds.world import WorldBroken
+from resolver.machine import SECOND, Duration, Instant
+
+WIRE_TIME_NS: Duration = 10_000
+"""How long any packet takes over any link, beside the link's own delay and rate: enough that an
+arrival is never stamped like its departure."""
+
+_ETHERNET_HEADER = 14
+"""Octets that a rate limit counts beside the IP packet, as the kernel's does."""
+
+
+class Attached(Protocol):
+    """What an interface needs of its host."""
+
+    name: str
+    powered: bool
+
+    def receive(self, packet: Packet, interface: Interface) -> None:
+        """Take a packet that has just arrived."""
+        ...
+
+
+class Tap:
+    """Sees every packet at every interface: writes the capture, tells the watcher."""
+
+    def __init__(self, agenda: Agenda, writer: PcapngWriter) -> None:
+        self.watcher: Callable[[Sighting], None] | None = None
+        self._agenda = agenda
+        self._writer: PcapngWriter | None = writer
+        self._frames = 0
+
+    def interface(self, node: str, name: str) -> int:
+        """Declare an interface in the capture; its number there. Packets are written bare: this
+        world has no link layer."""
+        return self._open_writer().interface(name, RAW_IP, node)
+
+    def see(self, interface: Interface, packet: Packet, *, outgoing: bool) -> None:
+        """A packet leaves or enters an interface now."""
+        if self._writer is None:
+            return
+        self._frames += 1
+        now = self._agenda.now
+        self._writer.packet(interface.capture_id, now, packet.raw, outgoing)
+        if self.watcher is not None:
+            node = interface.host.name
+            self.watcher(
+                Sighting(self._frames, now, node, interface.name, outgoing, packet.decoded())
+            )
+
+    def mark(self, kind: str, text: str, fields: dict[str, Any]) -> None:
+        """Write into the capture what a step does now."""
+        self._frames += 1
+        self._open_writer().mark(self._agenda.now, kind, text, fields)
+
+    def close(self) -> None:
+        """End the capture: what happens from now on is seen by nobody."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _open_writer(self) -> PcapngWriter:
+        if self._writer is None:
+            raise WorldBroken("the capture has been sealed")
+        return self._writer
+
+
+class Segment:
+    """One network: who has which address there."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, Interface] = {}
+
+
+class Interface:
+    """A host's end of a link."""
+
+    def __init__(
+        self, planned: PlannedInterface, host: Attached, segment: Segment, agenda: Agenda, tap: Tap
+    ) -> None:
+        self.name = planned.name
+        self.host = host
+        self.addresses = planned.addresses
+        """With prefix length."""
+        self.segment = segment
+        self.capture_id = tap.interface(host.name, planned.name)
+        self._agenda = agenda
+        self._tap = tap
+        self._delay_ns = planned.delay_ns + WIRE_TIME_NS
+        self._rate_bit_s = planned.rate_bit_s
+        self._idle_at: Instant = 0
+        for address in planned.addresses:
+            segment.owners.setdefault(address.split("/")[0], self)
+
+    def send(self, packet: Packet, next_hop: str) -> None:
+        """Put a packet on the wire for the owner of `next_hop` on this network; nobody else sees
+        it, and where nobody has the address it is lost."""
+        if not self.host.powered:
+            return
+        self._tap.see(self, packet, outgoing=True)
+        # Looked up after the tap: its watcher may be an attacker who sends a packet right now.
+        receiver = self.segment.owners.get(next_hop)
+        if receiver is not None:
+            arrival = self._sent_at(len(packet.raw)) + self._delay_ns
+            self._agenda.at(arrival, receiver._receive, packet)  # noqa: SLF001 - the other end
+
+    def _sent_at(self, octets: int) -> Instant:
+        """When the last bit is out, packets before it having gone first."""
+        now = self._agenda.now
+        if not self._rate_bit_s:
+            return now
+        bits = (octets + _ETHERNET_HEADER) * 8
+        # Rounded up: a limit is never exceeded.
+        duration = -(-bits * SECOND // self._rate_bit_s)
+        self._idle_at = max(now, self._idle_at) + duration
+        return self._idle_at
+
+    def _receive(self, packet: Packet) -> None:
+        if self.host.powered:
+            self._tap.see(self, packet, outgoing=False)
+            self.host.receive(packet, self)

@@ -1,0 +1,116 @@
+"""An IP packet on its way, with what routers and hosts look at."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+
+from lab.observe.decode import decode_ip
+from lab.observe.sighting import Ip
+from resolver.nat.checksum import adjusted, internet_checksum, pseudo_header
+from resolver.nat.packet import ICMP, ICMPV6, TCP, UDP, MalformedPacket
+
+_CHECKSUM_AT = {ICMP: 2, TCP: 16, UDP: 6, ICMPV6: 2}
+
+
+class Packet:
+    """A whole IP packet; MalformedPacket when the octets are not even that.
+
+    Reading is lenient about checksums: a router looks at the header's (`header_is_sound`), a
+    receiver at both (`is_sound`). `built_here` says that they were computed a moment ago and need
+    no look; `quoted` that this stands in an ICMP error, where it may be cut short.
+    """
+
+    __slots__ = (
+        "_decoded",
+        "built_here",
+        "destination",
+        "end",
+        "is_fragment",
+        "payload",
+        "protocol",
+        "raw",
+        "source",
+        "ttl",
+        "version",
+    )
+
+    def __init__(self, raw: bytes, *, built_here: bool = False, quoted: bool = False) -> None:
+        self.raw = raw
+        self.built_here = built_here
+        self._decoded: Ip | None = None
+        first = raw[0] if len(raw) >= 20 else 0
+        self.version = first >> 4
+        if self.version == 4:
+            self.payload = (first & 0x0F) * 4
+            self.end = raw[2] << 8 | raw[3]
+            self.protocol, self.ttl = raw[9], raw[8]
+            self.is_fragment = bool((raw[6] << 8 | raw[7]) & 0x3FFF)
+            self.source, self.destination = text_of(raw[12:16]), text_of(raw[16:20])
+        elif self.version == 6 and len(raw) >= 40:
+            self.payload = 40
+            self.end = 40 + (raw[4] << 8 | raw[5])
+            self.protocol, self.ttl = raw[6], raw[7]
+            self.is_fragment = False  # extension headers, the fragment's too, are not walked
+            self.source, self.destination = text_of(raw[8:24]), text_of(raw[24:40])
+        else:
+            raise MalformedPacket(f"{len(raw)} octets that are no IP packet")
+        if quoted:
+            self.end = min(self.end, len(raw))
+        if not 20 <= self.payload <= self.end <= len(raw):
+            raise MalformedPacket(f"lengths {self.payload} and {self.end} in {len(raw)} octets")
+
+    def header_is_sound(self) -> bool:
+        """Whether a router would forward it (RFC 1812 5.2.2); IPv6 has no header checksum."""
+        return (
+            self.built_here or self.version == 6 or internet_checksum(self.raw[: self.payload]) == 0
+        )
+
+    def is_sound(self) -> bool:
+        """Whether a receiver would take it: header and transport checksums are right."""
+        if self.built_here:
+            return True
+        return self.header_is_sound() and self._transport_is_sound()
+
+    def _transport_is_sound(self) -> bool:
+        place = _CHECKSUM_AT.get(self.protocol)
+        if place is None:
+            return True
+        segment = self.raw[self.payload : self.end]
+        if len(segment) < place + 2:
+            return False
+        if self.protocol == UDP and segment[6:8] == b"\0\0":
+            # RFC 768: no checksum was made; RFC 8200 8.1: IPv6 forbids that.
+            return self.version == 4
+        covered = segment
+        if self.protocol != ICMP:
+            half = 4 if self.version == 4 else 16
+            start = 12 if self.version == 4 else 8
+            source = self.raw[start : start + half]
+            destination = self.raw[start + half : start + 2 * half]
+            covered = pseudo_header(source, destination, self.protocol, len(segment)) + segment
+        return internet_checksum(covered) == 0
+
+    def one_hop_on(self) -> Packet:
+        """The packet as a router sends it on: one off its time to live, the rest untouched."""
+        copy = bytearray(self.raw)
+        if self.version == 4:
+            copy[8] -= 1
+            checksum = adjusted(self.raw[10] << 8 | self.raw[11], self.raw[8:10], bytes(copy[8:10]))
+            copy[10:12] = checksum.to_bytes(2, "big")
+        else:
+            copy[7] -= 1
+        return Packet(bytes(copy), built_here=self.built_here)
+
+    def decoded(self) -> Ip | None:
+        """As a watcher sees it. Decoded once, however many interfaces the packet passes, and not at
+        all when nobody watches."""
+        if self._decoded is None:
+            self._decoded = decode_ip(self.raw)
+        return self._decoded
+
+
+@lru_cache(maxsize=4096)
+def text_of(packed: bytes) -> str:
+    """An address in its usual form."""
+    return str(ip_address(packed))
