@@ -50,6 +50,7 @@ _BIG_ENDIAN = b"\x1a\x2b\x3c\x4d"
 _LARGEST_BLOCK = 16 * 1024 * 1024
 """Wireshark's own bound; a larger length is a damaged file, not a packet."""
 
+_NOBODY: Mapping[str, str] = {}
 _CUT = "a block is cut short: the capture did not end properly; capture again"
 _DAMAGED = "the file is damaged, capture again"
 
@@ -159,11 +160,11 @@ class CapturedPacket:
     """Where its block begins in the file."""
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, nodes: Mapping[str, str] = _NOBODY) -> Iterator[Record]:
     """Every packet and every mark of a capture, in file order.
 
-    A sighting's node is the interface's description, as `PcapngWriter` leaves it; a timeline asks
-    the plan instead. Raises CaptureError.
+    `nodes` says which node has an interface; for others the node is the interface's description.
+    Raises CaptureError.
     """
     for packet in read_packets(path):
         interface = packet.interface
@@ -173,7 +174,7 @@ def read_records(path: Path) -> Iterator[Record]:
             yield Sighting(
                 packet.number,
                 packet.at,
-                interface.description,
+                nodes.get(interface.name, interface.description),
                 interface.name,
                 packet.outgoing,
                 decode(packet.data, interface.linktype),
