@@ -6,7 +6,7 @@ import itertools
 from typing import Literal
 
 from lab.judge.bounds import answer_allowance_ns
-from lab.judge.checks.base import CheckBase, caused, frames_of, ms, questions
+from lab.judge.checks.base import CheckBase, frames_of, ms, questions
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
@@ -203,23 +203,22 @@ class FromCache(CheckBase):
 
     kind: Literal["from-cache"] = "from-cache"
     asker: str = "viewer"
-    server: str = "dns"
 
     def judge(self, timeline: Timeline) -> Finding:
         """Find the first question that asked upstream and the one after it."""
         asked = [each for each in questions(timeline, self.asker, None) if each.reply is not None]
         for first, second in itertools.pairwise(asked):
-            upstream = caused(timeline, first, self.server)
+            upstream = timeline.causes.caused_by(first)
             if not upstream:
                 continue
-            again = caused(timeline, second, self.server)
+            again = timeline.causes.caused_by(second)
             if again:
                 return failed("the second question went upstream too", *frames_of(again))
             return self._compare(upstream, first, second)
         return failed("no question went upstream and was then repeated")
 
     @staticmethod
-    def _compare(upstream: list[DnsExchange], first: DnsExchange, second: DnsExchange) -> Finding:
+    def _compare(upstream: tuple[DnsExchange, ...], first: DnsExchange, second: DnsExchange) -> Finding:
         source, one, two = upstream[-1].reply, first.reply, second.reply
         assert one is not None  # noqa: S101 - chosen by having a reply
         assert two is not None  # noqa: S101 - likewise

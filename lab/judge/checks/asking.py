@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.judge.bounds import timer_window_ns
-from lab.judge.checks.base import CheckBase, caused, frames_of, is_among, ms, served_by
+from lab.judge.checks.base import CheckBase, frames_of, is_among, ms, served_by
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
@@ -294,9 +294,8 @@ def _dns_steps(timeline: Timeline, exchange: DnsExchange) -> list[_Step]:
     steps = [
         _Step(query.sender, query.receiver, "query", query.at, query.arrived_at, query.frames[0])
     ]
-    if query.receiver is not None:
-        for child in caused(timeline, exchange, query.receiver):
-            steps += _dns_steps(timeline, child)
+    for child in timeline.causes.caused_by(exchange):
+        steps += _dns_steps(timeline, child)
     if reply is not None:
         steps.append(
             _Step(
@@ -329,17 +328,10 @@ def _connect_steps(timeline: Timeline, root: DnsExchange) -> list[_Step]:
     return steps
 
 
-def _upstream_groups(timeline: Timeline, asker: str) -> list[list[DnsExchange]]:
+def _upstream_groups(timeline: Timeline, asker: str) -> list[tuple[DnsExchange, ...]]:
     """Return, for each client question that caused any, the upstream questions it caused."""
-    groups = []
-    seen: set[int] = set()
-    for client in served_by(timeline, asker):
-        # Clients that ask the same at the same time share one upstream question.
-        group = [each for each in caused(timeline, client, asker) if id(each) not in seen]
-        seen.update(id(each) for each in group)
-        if group:
-            groups.append(group)
-    return groups
+    groups = [timeline.causes.caused_by(client) for client in served_by(timeline, asker)]
+    return [group for group in groups if group]
 
 
 def _first_failover(timeline: Timeline, asker: str) -> tuple[DnsExchange, DnsExchange] | None:

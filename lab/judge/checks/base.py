@@ -43,23 +43,6 @@ def questions(
     ]
 
 
-def caused(timeline: Timeline, client: DnsExchange, server: str) -> list[DnsExchange]:
-    """Return the questions that a server sent because of its client's: the same name and type,
-    after the client's question arrived and before its answer left."""
-    arrived = client.query.arrived_at
-    if arrived is None:
-        return []
-    left = client.reply.at if client.reply is not None else None
-    return [
-        exchange
-        for exchange in timeline.exchanges
-        if exchange.asker == server
-        and exchange.query.question == client.query.question
-        and exchange.query.at >= arrived
-        and (left is None or exchange.query.at <= left)
-    ]
-
-
 def served_by(timeline: Timeline, server: str) -> list[DnsExchange]:
     """Return the questions that reached a server."""
     return [exchange for exchange in timeline.exchanges if exchange.query.receiver == server]
