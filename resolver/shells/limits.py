@@ -45,3 +45,7 @@ answered: 16 full-sized messages beyond it."""
 LINGER_NS: Duration = 2 * SECOND
 """How long a closed stream may take to deliver its last answer and hear the far end's goodbye
 before it is cut off. Our own programs on a local network need milliseconds."""
+
+CARRIER_LOOK_NS: Duration = 1 * MILLISECOND
+"""Between two looks at a TUN device that was just attached; the kernel takes about a millisecond
+to start its queue and tells only netlink listeners."""

@@ -61,7 +61,7 @@ def run_program(
 ) -> int:
     """Run a program until SIGTERM or SIGINT (0), or until a bug in it ends it (1).
 
-    `on_ready` is called once it listens and its machine is ready. With a seed, identifiers, ports
+    `on_ready` is called once it listens and the shell is ready. With a seed, identifiers, ports
     and selections repeat from run to run: for the lab only, an attacker could guess them (RFC 5452
     9.2). Call it on the main thread. Raises CannotStart.
     """
@@ -71,10 +71,10 @@ def run_program(
     )
     note = JournalWriter(journal)
     with closing(Loop()) as loop, _stop_requests(loop) as stop_requested:
-        with closing(_shell_for(config, loop, machine, note)):
+        with closing(_shell_for(config, loop, machine, note)) as shell:
             note(ProgramStarted(name), loop.now())
             try:
-                loop.run_until(lambda: machine.ready() or stop_requested(), None)
+                loop.run_until(lambda: shell.ready() or stop_requested(), None)
                 if not stop_requested():
                     note(ProgramReady(name), loop.now())
                     journal.flush()

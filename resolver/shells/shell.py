@@ -42,6 +42,10 @@ class Shell(ABC):
             raise MachineFailed(f"{type(self._machine).__name__} failed at a timer") from error
         self._carry_out(effects, now)
 
+    def ready(self) -> bool:
+        """Whether the machine can do its work, and the host lets it."""
+        return self._machine.ready()
+
     def close(self) -> None:
         """Take the machine off the loop. Subclasses close what they opened. Idempotent."""
         self._loop.remove_timed(self)

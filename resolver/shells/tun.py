@@ -14,18 +14,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import struct
 from dataclasses import dataclass
 from typing import Final
 
 from resolver.machine import Effect, Instant, Machine, PacketArrived, SendPacket
-from resolver.shells.limits import DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+from resolver.nat.checksum import adjusted
+from resolver.shells.limits import CARRIER_LOOK_NS, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
 
 _TUNSETIFF: Final = 0x400454CA  # <linux/if_tun.h>
 _IFF_TUN: Final = 0x0001
 _IFF_NO_PI: Final = 0x1000
+_SIOCGIFFLAGS: Final = 0x8913  # <linux/sockios.h>
+_IFF_UP: Final = 0x0001  # <linux/if.h>
+_IFF_RUNNING: Final = 0x0040
 
 _HEADER_OCTETS: Final = 20  # RFC 791 3.1, where TTL and checksum lie at octets 8 and 10
 _TTL: Final = 8
@@ -52,12 +57,39 @@ class TunShell(Shell):
         super().__init__(loop, machine, journal)
         self._device = device
         self._file: int | None = None
+        self._carries = False
+        self._look_again: Instant = 0
         try:
             self._file = _attach(device)
             loop.add_reader(self._file, self._receive)
         except BaseException:
             self.close()
             raise
+
+    def ready(self) -> bool:
+        """Whether the machine is ready and the kernel gives us packets.
+
+        Attaching turns the carrier on, and some time later, in the background, the kernel starts
+        the device's queue; until then it drops what is routed here. A device that is down will
+        start when somebody sets it up: there is nothing to wait for.
+        """
+        return self._carries and super().ready()
+
+    def deadline(self) -> Instant | None:
+        """The machine's earliest timer, or the next look at the device until it carries."""
+        due = super().deadline()
+        if self._carries:
+            return due
+        return self._look_again if due is None else min(due, self._look_again)
+
+    def expire(self, now: Instant) -> None:
+        """Look at the device until it carries, and fire the machine's timers that are due."""
+        if not self._carries:
+            self._carries = _is_down_or_running(self._device)
+            self._look_again = now + CARRIER_LOOK_NS
+        due = self._machine.deadline()
+        if due is not None and due <= now:
+            super().expire(now)
 
     def close(self) -> None:
         """Detach; a device that was made here vanishes with that."""
@@ -93,22 +125,12 @@ class TunShell(Shell):
 
 def raise_ttl(packet: bytes) -> bytes:
     """The IPv4 packet with a TTL one higher (255 stays) and its header checksum brought along."""
-    ttl = packet[_TTL]
-    if ttl == 255:
+    old = packet[_TTL : _TTL + 2]  # the 16-bit word that holds TTL and protocol
+    if old[0] == 255:
         return packet
-    # RFC 1624 eqn 4, HC' = HC - ~m - m', for a 16-bit word that grows by 0x0100.
-    checksum = int.from_bytes(packet[_CHECKSUM : _CHECKSUM + 2], "big") - 0x0100
-    if checksum < 0:
-        checksum += 0xFFFF
-    return b"".join(
-        (
-            packet[:_TTL],
-            bytes((ttl + 1,)),
-            packet[_TTL + 1 : _CHECKSUM],
-            checksum.to_bytes(2, "big"),
-            packet[_CHECKSUM + 2 :],
-        )
-    )
+    new = bytes((old[0] + 1, old[1]))
+    checksum = adjusted(int.from_bytes(packet[_CHECKSUM : _CHECKSUM + 2], "big"), old, new)
+    return packet[:_TTL] + new + checksum.to_bytes(2, "big") + packet[_CHECKSUM + 2 :]
 
 
 def _is_ipv4(packet: bytes) -> bool:
@@ -128,6 +150,13 @@ def _attach(device: str) -> int:
             os.close(file)
         raise CannotStart(_complaint(device, error)) from error
     return file
+
+
+def _is_down_or_running(device: str) -> bool:
+    request = struct.pack("16s24x", device.encode())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        (flags,) = struct.unpack("16xH22x", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request))
+    return not flags & _IFF_UP or bool(flags & _IFF_RUNNING)
 
 
 def _complaint(device: str, error: OSError) -> str:
