@@ -13,7 +13,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
 from fcntl import ioctl
 
 from lab.observe.capture import TRIAL_FRAME
@@ -24,7 +25,9 @@ _BROADCAST = b"\xff" * 6
 _PATIENCE_S = 5.0
 _REPEAT_S = 0.002
 
-# linux/sockios.h, linux/ethtool.h
+# linux/sockios.h, linux/if.h, linux/ethtool.h
+_SIOCGIFFLAGS = 0x8913
+_IFF_RUNNING = 0x40
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
 
@@ -44,75 +47,88 @@ def switch_offloads_off(interfaces: Iterable[str]) -> None:
                 ) from error
 
 
+def has_carrier(interface: str) -> bool:
+    """Whether the kernel has an interface of this namespace in working order (IFF_RUNNING)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        answer = ioctl(control, _SIOCGIFFLAGS, struct.pack("16sH14x", interface.encode(), 0))
+    return bool(struct.unpack_from("H", answer, 16)[0] & _IFF_RUNNING)
+
+
 def wait_until_carrying(
-    plan: Plan,
-    inside: Callable[[str], AbstractContextManager[None]],
-    nodes: Collection[str] | None = None,
+    plan: Plan, inside: Callable[[str], AbstractContextManager[None]], nodes: Collection[str]
 ) -> None:
-    """Return when, on each network, every interface has heard every other one; with `nodes`, when
-    the interfaces of these have heard and been heard by the others that are up.
+    """Return when, on each network, every interface of these nodes has heard every other one.
 
     Raises WorldBroken, naming who does not hear whom, after 5 s.
     """
     with ExitStack() as sockets:
-        ears: dict[socket.socket, tuple[str, str, int]] = {}
+        ears: list[_Ear] = []
         for node in plan.nodes:
+            if node.name not in nodes:
+                continue
             with inside(node.name):
                 for interface in node.interfaces:
                     ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
                     sockets.enter_context(ear)
                     ear.setblocking(False)
                     ear.bind((interface.name, TRIAL_FRAME))
-                    ears[ear] = (node.name, interface.network, len(ears))
-        _converse(ears, nodes)
+                    ears.append(_Ear(ear, interface.name, interface.network, len(ears)))
+        _converse(ears)
 
 
-def _converse(
-    ears: dict[socket.socket, tuple[str, str, int]], nodes: Collection[str] | None
-) -> None:
-    """Let all send, again and again, until all that must be heard have been."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ear:
+    """A socket on an interface, for trial frames alone."""
+
+    socket: socket.socket
+    interface: str
+    network: str
+    number: int
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+
+def _converse(ears: list[_Ear]) -> None:
+    """Let all send, again and again, until all have heard all."""
     unheard = {
         (speaker, hearer)
-        for speaker in ears.values()
-        for hearer in ears.values()
-        if speaker != hearer
-        and speaker[1] == hearer[1]
-        and (nodes is None or speaker[0] in nodes or hearer[0] in nodes)
+        for speaker in ears
+        for hearer in ears
+        if speaker is not hearer and speaker.network == hearer.network
     }
-    by_number = {number: (node, network, number) for node, network, number in ears.values()}
     deadline = time.monotonic() + _PATIENCE_S
     while unheard:
         if time.monotonic() > deadline:
-            speaker, hearer = min(unheard)
+            speaker, hearer = next(iter(unheard))
             raise WorldBroken(
-                f"network {speaker[1]} does not carry: {hearer[0]} does not hear {speaker[0]} "
-                f"after {_PATIENCE_S:g} s"
+                f"network {speaker.network} does not carry: {hearer.interface} does not hear "
+                f"{speaker.interface} after {_PATIENCE_S:g} s"
             )
-        for ear, speaker in ears.items():
-            if any(pair[0] == speaker for pair in unheard):
-                _say(ear, speaker[2])
-        waiting = time.monotonic() + _REPEAT_S
-        while unheard and (left := waiting - time.monotonic()) > 0:
-            for ear in select.select(list(ears), [], [], left)[0]:
-                for number in _heard(ear):
-                    unheard.discard((by_number[number], ears[ear]))
+        for speaker in {pair[0] for pair in unheard}:
+            _say(speaker)
+        repeat = time.monotonic() + _REPEAT_S
+        while unheard and (left := repeat - time.monotonic()) > 0:
+            for hearer in select.select(ears, [], [], left)[0]:
+                unheard.difference_update((ears[number], hearer) for number in _heard(hearer))
 
 
-def _say(ear: socket.socket, number: int) -> None:
-    name = ear.getsockname()[0]
-    try:
-        ear.sendto(struct.pack("!I", number), (name, TRIAL_FRAME, 0, 0, _BROADCAST))
-    except OSError:
-        # Down, or its queue is: a later attempt tells, or the deadline does.
-        return
+def _say(ear: _Ear) -> None:
+    # An interface, or its queue, that is still down refuses: a later attempt tells, or the deadline.
+    with suppress(OSError):
+        ear.socket.sendto(
+            struct.pack("!I", ear.number), (ear.interface, TRIAL_FRAME, 0, 0, _BROADCAST)
+        )
 
 
-def _heard(ear: socket.socket) -> list[int]:
+def _heard(ear: _Ear) -> list[int]:
     numbers = []
     while True:
         try:
-            said, address = ear.recvfrom(64)
-        except (BlockingIOError, OSError):
+            said, address = ear.socket.recvfrom(64)
+        except BlockingIOError:
             return numbers
+        except OSError:
+            continue  # the interface went down or up: said once
         if address[2] != socket.PACKET_OUTGOING and len(said) >= 4:
             numbers.append(struct.unpack_from("!I", said)[0])

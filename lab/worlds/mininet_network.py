@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from mininet.node import Node, Switch
 
 from lab.topology.plan import Plan
 from lab.worlds import mininet_settings as settings
-from lab.worlds.mininet_carrying import switch_offloads_off, wait_until_carrying
+from lab.worlds.mininet_carrying import has_carrier, switch_offloads_off, wait_until_carrying
 from lab.worlds.namespaces import inside, open_network
 from lab.worlds.world import WorldBroken, WorldUnavailable
 
@@ -212,9 +211,16 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     def _entering(self, node: str) -> Callable[[], AbstractContextManager[None]]:
         return lambda: self.inside(node)
 
-    def wait_until_carrying(self, nodes: Sequence[str] | None = None) -> None:
-        """Return when a frame of every interface (of these nodes) reaches every other one on its
-        network. Raises WorldBroken after a few seconds."""
+    def has_carrier(self, node: str) -> bool:
+        """Whether any cable of the node is live, as its own stack sees it."""
+        names = [interface.name for interface in self.plan.node(node).interfaces]
+        with self.inside(node):
+            return any(map(has_carrier, names))
+
+    def wait_until_carrying(self, without: Collection[str] = ()) -> None:
+        """Return when every node, but those that are off, hears every other one on its networks.
+        Raises WorldBroken after a few seconds."""
+        nodes = {node.name for node in self.plan.nodes if node.name not in without}
         wait_until_carrying(self.plan, self.inside, nodes)
 
     @staticmethod
@@ -325,10 +331,3 @@ def _blame(tool: str, script: list[str], complaint: str) -> str:
         return f"`{tool} {script[int(place) - 1]}`: {words.strip()}"
     return f"{tool}: {complaint.strip()}"
 
-
-def kill_quietly(pid: int, number: signal.Signals) -> None:
-    """Signal a process that may have ended already."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass

@@ -1,0 +1,320 @@
+"""The Mininet world: real kernels' stacks, real sockets, real time.
+
+It runs inside `lab.worlds.isolation`: its process holds the switches, one process per node holds
+that node's namespaces, the programs are forks inside them. Actors and scripted peers run in the
+world's own process, on its loop, with sockets of their nodes; so do the captures, and a watcher
+sees each packet as it passes.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from lab.observe.capture import LiveCapture
+from lab.observe.sighting import Sighting
+from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgram, ProgramName
+from lab.worlds.isolation import way_in
+from lab.worlds.mininet_network import PlanNet, has_discipline, run_batches
+from lab.worlds.mininet_next_hop import next_hop
+from lab.worlds.mininet_programs import STARTING_ORDER, Programs
+from lab.worlds.world import Capability, Capture, Clock, WorldBroken
+from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
+from resolver.programs import Listening, listens
+from resolver.shells.journal import JournalWriter
+from resolver.shells.loop import Loop
+from resolver.shells.shell import CannotStart, MachineFailed
+from resolver.shells.sockets import SocketShell
+
+_ETHERTYPE_IPV4 = 0x0800
+_ETHERTYPE_IPV6 = 0x86DD
+_POWER_WITHIN_NS: Duration = 5 * SECOND
+
+
+class MininetWorld:
+    """A `World` of Mininet nodes. Its clock is the kernel's real-time clock, which stamps captures.
+
+    Make it inside `isolation.Isolated`: its interfaces are named after the plan's. `out` gets
+    `capture.pcapng` and `nodes/<node>/<program>.toml` and `.stderr`.
+    """
+
+    clock = Clock.MEASURED
+
+    def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
+        self._plan = plan
+        self._path = out / "capture.pcapng"
+        self._folder = out / "nodes"
+        self._loop = Loop()
+        self._programs = Programs(self._loop, self._folder, seed)
+        self._net: PlanNet | None = None
+        self._capture: LiveCapture | None = None
+        self._clock_offset: Duration = 0
+        self._actors: dict[int, SocketShell] = {}
+        self._peers: dict[tuple[str, ProgramName], SocketShell] = {}
+        self._journals: list[TextIO] = []
+        self._transmitters: dict[tuple[str, str], socket.socket] = {}
+        self._without_power: set[str] = set()
+        self._capabilities: frozenset[Capability] | None = None
+        self._over = False
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this kernel can do, tried once."""
+        if self._capabilities is None:
+            found = {Capability.IPV6} if Path("/proc/sys/net/ipv6").exists() else set()
+            if has_discipline("netem", "delay 1ms"):
+                found |= {Capability.LINK_DELAY, Capability.LINK_RATE}
+            elif has_discipline("tbf", "rate 1mbit burst 3028 latency 1s"):
+                found.add(Capability.LINK_RATE)
+            self._capabilities = frozenset(found)
+        return self._capabilities
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Build the network, start captures and programs; return when all are ready."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._net = PlanNet(self._plan)
+        self._net.start()
+        self._clock_offset = _clock_offset()
+        self._listen_in()
+        for name in STARTING_ORDER:
+            self._programs.start(
+                (node.name, self._net.namespaces[node.name], program)
+                for node in self._plan.nodes
+                if (program := node.program(name)) is not None
+            )
+
+    def _listen_in(self) -> None:
+        """Capture every node interface, TUN devices too."""
+        net = self._running()
+        self._capture = LiveCapture(self._path)
+        for node in self._plan.nodes:
+            with net.inside(node.name):
+                names = [interface.name for interface in node.interfaces]
+                for name in [*names, node.nat.device] if node.nat else names:
+                    ear = self._capture.add(node.name, name)
+                    self._loop.add_reader(ear, partial(self._capture.read, ear))
+
+    def seal(self) -> Capture:
+        """Stop actors and peers, end the capture; the nodes live on with their programs."""
+        for shell in (*self._actors.values(), *self._peers.values()):
+            shell.close()
+        self._actors.clear()
+        self._peers.clear()
+        capture = self._capturing()
+        for ear in capture.sockets():
+            self._loop.remove_reader(ear)
+        capture.close()
+        self._capture = None
+        return Capture(
+            path=self._path,
+            frames_lost=capture.frames_lost,
+            clock_step_ns=_clock_offset() - self._clock_offset,
+            problems=self._programs.deaths(),
+        )
+
+    def stop(self) -> None:
+        """End every program and remove everything. Idempotent; works after any failure."""
+        if self._over:
+            return
+        self._over = True
+        if self._capture is not None:
+            self.seal()
+        self._programs.stop_all()
+        for transmitter in self._transmitters.values():
+            transmitter.close()
+        for journal in self._journals:
+            journal.close()
+        self._loop.close()
+        if self._net is not None:
+            self._net.stop()
+
+    def entrances(self) -> tuple[str, ...]:
+        """A command for each node that opens a shell there, from the host."""
+        net = self._running()
+        try:
+            command = way_in()
+        except LookupError:
+            command = ()
+        return tuple(
+            shlex.join([*command, "mnexec", "-a", str(net.get(node.name).pid), "bash"])
+            + f"  # {node.name}"
+            for node in self._plan.nodes
+        )
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def now(self) -> Instant:
+        """The real-time clock, ns: the one the kernel stamps packets with."""
+        return time.time_ns()
+
+    def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
+        """Let packets, actors and peers go on until the condition holds or the deadline comes."""
+        try:
+            return self._loop.run_until(condition, deadline - _clock_offset())
+        except (MachineFailed, CannotStart) as error:
+            raise WorldBroken(f"an actor or a scripted peer failed: {error}") from error
+
+    def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
+        """Show every packet to the watcher as soon as it is read; its frame number is 0, because
+        its place in the file is not known yet."""
+        self._capturing().on_sighting = watcher
+
+    def mark(self, kind: str, text: str, **fields: object) -> None:
+        """Write what a step did, and when, into the capture."""
+        self._capturing().mark(self.now(), kind, text, fields)
+
+    # --- actors and peers ---------------------------------------------------------------------
+
+    def attach(self, node: str, machine: Machine) -> None:
+        """Run an actor on a node, in this process, with sockets of that node."""
+        shell = self._shell(node, machine, (), "actor")
+        self._actors[id(machine)] = shell
+        try:
+            shell.expire(self._loop.now())
+        except MachineFailed as error:
+            raise WorldBroken(f"{node}: an actor failed: {error}") from error
+
+    def detach(self, machine: Machine) -> None:
+        """Take an actor off its node and close its sockets."""
+        shell = self._actors.pop(id(machine), None)
+        if shell is not None:
+            shell.close()
+
+    def start_peer(self, node: str, program: ProgramName, machine: Machine, script: str) -> None:
+        """Stop a program and let a scripted peer listen in its place."""
+        planned = self._node(node).program(program)
+        if planned is None:
+            raise WorldBroken(f"{node} has no seat for a {program}: the plan gives it none")
+        self.stop_program(node, program)
+        (self._folder / node).mkdir(parents=True, exist_ok=True)
+        (self._folder / node / f"{program}.script").write_text(script + "\n", encoding="utf-8")
+        shell = self._shell(node, machine, listens(planned.config), program)
+        self._peers[node, program] = shell
+
+    def _shell(
+        self, node: str, machine: Machine, listening: tuple[Listening, ...], name: str
+    ) -> SocketShell:
+        folder = self._folder / node
+        folder.mkdir(parents=True, exist_ok=True)
+        words = (folder / f"{name}.stderr").open("a", encoding="utf-8", buffering=1)
+        self._journals.append(words)
+        net = self._running()
+        try:
+            return SocketShell(
+                self._loop,
+                machine,
+                listening,
+                enter=lambda: net.inside(node),
+                journal=JournalWriter(words),
+            )
+        except CannotStart as error:
+            raise WorldBroken(f"{node}: {error}") from error
+
+    # --- programs and power -------------------------------------------------------------------
+
+    def stop_program(self, node: str, program: ProgramName) -> None:
+        """End a program, or the peer in its seat; its ports refuse when this returns."""
+        peer = self._peers.pop((node, program), None)
+        if peer is not None:
+            peer.close()
+        self._programs.stop(node, program)
+
+    def start_program(self, node: str, program: PlannedProgram) -> None:
+        """Start a program with this configuration, in place of what sits there; return when it is
+        ready."""
+        self.stop_program(node, program.name)
+        self._programs.start([(node, self._running().namespaces[node], program)])
+
+    def set_power(self, node: str, on: bool) -> None:
+        """Take the node's cables off at the switch, or put them back.
+
+        The node loses its carrier and keeps its addresses and routes, as a machine does whose
+        switch went dark. Returns when its stack has noticed, or when the network carries again.
+        """
+        net = self._running()
+        state = "up" if on else "down"
+        run_batches(
+            "ip", [(node, None, [f"link set dev {port} {state}" for port in net.ports[node]])]
+        )
+        if on:
+            self._without_power.discard(node)
+            net.wait_until_carrying(without=self._without_power)
+            return
+        self._without_power.add(node)
+        deadline = self._loop.now() + _POWER_WITHIN_NS
+        while net.has_carrier(node):
+            if self._loop.now() > deadline:
+                raise WorldBroken(f"{node} still has carrier though its cables are off")
+            self._loop.run_until(lambda: False, self._loop.now() + MILLISECOND)
+
+    # --- forgeries ----------------------------------------------------------------------------
+
+    def transmit(self, node: str, interface: str, packet: bytes) -> None:
+        """Put an IP packet on the wire as it is."""
+        planned = self._node(node)
+        out = self._interface(planned, interface)
+        version = packet[0] >> 4 if packet else 0
+        if version == 4 and len(packet) >= 20:
+            destination, protocol = socket.inet_ntop(socket.AF_INET, packet[16:20]), _ETHERTYPE_IPV4
+        elif version == 6 and len(packet) >= 40:
+            destination = socket.inet_ntop(socket.AF_INET6, packet[24:40])
+            protocol = _ETHERTYPE_IPV6
+        else:
+            raise WorldBroken(f"{node}: what is to be transmitted is no IP packet")
+        receiver = bytes.fromhex(next_hop(self._plan, planned, out, destination).replace(":", ""))
+        transmitter = self._transmitter(node, interface)
+        transmitter.sendto(packet, (interface, protocol, 0, 0, receiver))
+
+    def _transmitter(self, node: str, interface: str) -> socket.socket:
+        known = self._transmitters.get((node, interface))
+        if known is None:
+            with self._running().inside(node):
+                # Protocol 0: it sends and hears nothing.
+                known = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            self._transmitters[node, interface] = known
+        return known
+
+    # --- what must be there -------------------------------------------------------------------
+
+    def _running(self) -> PlanNet:
+        if self._net is None:
+            raise WorldBroken("the world was not started")
+        return self._net
+
+    def _capturing(self) -> LiveCapture:
+        if self._capture is None:
+            raise WorldBroken("the world was not started, or its capture was sealed")
+        return self._capture
+
+    def _node(self, name: str) -> PlannedNode:
+        try:
+            return self._plan.node(name)
+        except KeyError:
+            known = ", ".join(node.name for node in self._plan.nodes)
+            raise WorldBroken(f"there is no node {name!r}; the plan has {known}") from None
+
+    @staticmethod
+    def _interface(node: PlannedNode, name: str) -> PlannedInterface:
+        for interface in node.interfaces:
+            if interface.name == name:
+                return interface
+        raise WorldBroken(f"{node.name} has no interface {name!r}")
+
+
+def _clock_offset() -> Duration:
+    """The real-time clock minus the monotonic one, ns; the tightest of three readings."""
+    readings = []
+    for _ in range(3):
+        before = time.monotonic_ns()
+        real = time.time_ns()
+        after = time.monotonic_ns()
+        readings.append((after - before, real - (before + after) // 2))
+    return min(readings)[1]
+
