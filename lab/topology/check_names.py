@@ -79,7 +79,7 @@ def _repeated(written: Iterable[tuple[str, object]], remedy: str) -> Iterator[Pr
     for place, value in written:
         if value in first:
             shown = f'"{value}"' if isinstance(value, str) else value
-            yield Problem(place, f"{shown} stands at {first[value]} already", remedy)
+            yield Problem(place, f"{shown} is a duplicate of {first[value]}", remedy)
         else:
             first[value] = place
 

@@ -245,7 +245,7 @@ class Survey:
                 self.problems.append(
                     Problem(
                         one.place,
-                        f"{one.address} stands at {first.place} already",
+                        f"{one.address} is a duplicate of {first.place}",
                         "give every machine an address of its own",
                     )
                 )
