@@ -10,7 +10,8 @@ import heapq
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,11 @@ class LiveCapture:
     def read(self, file: socket.socket) -> None:
         """Take what has arrived at an interface, and write what has its place by now."""
         self._take(self._ears[file.fileno()])
-        self._write_before(time.time_ns() - _SETTLED)
+        settled = time.time_ns() - _SETTLED
+        if self._pending and self._pending[0][0] < settled:
+            # Frames as old as these may wait in the other sockets: take them before writing.
+            self._drain()
+            self._write_before(settled)
 
     def mark(self, at: Instant, kind: str, text: str, fields: dict[str, Any]) -> None:
         """Put a mark into the file, in the order of time."""
@@ -101,14 +106,19 @@ class LiveCapture:
 
     def close(self) -> None:
         """Take what is still in the sockets, write everything, close the file. Idempotent."""
-        while any([self._take(ear) for ear in self._ears.values()]):
-            pass
+        self._drain()
         for ear in self._ears.values():
             self.frames_lost += _dropped(ear.socket)
-            ear.socket.close()
+        close_together([ear.socket for ear in self._ears.values()])
         self._ears.clear()
         self._write_before(None)
         self._writer.close()
+
+    def _drain(self) -> None:
+        """Take everything that has arrived anywhere by now."""
+        for ear in self._ears.values():
+            while self._take(ear):
+                pass
 
     def _take(self, ear: _Ear) -> bool:
         """Read a batch; False when there was nothing."""
@@ -139,6 +149,14 @@ class LiveCapture:
     def _write_before(self, instant: Instant | None) -> None:
         while self._pending and (instant is None or self._pending[0][0] < instant):
             heapq.heappop(self._pending)[2]()
+
+
+def close_together(sockets: Sequence[socket.socket]) -> None:
+    """Close packet sockets. Closing one waits for the kernel to let go of it everywhere (an RCU
+    grace period, some 12 ms); closed at the same time, they share the wait."""
+    if sockets:
+        with ThreadPoolExecutor(max_workers=len(sockets)) as closers:
+            list(closers.map(socket.socket.close, sockets))
 
 
 def _written(

@@ -13,11 +13,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from fcntl import ioctl
 
-from lab.observe.capture import TRIAL_FRAME
+from lab.observe.capture import TRIAL_FRAME, close_together
 from lab.topology.plan import Plan
 from lab.worlds.world import WorldBroken
 
@@ -61,19 +61,20 @@ def wait_until_carrying(
 
     Raises WorldBroken, naming who does not hear whom, after 5 s.
     """
-    with ExitStack() as sockets:
-        ears: list[_Ear] = []
+    ears: list[_Ear] = []
+    try:
         for node in plan.nodes:
             if node.name not in nodes:
                 continue
             with inside(node.name):
                 for interface in node.interfaces:
                     ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-                    sockets.enter_context(ear)
+                    ears.append(_Ear(ear, interface.name, interface.network, len(ears)))
                     ear.setblocking(False)
                     ear.bind((interface.name, TRIAL_FRAME))
-                    ears.append(_Ear(ear, interface.name, interface.network, len(ears)))
         _converse(ears)
+    finally:
+        close_together([ear.socket for ear in ears])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
