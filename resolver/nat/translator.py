@@ -82,6 +82,11 @@ class PacketDropped:
     destination: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        addresses = f" from {self.source} to {self.destination}" if self.source else ""
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"packet{addresses} dropped: {self.reason.value}{detail}"
+
 
 class NatTranslator:
     """The machine around the table: IP packets in, IP packets out."""

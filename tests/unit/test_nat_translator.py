@@ -174,6 +174,14 @@ def test_fragments_of_any_size_in_any_order_come_together_translated(size, layer
     assert b"".join(bytes(piece)[20:] for piece in received) == bytes(expected)[20:]
 
 
+def test_a_later_fragment_of_an_echo_is_not_taken_for_an_error_whatever_it_starts_with():
+    payload = bytes(16) + bytes((3, 1)) + bytes(30)  # octets of data that would say "unreachable"
+    pieces = fragment(ip(VIEWER, ALIAS[1], ICMP(type=8, id=7) / payload), fragsize=24)
+    assert bytes(pieces[1])[20] == 3
+    received = translate(pieces[1])
+    assert (received.dst, bytes(received)[20:]) == (REAL[1], bytes(pieces[1])[20:])
+
+
 # --- ICMP errors ----------------------------------------------------------------------------------
 
 
@@ -286,6 +294,13 @@ def test_extensions_behind_the_quotation_are_kept():
     assert internet_checksum(bytes(received)[20:]) == 0
 
 
+def test_padding_behind_a_short_quoted_fragment_is_not_taken_for_its_checksum():
+    # RFC 4884 4: the quoted fragment ends before the place of a TCP checksum; zeros follow.
+    first = fragment(ip(VIEWER, REAL[1], TCP(sport=1, dport=2) / b"x"), fragsize=8)[0]
+    received = translate(error(REAL[1], VIEWER, bytes(first).ljust(128, b"\0")))
+    assert bytes(received)[28 + 20 :] == bytes(first)[20:].ljust(108, b"\0")
+
+
 def _damaged(packet: IP, place: int) -> bytes:
     octets = bytearray(bytes(packet))
     octets[place] ^= 0x01
@@ -344,6 +359,16 @@ def test_what_the_table_does_not_know_is_dropped_with_a_fact(source, destination
         source,
         destination,
     )
+
+
+def test_a_dropped_packet_says_why_in_one_line():
+    unmapped = ip(VIEWER, "192.168.1.103", UDP())
+    (note,) = translator().handle(PacketArrived(bytes(unmapped)), 0)
+    assert str(note.fact) == (
+        "packet from 192.168.1.10 to 192.168.1.103 dropped: no entry in the table"
+    )
+    (note,) = translator().handle(PacketArrived(b"\x45"), 0)
+    assert str(note.fact) == "packet dropped: malformed (1 octets where an IPv4 header has 20)"
 
 
 def test_ipv6_is_dropped_with_a_fact():
