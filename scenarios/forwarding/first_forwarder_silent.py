@@ -3,16 +3,17 @@ from lab.judge.checks import (
     AskedInOrder,
     FreshIdentifiers,
     NextAskedAfterTimeout,
+    Reached,
 )
-from lab.scenario.model import Ask, Expectation, Halt, Scenario
+from lab.scenario.model import Ask, Connect, Expectation, Halt, Scenario
 
 SCENARIO = Scenario(
     title="The first load balancer is silent: the second is asked after the timeout",
     story="""The first load balancer of the list has lost power. The local DNS server asks it, waits
 for the configured time, asks the second and gives its answer to the viewer. The viewer waits one
-timeout longer than usual and is still served.""",
+timeout longer than usual and still connects.""",
     topology="cluster",
-    steps=(Halt(node="server1"), Ask()),
+    steps=(Halt(node="server1"), Ask(), Connect()),
     expectations=(
         Expectation(
             text="The load balancers are asked in listed order, each once",
@@ -37,6 +38,11 @@ timeout longer than usual and is still served.""",
                 among=("10.10.10.100", "10.10.10.101", "10.10.10.102"),
                 within_s=1.0,
             ),
+        ),
+        Expectation(
+            text="The viewer connects to the server at that address",
+            rules=("CLU-02",),
+            check=Reached(),
         ),
     ),
 )
