@@ -10,11 +10,9 @@ import argparse
 import sys
 from contextlib import suppress
 from pathlib import Path
-from random import SystemRandom
 
 from resolver.config_file import ConfigError, read_config
-from resolver.programs import machine_for
-from resolver.shells.program import run_program
+from resolver.shells.program import build_machine, run_program
 from resolver.shells.shell import CannotStart
 
 EXIT_BAD_INPUT = 2
@@ -27,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = read_config(options.config)
         if options.check:
-            machine_for(config, SystemRandom(), SystemRandom())  # zone texts are looked at there
+            build_machine(config, seed=options.seed)
             return 0
         return run_program(config, seed=options.seed, journal=sys.stderr, on_ready=_say_ready)
     except ConfigError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from contextlib import suppress
 from typing import Final
@@ -16,6 +17,13 @@ _IPV6_TRANSPARENT: Final = 75  # <linux/in6.h>
 _IPV6_FREEBIND: Final = 78
 
 _KINDS: Final = {Transport.UDP: socket.SOCK_DGRAM, Transport.TCP: socket.SOCK_STREAM}
+
+_REFUSALS: Final = {
+    errno.EHOSTUNREACH: "host unreachable",
+    errno.ENETUNREACH: "network unreachable",
+    errno.ECONNRESET: "connection reset",
+    errno.EPIPE: "connection reset",
+}
 
 
 def new_socket(endpoint: Endpoint, transport: Transport) -> socket.socket:
@@ -54,6 +62,15 @@ def listen(made: socket.socket, endpoint: Endpoint, transport: Transport) -> Non
             made.listen(LISTEN_BACKLOG)
     except OSError as error:
         raise CannotStart(_complaint(endpoint, transport, error)) from error
+
+
+def refusal(error: int | None, transport: Transport) -> str:
+    """What people call an error of a flow: "port unreachable", "connection refused"."""
+    if error == errno.ECONNREFUSED:
+        return "port unreachable" if transport is Transport.UDP else "connection refused"
+    if error is None:
+        return "unknown error"
+    return _REFUSALS.get(error) or os.strerror(error).lower()
 
 
 def _complaint(endpoint: Endpoint, transport: Transport, error: OSError) -> str:

@@ -17,7 +17,7 @@ from resolver.machine import Machine
 from resolver.programs import listens, machine_for
 from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
-from resolver.shells.shell import Journal, MachineFailed, Shell
+from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
 from resolver.shells.sockets import SocketShell
 from resolver.shells.tun import TunShell
 
@@ -66,9 +66,7 @@ def run_program(
     9.2). Call it on the main thread. Raises CannotStart.
     """
     name = program_name(config)
-    machine = machine_for(
-        config, _random(seed, "identifiers", name), _random(seed, "selection", name)
-    )
+    machine = build_machine(config, seed=seed)
     note = JournalWriter(journal)
     with closing(Loop()) as loop, _stop_requests(loop) as stop_requested:
         with closing(_shell_for(config, loop, machine, note)) as shell:
@@ -88,6 +86,18 @@ def run_program(
         note(ProgramStopped(name), loop.now())
         journal.flush()
     return EXIT_STOPPED
+
+
+def build_machine(config: ProgramConfig, *, seed: int | None) -> Machine:
+    """The machine of a configuration. Raises CannotStart when the configuration contradicts
+    itself (a zone's text, two members of one number)."""
+    name = program_name(config)
+    try:
+        return machine_for(
+            config, _random(seed, "identifiers", name), _random(seed, "selection", name)
+        )
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
 
 
 def _shell_for(config: ProgramConfig, loop: Loop, machine: Machine, note: Journal) -> Shell:

@@ -14,7 +14,8 @@ Journal: TypeAlias = Callable[[object, Instant], None]
 
 
 class CannotStart(Exception):
-    """The host refuses what the program needs; the message is one line with the remedy."""
+    """The host refuses what the program needs, or its configuration contradicts itself; the
+    message is one line with the remedy."""
 
 
 class MachineFailed(Exception):
@@ -25,7 +26,7 @@ class Shell(ABC):
     """A machine with a loop around it. Subclasses bring events in and carry effects out."""
 
     def __init__(self, loop: Loop, machine: Machine, journal: Journal) -> None:
-        self._loop = loop
+        self.loop = loop
         self._machine = machine
         self._journal = journal
         loop.add_timed(self)
@@ -35,7 +36,10 @@ class Shell(ABC):
         return self._machine.deadline()
 
     def expire(self, now: Instant) -> None:
-        """Fire the machine's timers that are due."""
+        """Fire the machine's timers, if any is due."""
+        due = self._machine.deadline()
+        if due is None or due > now:
+            return
         try:
             effects = self._machine.expire(now)
         except Exception as error:
@@ -48,17 +52,21 @@ class Shell(ABC):
 
     def close(self) -> None:
         """Take the machine off the loop. Subclasses close what they opened. Idempotent."""
-        self._loop.remove_timed(self)
+        self.loop.remove_timed(self)
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Hand an event to the machine. Only the loop's callbacks lead here, never `_do`: a machine
         is not told anything while it is being carried out."""
-        now = self._loop.now()
+        now = self.loop.now()
         try:
             effects = self._machine.handle(event, now)
         except Exception as error:
             raise MachineFailed(f"{type(self._machine).__name__} failed at {event}") from error
         self._carry_out(effects, now)
+
+    def note(self, fact: object) -> None:
+        """Write a fact of the shell's own to the journal."""
+        self._journal(fact, self.loop.now())
 
     def _carry_out(self, effects: Sequence[Effect], now: Instant) -> None:
         for effect in effects:

@@ -87,15 +87,13 @@ class TunShell(Shell):
         if not self._carries:
             self._carries = _is_down_or_running(self._device)
             self._look_again = now + CARRIER_LOOK_NS
-        due = self._machine.deadline()
-        if due is not None and due <= now:
-            super().expire(now)
+        super().expire(now)
 
     def close(self) -> None:
         """Detach; a device that was made here vanishes with that."""
         super().close()
         if self._file is not None:
-            self._loop.remove_reader(self._file)
+            self.loop.remove_reader(self._file)
             os.close(self._file)
             self._file = None
 
@@ -108,9 +106,9 @@ class TunShell(Shell):
             except BlockingIOError:
                 return
             if _is_ipv4(packet):
-                self._tell(PacketArrived(raise_ttl(packet)))
+                self.tell(PacketArrived(raise_ttl(packet)))
 
-    def _do(self, effect: Effect, now: Instant) -> None:
+    def _do(self, effect: Effect, now: Instant) -> None:  # noqa: ARG002 - the base class's
         if not isinstance(effect, SendPacket):
             raise MachineFailed(f"{type(self._machine).__name__} asked a TUN device for {effect}")
         packet = effect.packet
@@ -120,7 +118,7 @@ class TunShell(Shell):
             os.write(self._file, raise_ttl(packet) if _is_ipv4(packet) else packet)
         except OSError as error:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            self._journal(PacketNotSent(self._device, reason), now)
+            self.note(PacketNotSent(self._device, reason))
 
 
 def raise_ttl(packet: bytes) -> bytes:

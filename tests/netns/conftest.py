@@ -41,6 +41,19 @@ def in_namespace() -> InNamespace:
     return run_in_namespace
 
 
+@pytest.fixture
+def give_up_privileges() -> Callable[[], None]:
+    """For use inside `in_namespace`: drops all capabilities of the process for good."""
+
+    def give_up() -> None:
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capset(2), version 3, this process
+        nothing = (ctypes.c_uint32 * 6)()
+        if _libc.capset(header, nothing) != 0:
+            raise OSError(ctypes.get_errno(), "capset")
+
+    return give_up
+
+
 def run_in_namespace(body: Callable[[], None], *, limit_s: float = 60) -> None:
     sys.stdout.flush()
     sys.stderr.flush()

@@ -375,7 +375,7 @@ def test_many_pipelined_messages_to_a_slow_reader(in_namespace):
         stage.until(
             lambda: any(
                 stream.unsent_octets >= limits.PAUSE_READING_OCTETS
-                for stream in shell._streams.values()
+                for stream in shell._streams._streams.values()
             )
         )
         answers = stage.meanwhile(lambda: [receive_message(client) for _ in range(4 * count)])
@@ -555,6 +555,16 @@ def test_a_taken_port_is_one_clear_line(in_namespace):
     in_namespace(body)
 
 
+def test_a_port_that_needs_a_privilege_is_one_clear_line(in_namespace, give_up_privileges):
+    def body():
+        stage = Stage()
+        give_up_privileges()
+        with pytest.raises(CannotStart, match="UDP 127.0.0.1:53: .*; run it as root or with"):
+            stage.play(Scripted(), Endpoint("127.0.0.1", 53))
+
+    in_namespace(body)
+
+
 def test_an_address_of_nobody_can_be_listened_on(in_namespace):
     """As the translator does, which ends the DNS port of aliases."""
 
@@ -610,7 +620,7 @@ def test_a_machine_that_raises_or_asks_the_impossible_is_not_silent(in_namespace
             stage = Stage()
             shell = stage.play(Scripted(wrong), HERE)
             udp_client().sendto(b"?", (HERE.address, HERE.port))
-            with pytest.raises(MachineFailed, match="Scripted"):
+            with pytest.raises(MachineFailed, match=r"Scripted|the machine"):
                 stage.until(lambda: False)
             shell.close()
 

@@ -251,7 +251,7 @@ def test_a_packet_that_the_host_refuses_is_noted(in_namespace):
 
 
 @netns
-def test_what_keeps_it_from_starting_is_one_clear_line(in_namespace):
+def test_what_keeps_it_from_starting_is_one_clear_line(in_namespace, give_up_privileges):
     def body():
         first = Stage(Rewriting(drop))
         with pytest.raises(CannotStart, match="nat0: another program has it; "):
@@ -342,10 +342,3 @@ def received_ttl(observed: socket.socket) -> tuple[bytes, tuple[str, int], int]:
 
 def interfaces() -> set[str]:
     return {name for _, name in socket.if_nameindex()}
-
-
-def give_up_privileges() -> None:
-    """As far as the network goes: drop CAP_NET_ADMIN for good (capset(2), version 3)."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    assert _libc.capset(header, nothing) == 0, os.strerror(ctypes.get_errno())

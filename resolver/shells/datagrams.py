@@ -1,0 +1,142 @@
+"""Datagram sockets: those that clients ask, and those on which the machine asks others."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from resolver.machine import (
+    Endpoint,
+    Flow,
+    MessageArrived,
+    Transport,
+    Unreachable,
+)
+from resolver.shells.limits import DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+from resolver.shells.listening import listen, refusal
+from resolver.shells.owner import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyNotSent:
+    """The host refused to send a datagram to a client; it is lost, as datagrams may be."""
+
+    source: Endpoint
+    destination: Endpoint
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listener:
+    """A socket that clients ask. A client's flow is (listener, the client's socket address): it
+    costs nothing to keep, so nobody can fill our memory with flows."""
+
+    socket: socket.socket
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Conversation:
+    """A socket that the machine opened to one far end."""
+
+    flow: int
+    socket: socket.socket
+    here: Endpoint
+    there: Endpoint
+    peer: Any
+    """The far end as the kernel writes it."""
+
+
+class Datagrams:
+    """All datagram sockets of one shell."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._listeners: list[_Listener] = []
+        self._conversations: dict[Flow, _Conversation] = {}
+
+    def __contains__(self, flow: Flow) -> bool:
+        return flow in self._conversations
+
+    def listen(self, made: socket.socket, endpoint: Endpoint) -> None:
+        """Take questions at the endpoint, on a new socket. Raises CannotStart."""
+        listener = _Listener(made, endpoint)
+        self._listeners.append(listener)  # before it may fail, so that it is closed then
+        listen(made, endpoint, Transport.UDP)
+        self._owner.loop.add_reader(made, partial(self._receive_questions, listener))
+
+    def open(self, flow: int, made: socket.socket, remote: Endpoint) -> None:
+        """Connect a new socket to its far end. Raises OSError."""
+        made.connect((remote.address, remote.port))
+        here = Endpoint(*made.getsockname()[:2])
+        conversation = _Conversation(flow, made, here, remote, made.getpeername())
+        self._conversations[flow] = conversation
+        self._owner.loop.add_reader(made, partial(self._receive_replies, conversation))
+
+    def reply(self, flow: tuple[Any, ...], payload: bytes) -> None:
+        """Answer a client."""
+        listener, peer = flow
+        try:
+            listener.socket.sendto(payload, peer)
+        except OSError as error:
+            reason = refusal(error.errno, Transport.UDP)
+            self._owner.note(ReplyNotSent(listener.endpoint, Endpoint(*peer[:2]), reason))
+
+    def send(self, flow: Flow, payload: bytes) -> None:
+        """Send to the far end of an opened flow."""
+        try:
+            self._conversations[flow].socket.send(payload)
+        except BlockingIOError:
+            pass  # the host's queue is full: lost, as datagrams may be
+        except OSError as error:
+            self._owner.owe(Unreachable(flow, refusal(error.errno, Transport.UDP)))
+
+    def close(self, flow: Flow) -> None:
+        """Close an opened flow."""
+        self._shut(self._conversations.pop(flow).socket)
+
+    def close_all(self) -> None:
+        """Close every socket."""
+        for listener in self._listeners:
+            self._shut(listener.socket)
+        for conversation in self._conversations.values():
+            self._shut(conversation.socket)
+        self._listeners.clear()
+        self._conversations.clear()
+
+    def _receive_questions(self, listener: _Listener) -> None:
+        for _ in range(DATAGRAMS_PER_WAKE):
+            if not self._listeners:
+                return  # closed meanwhile
+            try:
+                payload, peer = listener.socket.recvfrom(DATAGRAM_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an error of an earlier datagram, reported late; reading clears it
+            source = Endpoint(peer[0], peer[1])
+            self._owner.tell(
+                MessageArrived((listener, peer), payload, Transport.UDP, source, listener.endpoint)
+            )
+
+    def _receive_replies(self, conversation: _Conversation) -> None:
+        flow, here, there = conversation.flow, conversation.here, conversation.there
+        for _ in range(DATAGRAMS_PER_WAKE):
+            if self._conversations.get(flow) is not conversation:
+                return  # the machine has closed it
+            try:
+                payload, peer = conversation.socket.recvfrom(DATAGRAM_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._owner.tell(Unreachable(flow, refusal(error.errno, Transport.UDP)))
+                continue
+            # RFC 5452 9.1: between bind and connect anybody could have sent to the port.
+            if peer == conversation.peer:
+                self._owner.tell(MessageArrived(flow, payload, Transport.UDP, there, here))
+
+    def _shut(self, open_socket: socket.socket) -> None:
+        self._owner.loop.remove_reader(open_socket)
+        open_socket.close()
