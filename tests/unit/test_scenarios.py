@@ -1,0 +1,123 @@
+"""Scenarios are data: found by path, selected by words, and the same after a JSON round trip."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lab.judge.checks import NeverConnected
+from lab.judge.rules import RULES
+from lab.scenario.catalogue import CatalogueError, all_scenarios, load_module, select
+from lab.scenario.model import (
+    Ask,
+    Await,
+    Expectation,
+    Misconfigure,
+    OffsetAliasBase,
+    Scenario,
+)
+from lab.scenario.steps import describe
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = all_scenarios(ROOT)
+NEVER = Expectation(text="never", rules=("CLU-04",), check=NeverConnected())
+
+
+@pytest.mark.parametrize("identifier", SCENARIOS)
+def test_a_scenario_survives_a_json_round_trip(identifier: str) -> None:
+    scenario = SCENARIOS[identifier]
+    assert scenario == Scenario.model_validate_json(scenario.model_dump_json())
+
+
+@pytest.mark.parametrize("identifier", SCENARIOS)
+def test_a_scenario_cites_rules_and_has_a_topology(identifier: str) -> None:
+    scenario = SCENARIOS[identifier]
+    assert all(rule in RULES for each in scenario.expectations for rule in each.rules)
+    assert (ROOT / "topologies" / f"{scenario.topology}.toml").is_file()
+    assert all(describe(step) for step in scenario.steps)
+
+
+def test_the_faq_is_asked_in_full() -> None:
+    """Every rule of the cluster FAQ that this set of scenarios stands for has a scenario."""
+    cited = {
+        rule
+        for scenario in SCENARIOS.values()
+        for each in scenario.expectations
+        for rule in each.rules
+    }
+    faq = {f"CLU-{number:02}" for number in (*range(1, 15), 16, 17, 18, 20)}
+    nat = {"NAT-01", "NAT-02", "NAT-03", "NAT-04", "ICM-01", "ICM-02"}
+    assert faq | nat | {"SEC-03", "FWD-02", "FWD-18"} <= cited
+
+
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [
+        ("forwarding/first_forwarder_silent", 1),
+        ("scenarios/forwarding/first_forwarder_silent.py", 1),
+        ("security/forged_reply", 5),
+        ("*/eight_steps/*", 2),
+        ("broken", 3),
+    ],
+)
+def test_a_word_selects(word: str, count: int) -> None:
+    assert len(select([word], SCENARIOS)) == count
+
+
+def test_no_word_selects_all() -> None:
+    assert select([], SCENARIOS) == dict(SCENARIOS)
+
+
+def test_a_wrong_word_names_the_nearest_scenario() -> None:
+    with pytest.raises(CatalogueError, match="did you mean cluster/five_steps"):
+        select(["cluster/five_step"], SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("SCENARIO = 3", "binds neither SCENARIO nor SCENARIOS"),
+        ("import nowhere_at_all", "line 1: No module named 'nowhere_at_all'"),
+        ("x = 1\nSCENARIO = x.story", "line 2"),
+        (
+            (
+                "from lab.scenario.model import *\nfrom lab.judge.checks import NeverConnected\n"
+                "SCENARIO = Scenario(title='', story='', topology='cluster', steps=(), expectations=("
+                "Expectation(text='', rules=('CLU-4',), check=NeverConnected()),))"
+            ),
+            r"expectations\[0\].rules: no rule 'CLU-4'; did you mean CLU-",
+        ),
+    ],
+)
+def test_a_bad_module_gives_one_clear_error(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(CatalogueError, match=complaint) as caught:
+        load_module(path, "bad")
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("steps", "violates", "complaint"),
+    [
+        ((Await(label="q"),), (), "has no Ask"),
+        ((Ask(), Misconfigure(fault=OffsetAliasBase())), (), "come first"),
+        ((Ask(),), ("CLU-13",), "violates names rules that no expectation cites"),
+    ],
+)
+def test_an_inconsistent_scenario_is_refused(steps, violates, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Scenario(
+            title="",
+            story="",
+            topology="cluster",
+            steps=steps,
+            expectations=(NEVER,),
+            violates=violates,
+        )
+
+
+@pytest.mark.parametrize("fields", [{"wait": False}, {"label": "q"}])
+def test_a_label_goes_with_not_waiting(fields) -> None:
+    with pytest.raises(ValidationError, match="label goes with wait=False"):
+        Ask(**fields)
