@@ -19,17 +19,25 @@ def cluster_problems(survey: Survey) -> Iterator[Problem]:
     topology = survey.topology
     yield from _health(topology)
     yield from _memberships(survey)
+    names: list[str] = []
     for index, part in enumerate(topology.sub_clusters()):
-        place = f"cluster.sub_clusters[{index}]"
-        known = yield from _networks_known(topology, part, place)
-        yield from _load_balancers(topology, part, place)
-        if not known:
-            continue
+        if part.name not in names:  # a second one of a name is reported with the names
+            problems = tuple(_sub_cluster(survey, part, f"cluster.sub_clusters[{index}]"))
+            yield from problems
+            if problems:
+                survey.doubt(part)
+        names.append(part.name)
+    yield from _ranges_apart(survey)
+    yield from _machines_between(survey)
+
+
+def _sub_cluster(survey: Survey, part: SubCluster, place: str) -> Iterator[Problem]:
+    known = yield from _networks_known(survey.topology, part, place)
+    yield from _load_balancers(survey.topology, part, place)
+    if known:
         yield from _real_addresses(survey, part)
         yield from _nat(survey, part, place)
         yield from _aliases(survey, part, place)
-    yield from _ranges_apart(survey)
-    yield from _machines_between(survey)
 
 
 def _health(topology: Topology) -> Iterator[Problem]:
@@ -69,7 +77,7 @@ def _memberships(survey: Survey) -> Iterator[Problem]:
                     "add [[cluster.sub_clusters]] with network, and with behind_nat_on and "
                     "alias_base where NAT is between",
                 )
-        elif server.sub_cluster not in names:
+        elif server.sub_cluster not in names and len(names) == len(set(names)):
             yield Problem(
                 place,
                 f'there is no sub-cluster "{server.sub_cluster}"',
@@ -243,8 +251,8 @@ def _range_fits(survey: Survey, part: SubCluster, base: Address, place: str) -> 
         if alias is None or not survey.holds(network, alias):
             yield Problem(
                 place,
-                f"{counted} for {server.name} is past the end of networks.{key(network)} "
-                f"({', '.join(map(str, survey.prefixes[network]))})",
+                f"{counted} for {server.name} is {alias or 'no address'}, past the end of "
+                f"networks.{key(network)} ({', '.join(map(str, survey.prefixes[network]))})",
                 "choose a base with room for every server's number",
             )
             return  # those with higher numbers are past it too
@@ -305,6 +313,8 @@ def _machines_between(survey: Survey) -> Iterator[Problem]:
     for index, node in enumerate(topology.nodes):
         if node.plays not in ("router", "translator"):
             continue
+        if isinstance(node, Translator) and survey.doubtful:
+            continue
         if len(node.addresses) < 2:
             yield Problem(
                 f"nodes[{index}].addresses",
@@ -320,6 +330,9 @@ def _machines_between(survey: Survey) -> Iterator[Problem]:
             if {part.behind_nat_on, part.network} <= node.addresses.keys()
         }
         if not fronts:
+            for part in topology.sub_clusters():
+                if part.network in node.addresses:
+                    survey.doubt(part)
             yield Problem(
                 f"nodes[{index}].plays",
                 "no sub-cluster is behind this translator",

@@ -34,6 +34,8 @@ def _answer(survey: Survey, expected: ExpectedAnswer, place: str) -> Iterator[Pr
         )
     servers = [by_number[number] for number in expected.available if number in by_number]
     parts = {part.name for part in map(survey.topology.sub_cluster_of, servers) if part}
+    if parts & {part.name for part in survey.doubtful}:
+        return
     if len(parts) > 1:
         yield Problem(
             f"{place}.available",
@@ -63,6 +65,8 @@ def _answered(survey: Survey, server: Server, like: list[Address]) -> tuple[Addr
     if part is not None and part.behind_nat_on is not None:
         alias = survey.alias(server)
         return (alias,) if alias is not None else ()
+    if survey.flawed(server):
+        return ()
     return tuple(address for address in survey.real(server) if address.version in versions)
 
 
@@ -84,8 +88,8 @@ def _differences(
                 right, number = lacking.pop(0)
                 yield Problem(where, whose, _counted(survey, number, right))
             else:
-                numbers = ", ".join(map(str, sorted(answered)))
-                yield Problem(where, whose, f"available are only the servers {numbers}")
+                numbers = " and ".join(map(str, sorted(answered)))
+                yield Problem(where, whose, f"take it out: available is only {numbers}")
     limit = survey.topology.cluster.answers
     if limit:  # an answer holds some of the available servers only, whichever these are
         if len(expected) > limit:
@@ -119,11 +123,9 @@ def _counted(survey: Survey, number: int, right: Address) -> str:
     server = next(one for one in survey.topology.servers() if one.number == number)
     part = survey.topology.sub_cluster_of(server)
     if part is not None and part.alias_base is not None:
-        return (
-            f"server {number} is {right}: alias base {part.alias_base} + {number - 1}, so write "
-            "that"
-        )
-    return f"server {number} is {right}, so write that"
+        counted = f"alias base {part.alias_base} + {number - 1} gives {right}"
+        return f"{counted} for server {number}: write that"
+    return f"write {right}, which server {number} has"
 
 
 def _connection(survey: Survey, dials: str, reaches: str, place: str) -> Iterator[Problem]:
@@ -134,6 +136,8 @@ def _connection(survey: Survey, dials: str, reaches: str, place: str) -> Iterato
                 f"{place}.{where}", f'"{text}" is no IP address', 'write one like "192.168.1.100"'
             )
     if dialled is None or reached is None:
+        return
+    if survey.doubtful:  # whose alias it would be cannot be said
         return
     server = survey.behind_alias(dialled)
     owner = survey.owner(dialled)

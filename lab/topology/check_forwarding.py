@@ -37,6 +37,7 @@ def forwarding_problems(survey: Survey) -> Iterator[Problem]:
 
 
 def _rule(survey: Survey, node: Resolver, rule: Forward, place: str) -> Iterator[Problem]:
+    told: set[str] = set()
     for position, text in enumerate(rule.servers):
         where = _at(f"{place}.servers", position, rule.servers)
         address = address_of(text)
@@ -45,85 +46,110 @@ def _rule(survey: Survey, node: Resolver, rule: Forward, place: str) -> Iterator
         elif address in map(address_of, rule.servers[:position]):
             yield Problem(where, f"{address} is in this list already", "list each server once")
         elif not survey.questioned(address):
-            yield from _forwarder(survey, node, address, where)
+            for cause, problem in _forwarder(survey, node, address, where):
+                if cause not in told:
+                    yield problem
+                told.add(cause)
     yield from _patience(survey, rule, place)
 
 
-def _forwarder(survey: Survey, node: Resolver, address: Address, place: str) -> Iterator[Problem]:
-    """Whether somebody answers DNS at the address, and the resolver can reach him there."""
+def _forwarder(
+    survey: Survey, node: Resolver, address: Address, place: str
+) -> Iterator[tuple[str, Problem]]:
+    """Whether somebody answers DNS at the address, and the resolver can reach him there. Problems
+    of one rule with equal causes are one mistake."""
     owner = survey.owner(address)
     if owner is None:
         yield from _alias_as_forwarder(survey, node, address, place)
-        return
-    if owner.node is node:
-        yield Problem(place, f"{address} is its own address", "name the server that knows the zone")
-    elif isinstance(owner.node, Translator) and owner.node.dns is None:
-        yield Problem(
+    elif owner.node is node:
+        yield (
             place,
-            f"there is no DNS translator on {owner.node.name}",
-            f"add [nodes.dns] to {owner.node.name}",
+            Problem(place, f"{address} is its own address", "name a server that knows the zone"),
+        )
+    elif isinstance(owner.node, Translator) and owner.node.dns is None:
+        yield (
+            f"DNS on {owner.node.name}",
+            Problem(
+                place,
+                f"there is no DNS translator on {owner.node.name}",
+                f"add [nodes.dns] to {owner.node.name}",
+            ),
         )
     elif isinstance(owner.node, Translator) and owner.network not in _client_sides(
         survey, owner.node
     ):
-        yield Problem(
+        yield (
             place,
-            f"the DNS translator does not answer at {address}, its servers' side",
-            "write the translator's address on the viewers' side",
+            Problem(
+                place,
+                f"the DNS translator does not answer at {address}, its servers' side",
+                "write the translator's address on the viewers' side",
+            ),
         )
     elif isinstance(owner.node, Server) and not owner.node.load_balancer:
-        yield Problem(
-            place, f"{owner.node.name} is no load balancer", _balancers_of(survey, owner.node)
+        yield (
+            place,
+            Problem(
+                place, f"{owner.node.name} is no load balancer", _balancers_of(survey, owner.node)
+            ),
         )
     elif not isinstance(owner.node, Server | Translator | Resolver):
-        yield Problem(
+        yield (
             place,
-            f"{owner.node.name} at {address} plays {owner.node.plays} and answers no DNS",
-            "name a load balancer, the NAT translator or another DNS server",
+            Problem(
+                place,
+                f"{owner.node.name} at {address} plays {owner.node.plays} and answers no DNS",
+                "name a load balancer, the NAT translator or another DNS server",
+            ),
         )
     elif not survey.routing.reaches(node, owner.network, address.version):
-        yield Problem(
-            place,
-            f"{node.name} cannot reach {owner.node.name} at {address}",
-            way_to(survey, owner.node, owner.network),
+        yield (
+            f"way to {owner.network}, IPv{address.version}",
+            Problem(
+                place,
+                f"{node.name} cannot reach {owner.node.name} at {address}",
+                way_to(survey, owner.node, owner.network),
+            ),
         )
 
 
 def _alias_as_forwarder(
     survey: Survey, node: Resolver, address: Address, place: str
-) -> Iterator[Problem]:
+) -> Iterator[tuple[str, Problem]]:
     server = survey.behind_alias(address)
     part = survey.topology.sub_cluster_of(server) if server is not None else None
     if server is None or part is None:
-        yield Problem(
-            place,
-            f"nobody has {address}",
-            "name a load balancer, the NAT translator or another DNS server by its address",
-        )
+        if not survey.perhaps_misprinted(address):
+            wrong = f"nobody has {address}"
+            remedy = "write the address of a load balancer, the NAT translator or a DNS server"
+            yield place, Problem(place, wrong, remedy)
         return
     translator = _translator_of(survey, part)
     if translator is None:  # said of the sub-cluster already
         return
     if not server.load_balancer:
-        yield Problem(
-            place,
-            f"{address} is the alias of {server.name}, which is no load balancer",
-            _balancers_of(survey, server),
-        )
+        wrong = f"{address} is the alias of {server.name}, which is no load balancer"
+        yield place, Problem(place, wrong, _balancers_of(survey, server))
     elif translator.dns is None or not translator.dns.serves_aliases:
         index = survey.topology.nodes.index(translator)
-        yield Problem(
-            place,
-            f"{address} is the alias of {server.name}, and {translator.name} does not end DNS "
-            "there",
-            f"write serves_aliases = true in nodes[{index}].dns, or forward to "
-            f"{translator.name}'s own address",
+        yield (
+            f"DNS on {translator.name}",
+            Problem(
+                place,
+                f"{address} is the alias of {server.name}, and {translator.name} does not end DNS "
+                "there",
+                f"write serves_aliases = true in nodes[{index}].dns, or forward to "
+                f"{translator.name}'s own address",
+            ),
         )
     elif not survey.routing.reaches(node, str(part.behind_nat_on), address.version):
-        yield Problem(
-            place,
-            f"{node.name} cannot reach {translator.name} for the alias {address}",
-            way_to(survey, translator, str(part.behind_nat_on)),
+        yield (
+            f"way to {part.behind_nat_on}, IPv{address.version}",
+            Problem(
+                place,
+                f"{node.name} cannot reach {translator.name} for the alias {address}",
+                way_to(survey, translator, str(part.behind_nat_on)),
+            ),
         )
 
 
@@ -160,11 +186,14 @@ def _circles(survey: Survey) -> Iterator[Problem]:
                     if owner is not None and isinstance(owner.node, Resolver):
                         graph.add_edge(node.name, owner.node.name)
                         places[node.name] = f"nodes[{index}].forward[{position}].servers"
+        order = list(places)
         for circle in nx.simple_cycles(graph):
             if len(circle) > 1:
+                start = circle.index(min(circle, key=order.index))
+                way = " to ".join((*circle[start:], *circle[:start], circle[start]))
                 yield Problem(
-                    places[circle[0]],
-                    f'questions for "{zone}" go in a circle: {", ".join(circle)}',
+                    places[circle[start]],
+                    f'questions for "{zone}" go in a circle, {way}',
                     "let one of them forward to a server that knows the zone",
                 )
 
@@ -204,7 +233,10 @@ def _translators_server(
             f"write {real}",
         )
     elif owner is None:
-        yield Problem(place, f"nobody has {address}", "write the load balancers' real addresses")
+        if not survey.perhaps_misprinted(address):
+            yield Problem(
+                place, f"nobody has {address}", "write the load balancers' real addresses"
+            )
     elif owner.node is node:
         yield Problem(
             place, f"{address} is its own address", "write the load balancers' real addresses"

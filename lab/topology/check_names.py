@@ -175,6 +175,8 @@ def is_dns_name(text: str) -> bool:
         name = normalise(text)
     except MalformedName:
         return False
+    if address_of(text) is not None:
+        return False
     return name == "." or all(map(_HOST_LABEL.fullmatch, name.split(".")))
 
 

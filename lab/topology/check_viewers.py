@@ -63,6 +63,8 @@ def _cluster_known(survey: Survey, node: Resolver, index: int, zones: Zones) -> 
     if not is_dns_name(written):
         return
     name = spelling(written)
+    if not all(is_dns_name(rule.zone) for rule in node.forward):
+        return
     zone = zones.closest(name)
     if zone is None or not zones.answers(name):
         if not any(is_at_or_below(name, spelling(rule.zone)) for rule in node.forward):
@@ -129,6 +131,7 @@ def _ways(survey: Survey, viewer: Viewer, index: int) -> Iterator[Problem]:
             f"{viewer.name} cannot reach {asked.name}",
             way_to(survey, asked, addresses[0].network),
         )
+        return
     for part in _sub_clusters_behind(survey, asked):
         network = part.behind_nat_on or part.network
         if not any(survey.routing.reaches(viewer, network, version) for version in (4, 6)):
@@ -151,7 +154,7 @@ def _sub_clusters_behind(survey: Survey, node: Resolver) -> list[SubCluster]:
             asked = translator.dns.servers if translator and translator.dns else (text,)
             for balancer in asked:
                 part = _sub_cluster_at(survey, translator or node, balancer)
-                if part is not None and part not in found:
+                if part is not None and part not in found and part not in survey.doubtful:
                     found.append(part)
     return found
 

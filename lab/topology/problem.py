@@ -45,6 +45,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f'did you mean "{near[0]}"?'
+    if len(known) == 1:
+        return f'write "{known[0]}"'
     listed = ", ".join(f'"{one}"' for one in known)
     return f"known are {listed}" if known else "there is none yet"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -49,8 +49,13 @@ _TYPES = {
 
 
 def shape_problems(error: ValidationError) -> tuple[Problem, ...]:
-    """All that a validation found, translated."""
-    return tuple(_translated(one) for one in error.errors(include_url=False))
+    """All that a validation found, translated. A key that is missing because it is misspelt is
+    reported as misspelt only."""
+    found = error.errors(include_url=False)
+    misspelt = {(*one["loc"][:-1], _meant(one["loc"])) for one in found if _is_unknown(one)}
+    return tuple(
+        _translated(one) for one in found if one["type"] != "missing" or one["loc"] not in misspelt
+    )
 
 
 def mended(error: ValidationError, raw: dict[str, Any]) -> Topology | None:
@@ -60,21 +65,29 @@ def mended(error: ValidationError, raw: dict[str, Any]) -> Topology | None:
     """
     patched = copy.deepcopy(raw)
     for one in error.errors(include_url=False):
-        path = _without_tags(one["loc"])
-        table = _value_at(patched, path[:-1])
-        if one["type"] == "extra_forbidden":
-            value = table.pop(path[-1])
-            known = [name for name in _known_keys(one["loc"]) if name not in table]
-            if near := difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5):
-                table[near[0]] = value
+        *above, last = _without_tags(one["loc"])
+        table = _value_at(patched, above)
+        if _is_unknown(one):
+            value, meant = table.pop(last), _meant(one["loc"])
+            if meant is not None:
+                table.setdefault(meant, value)
         elif one["type"] in _BOUNDS:
-            del table[path[-1]]
-        else:
+            del table[last]
+        elif one["type"] != "missing":
             return None
     try:
         return Topology.model_validate(patched)
     except ValidationError:
         return None
+
+
+def _is_unknown(error: ErrorDetails) -> bool:
+    return error["type"] == "extra_forbidden"
+
+
+def _meant(loc: tuple[int | str, ...]) -> str | None:
+    """The known key that an unknown one was probably meant to be."""
+    return next(iter(difflib.get_close_matches(str(loc[-1]), _known_keys(loc), 1, 0.5)), None)
 
 
 def _translated(error: ErrorDetails) -> Problem:
@@ -93,7 +106,7 @@ def _translated(error: ErrorDetails) -> Problem:
 
 
 def _missing(error: ErrorDetails, place: str) -> Problem:
-    return Problem(place, "is missing", f"add it: {_description(error['loc'])}")
+    return Problem(place, "is missing", f"add it ({_description(error['loc'])})")
 
 
 def _unknown_key(error: ErrorDetails, place: str) -> Problem:
@@ -171,7 +184,7 @@ def _place(path: tuple[int | str, ...]) -> str:
     return text.removeprefix(".") or "file"
 
 
-def _value_at(raw: Any, path: tuple[int | str, ...]) -> Any:
+def _value_at(raw: Any, path: Sequence[int | str]) -> Any:
     for part in path:
         raw = raw[part]
     return raw
@@ -217,5 +230,5 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
 def _description(loc: tuple[int | str, ...]) -> str:
     model = _model_at(loc)
     field = model.model_fields.get(str(loc[-1])) if model is not None else None
-    text = " ".join((field.description or "" if field else "").split())
-    return text.split(". ")[0].rstrip(".") or "see topologies/README.md"
+    text = " ".join((field.description or "" if field else "").split()).split(". ")[0].rstrip(".")
+    return text[:1].lower() + text[1:] or "see topologies/README.md"

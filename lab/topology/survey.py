@@ -44,7 +44,11 @@ class Survey:
         self._crowded = self._crowds(written)
         self.sound: tuple[Written, ...] = tuple(self._unique(filter(self._fits, written)))
         """The addresses with nothing wrong about them."""
-        self._questioned = {one.address for one in written} - {one.address for one in self.sound}
+        self._flawed = [one for one in written if one not in self.sound]
+        self._questioned = {one.address for one in self._flawed}
+        self._written_all = written
+        self.doubtful: list[SubCluster] = []
+        """Sub-clusters with something wrong, so that what follows from them is not judged."""
 
     def owner(self, address: Address) -> Written | None:
         """Who has the address on an interface."""
@@ -52,9 +56,29 @@ class Survey:
             (one for one in self.sound if one.address == address and not one.is_alias), None
         )
 
+    def doubt(self, part: SubCluster) -> None:
+        """Something is wrong with the sub-cluster: no more is to be said of its servers' addresses
+        and of the translator's."""
+        if part not in self.doubtful:
+            self.doubtful.append(part)
+        members = self.topology.members(part)
+        self._questioned |= {
+            one.address
+            for one in self._written_all
+            if one.node in members or one.node.plays == "translator"
+        } | {alias for alias in map(self.alias, members) if alias is not None}
+
     def questioned(self, address: Address) -> bool:
         """Whether something is wrong with this address already, so nobody has to say it again."""
         return address in self._questioned
+
+    def flawed(self, server: Server) -> bool:
+        """Whether one of the server's addresses is wrong by itself."""
+        return any(one.node is server for one in self._flawed)
+
+    def perhaps_misprinted(self, address: Address) -> bool:
+        """Whether an address that nobody has may be what a flawed one was meant to be."""
+        return any(self.holds(one.network, address) for one in self._flawed)
 
     def alias(self, server: Server) -> Address | None:
         """The server's alias by base + (number - 1); None without NAT or with a broken base."""
@@ -198,6 +222,9 @@ class Survey:
         prefixes = self.prefixes[one.network]
         if not prefixes:  # said of the network already
             return False
+        if self._as_counted(one):
+            # As counted: if it does not fit, then the base does not, and that is said there.
+            return self.holds(one.network, one.address)
         within = [
             prefix
             for prefix in prefixes
@@ -226,6 +253,9 @@ class Survey:
         )
         return False
 
+    def _as_counted(self, one: Written) -> bool:
+        return one.is_alias and isinstance(one.node, Server) and self.alias(one.node) == one.address
+
     def _remedy(self, one: Written) -> str:
         alias = self.alias(one.node) if one.is_alias and isinstance(one.node, Server) else None
         if alias is not None and isinstance(one.node, Server):
@@ -241,6 +271,8 @@ class Survey:
             first = seen.setdefault(one.address, one)
             if first is one:
                 yield one
+            elif self._as_counted(first) and self._as_counted(one):
+                continue  # two bases give the same alias, and that is said of the bases
             elif frozenset((first.network, one.network)) not in self._overlapping:
                 self.problems.append(
                     Problem(
