@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 from lab.report.render import FolderUnusable
@@ -25,35 +25,30 @@ class RunFolder:
     """The link that `finish` turns to this run; None for a folder the user chose."""
 
     @classmethod
-    def create(
-        cls,
-        out: Path | None,
-        started: datetime,
-    ) -> RunFolder:
+    def create(cls, reports: Path, out: Path | None, started: datetime) -> RunFolder:
         """Make `out` itself, which must be new or empty, or without `out` a folder named by the
         time (`reports/runs/2026-04-15T21-50-00Z`; with a number when that is taken: two runs at
         once do not meet). Raises FolderUnusable."""
+        notice = (
+            f"This run began at {started.isoformat()} as process {os.getpid()} and has not "
+            "finished.\nWhat is here is partial, and reports/latest does not point here.\n"
+        )
         try:
-            if out is not None:
-                out.mkdir(parents=True, exist_ok=True)
-                if any(out.iterdir()):
-                    raise FolderUnusable(
-                        f"{out}: this folder is not empty; name a new one, or empty it first"
-                    )
-                folder = cls(out, None)
-            else:
-                folder = cls(_unique(reports / "runs", started), reports / "latest")
-            (folder.path / _INCOMPLETE).write_text(
-                f"This run began at {started.isoformat()} as process {os.getpid()} and has not "
-                "finished.\nWhat is here is partial, and reports/latest does not point here.\n",
-                encoding="utf-8",
-            )
+            if out is None:
+                name = f"{started.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+                return cls(_claim(reports / "runs", name, notice), reports / "latest")
+            out.mkdir(parents=True, exist_ok=True)
+            if any(out.iterdir()):
+                raise FolderUnusable(
+                    f"{out}: this folder is not empty; name a new one, or empty it first"
+                )
+            (out / _INCOMPLETE).write_text(notice, encoding="utf-8")
+            return cls(out, None)
         except OSError as error:
             where = error.filename or out or reports
             raise FolderUnusable(
                 f"{where}: {error.strerror}; choose another place with --out"
             ) from error
-        return folder
 
     def scenario_folder(self, scenario_id: str) -> Path:
         """Where a scenario's nodes leave their files: `nodes/<scenario id>`. Made if needed."""
@@ -83,18 +78,22 @@ class RunFolder:
             ) from error
 
 
-def _unique(runs: Path, started: datetime) -> Path:
-    """A new folder of its own; making it is what claims the name."""
+def _claim(runs: Path, name: str, notice: str) -> Path:
+    """A new folder that nobody else has, with its notice in it from its first moment: it is made
+    aside and renamed, and a folder that holds something cannot be renamed over."""
     runs.mkdir(parents=True, exist_ok=True)
-    name = f"{started.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
-    for number in count(1):
+    aside = runs / f".{name}-{secrets.token_hex(8)}"
+    aside.mkdir()
+    (aside / _INCOMPLETE).write_text(notice, encoding="utf-8")
+    number = 1
+    while True:
         folder = runs / (name if number == 1 else f"{name}-{number}")
         try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("unreachable: count() never ends")
+            return aside.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        number += 1
 
 
 def _turn(link: Path, folder: Path) -> None:

@@ -219,7 +219,7 @@ def _picture(name: str, svg: str) -> _Picture | None:
         own = f"{anchor}-{inner}"
         rest = rest.replace(f'id="{inner}"', f'id="{own}"')
         rest = rest.replace(f"url(#{inner})", f"url(#{own})").replace(f'"#{inner}"', f'"#{own}"')
-    whole = f"{tag.replace('<svg', f'<svg id={anchor!r}', 1)}{rest}"
+    whole = tag.replace("<svg", f'<svg id="{anchor}"', 1) + rest
     return _Picture(name, anchor, view_box, Markup(whole))  # noqa: S704 - drawn by lab.topology
 
 

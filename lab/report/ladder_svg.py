@@ -13,7 +13,7 @@ from html import escape
 from lab.report.ladder import Arrow, Column, Heading, Joint, Ladder, Pause
 from lab.report.wording import duration, instant, printable
 
-_GUTTER = 96
+_GUTTER = 116
 """Left of the first lifeline's reach: the time of each message. All lengths are px."""
 _MARGIN = 74
 _LEAST_SPACING = 132
@@ -79,7 +79,7 @@ class _Drawing:
         return _GUTTER + _MARGIN + column * self._spacing
 
     def _head_lines(self, column: Column) -> list[tuple[str, str]]:
-        room = self._spacing - 8
+        room = min(self._spacing, 2 * _MARGIN) - 4
         alias = [f"alias {column.alias}"] if column.alias else []
         return [
             ("name", _shortened(printable(column.name), 13, room)),

@@ -74,9 +74,7 @@ def _drawn_lines(ladder: Ladder, places: list[int], width: int) -> Iterator[str]
                     yield str(_Line(places, "┊").write(0, f"■ {text} "))
             case Pause():
                 yield str(_Line(places, "┊"))
-                yield str(
-                    _Line(places, "┊").write(0, f"{duration(row.lasted_ms):>{_TIME - 5}} pass ")
-                )
+                yield str(_Line(places, "┊").write(0, f"{_pass(row):>{_TIME}} "))
                 yield str(_Line(places, "┊"))
             case Joint():
                 text = f"◆ NAT {row.change} "
@@ -116,7 +114,7 @@ def _list_lines(ladder: Ladder, width: int) -> Iterator[str]:
             case Heading():
                 yield from _wrapped(f"■ {_heading(row)}", width)
             case Pause():
-                yield f"{duration(row.lasted_ms):>{_TIME - 5}} pass"
+                yield f"{_pass(row):>{_TIME}}"
             case Joint():
                 yield from _wrapped(f"{'':{_GUTTER}}◆ NAT {row.change}", width, "  ")
             case Arrow():
@@ -135,6 +133,10 @@ def _names(ladder: Ladder, places: list[int]) -> str:
 def _heading(row: Heading) -> str:
     waited = "no answer" if row.waited_ms is None else f"after {duration(row.waited_ms)}"
     return f"{printable(row.title)} · {waited}"
+
+
+def _pass(row: Pause) -> str:
+    return f"{duration(row.lasted_ms)} pass"
 
 
 def _label(arrow: Arrow) -> str:

@@ -37,13 +37,14 @@ class RunDisplay:
         self._total = total
         self._running: dict[str, None] = {}
         encoding = self._console.encoding.lower().replace("-", "")
-        self._marks = MARKS if encoding.startswith("utf") else ASCII_MARKS
+        self._shows_all = encoding.startswith("utf")
+        self._marks = MARKS if self._shows_all else ASCII_MARKS
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._console.quiet:
             self._progress = Progress(
-                SpinnerColumn(),
+                SpinnerColumn("dots" if self._shows_all else "line"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.description}", markup=False),
@@ -96,7 +97,7 @@ class RunDisplay:
         bad = any(record.totals.get(word) for word in ("failed", "broken"))
         line = Text(totals(record.totals), style="bold red" if bad else "bold")
         line.append(f" in {duration(record.wall_s * 1000)}", style="not bold default")
-        line.append(f" · {record.world} world, {clocks or 'no'} clock, seed {record.seed}")
+        line.append(f", {record.world} world, {clocks or 'no'} clock, seed {record.seed}")
         self._print(line)
         self._print(Text(f"report: {page}"))
 
@@ -143,6 +144,9 @@ class RunDisplay:
 
     def _print(self, text: Text) -> None:
         console = self._progress.console if self._progress is not None else self._console
+        if not self._shows_all:
+            encoding = self._console.encoding
+            text = Text(text.plain.encode(encoding, "replace").decode(encoding))
         # Whoever reads a file or a pipe wants one line to stay one line.
         console.print(text, soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
 from lab.report.record import OutcomeWord, ScenarioRecord
@@ -42,7 +43,9 @@ def duration(milliseconds: float) -> str:
     if size < 100_000:
         return f"{milliseconds / 1_000:.1f} s"
     minutes, seconds = divmod(round(milliseconds / 1_000), 60)
-    return f"{minutes} min {seconds} s"
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def instant(milliseconds: float) -> str:
@@ -66,6 +69,8 @@ def totals(counts: Mapping[str, int]) -> str:
 def printable(text: str) -> str:
     """The text with control characters shown as escapes: packets may carry anything, and a report
     must neither move a terminal's cursor nor break an XML file. Line breaks stay."""
-    return "".join(
-        char if char == "\n" or char.isprintable() else f"\\x{ord(char):02x}" for char in text
-    )
+    return "".join(char if _shows(char) else f"\\x{ord(char):02x}" for char in text)
+
+
+def _shows(char: str) -> bool:
+    return char == "\n" or char.isprintable() or unicodedata.category(char) == "Zs"
