@@ -13,7 +13,7 @@ from random import Random
 
 from lab.observe.pcapng import PcapngWriter
 from lab.observe.sighting import Sighting
-from lab.topology.plan import Plan, PlannedProgram, ProgramName
+from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
 from lab.worlds.simulation.journal import Journals
@@ -66,8 +66,14 @@ class SimulatedWorld:
         self._tap = Tap(self._agenda, PcapngWriter(self._capture))
         segments = {network.name: Segment() for network in self._plan.networks}
         for node in self._plan.nodes:
-            random = self._random("host", node.name)
-            self._hosts[node.name] = Host(node, segments, self._agenda, self._tap, random)
+            self._hosts[node.name] = Host(
+                node,
+                segments,
+                self._agenda,
+                self._tap,
+                random=self._random(node.name, "host"),
+                realm=self._server_realm(node),
+            )
         for name in _STARTING_ORDER:
             for node in self._plan.nodes:
                 program = node.program(name)
@@ -123,7 +129,7 @@ class SimulatedWorld:
         if planned is None:
             raise WorldBroken(f"{node} has no {program} whose seat a scripted peer could take")
         self.stop_program(node, program)
-        self._journals.config(node, program, f"# A scripted peer sits here: {script}\n")
+        self._journals.keep(node, f"{program}.script", f"{script}\n")
         self._await_ready((self._seat(node, program, machine, planned.config),))
 
     def stop_program(self, node: str, program: ProgramName) -> None:
@@ -137,9 +143,11 @@ class SimulatedWorld:
         process.stop()
 
     def _run(self, node: str, program: PlannedProgram) -> Process:
-        self._journals.config(node, program.name, render_config(program.config))
-        identifiers = self._random("identifiers", node, program.name)
-        selection = self._random("selection", node, program.name)
+        self._journals.keep(node, f"{program.name}.toml", render_config(program.config))
+        # The streams a program has in the Mininet world too, so that it draws the same there.
+        seed = self._random(node, program.name).getrandbits(63)
+        identifiers = Random(f"{seed}/identifiers/{program.name}")  # noqa: S311 - a run must repeat
+        selection = Random(f"{seed}/selection/{program.name}")  # noqa: S311 - a run must repeat
         try:
             machine = machine_for(program.config, identifiers, selection)
         except ValueError as error:
@@ -208,6 +216,20 @@ class SimulatedWorld:
         if host is None:
             raise WorldBroken(f"the plan {self._plan.source} has no node {node!r}")
         return host
+
+    def _server_realm(self, node: PlannedNode) -> tuple[str, ...]:
+        """The IPv4 prefixes of the realm on a translator's server side; none for other nodes."""
+        if node.nat is None:
+            return ()
+        side = next(each.network for each in node.interfaces if each.name == node.nat.server_side)
+        realm = next(network.realm for network in self._plan.networks if network.name == side)
+        return tuple(
+            prefix
+            for network in self._plan.networks
+            if network.realm == realm
+            for prefix in network.prefixes
+            if ":" not in prefix
+        )
 
     def _random(self, *purpose: str) -> Random:
         # One stream each, so that what one program draws does not change another's run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from lab.topology.plan import PlannedNode
@@ -28,7 +29,10 @@ _PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
 
 
 class Host:
-    """Addresses, routes, forwarding, delivery to sockets, and ICMP."""
+    """Addresses, routes, forwarding, delivery to sockets, and ICMP.
+
+    `random` gives ephemeral ports and initial sequence numbers; `realm` is for `Translation`.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,9 @@ class Host:
         segments: dict[str, Segment],
         agenda: Agenda,
         tap: Tap,
+        *,
         random: Random,
+        realm: Sequence[str],
     ) -> None:
         self.name = planned.name
         self.powered = True
@@ -48,9 +54,7 @@ class Host:
         self.routes = Routes(planned, self.interfaces)
         self.udp = UdpSockets(self, random)
         self.tcp = TcpSockets(self, random)
-        self.translation = (
-            Translation(planned.nat, self, self.interfaces) if planned.nat is not None else None
-        )
+        self.translation = None if planned.nat is None else Translation(planned.nat, self, realm)
         self._own = frozenset(planned.addresses())
         self._forwards = planned.forwards
 
@@ -64,7 +68,14 @@ class Host:
         return None if route is None else route.source
 
     def send(self, packet: Packet) -> bool:
-        """Send a packet this host made or translated; False when there is no route."""
+        """Send a packet that this host made; False when there is no route."""
+        if self.translation is not None and self.translation.hides(packet):
+            self.translation.take(packet)
+            return True
+        return self.route(packet)
+
+    def route(self, packet: Packet) -> bool:
+        """Send a packet on, wherever it comes from; False when there is no route."""
         if packet.destination in self._own:
             self.agenda.at(self.agenda.now + LOOPBACK_TIME_NS, self._deliver, packet)
             return True
@@ -78,23 +89,25 @@ class Host:
         return True
 
     def transmit(self, interface: str, raw: bytes) -> None:
-        """Put a packet on the wire as it is, forged source and all; WorldBroken when it has no next
-        hop there."""
+        """Put a packet on the wire as it is, forged source and all; WorldBroken when nobody there
+        would take it."""
+        out = self.interfaces.get(interface)
+        if out is None:
+            raise WorldBroken(f"{self.name} has no interface {interface!r}")
         try:
             packet = Packet(raw)
         except MalformedPacket as error:
             raise WorldBroken(f"{self.name} cannot transmit: {error}") from None
-        out = self.interfaces[interface]
-        if on_link(out, packet.destination):
-            out.send(packet, packet.destination)
-            return
-        route = self.routes.find(packet.destination)
-        if route is None or route.interface is not out or route.next_hop is None:
+        next_hop: str | None = packet.destination
+        if not on_link(out, packet.destination):
+            route = self.routes.find(packet.destination)
+            next_hop = None if route is None else route.next_hop
+        if next_hop not in out.segment.owners:
             raise WorldBroken(
                 f"{self.name} cannot transmit to {packet.destination} from {interface}: "
-                f"it has no next hop there"
+                f"nobody there would take it"
             )
-        out.send(packet, route.next_hop)
+        out.send(packet, next_hop)
 
     # --- from the network --------------------------------------------------------------------
 
@@ -113,8 +126,8 @@ class Host:
     def _forward(self, packet: Packet) -> None:
         if packet.ttl <= 1:
             self._complain(packet, *_TIME_EXCEEDED[packet.version])  # RFC 1812 5.3.1
-        elif not self.send(packet.one_hop_on()):
-            self._complain(packet, *_NETWORK_UNREACHABLE[packet.version])  # RFC 1812 5.2.7.1
+        elif not self.route(packet.one_hop_on()):
+            self.complain_of_route(packet)
 
     def _deliver(self, packet: Packet) -> None:
         if packet.is_fragment or not packet.is_sound():
@@ -157,6 +170,10 @@ class Host:
             self.tcp.refused(quoted, refusal.tcp_reason)
         elif quoted.protocol == UDP and refusal.udp_reason is not None:
             self.udp.refused(quoted, refusal.udp_reason)
+
+    def complain_of_route(self, packet: Packet, source: str | None = None) -> None:
+        """Tell a packet's sender that there is no route for it (RFC 1812 5.2.7.1)."""
+        self._complain(packet, *_NETWORK_UNREACHABLE[packet.version], source)
 
     def _complain(
         self, packet: Packet, icmp_type: int, code: int, source: str | None = None

@@ -9,17 +9,18 @@ from resolver.shells.journal import JournalWriter
 
 
 class Journals:
-    """`FOLDER/NODE/PROGRAM.toml` and `.stderr`, as a program in a real world leaves them."""
+    """`FOLDER/NODE/PROGRAM.toml` and `.stderr`, as a program in a real world leaves them, and
+    `.script` for a scripted peer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: dict[tuple[str, str], StringIO] = {}
 
-    def config(self, node: str, program: str, text: str) -> None:
-        """Keep what a program was started with; the latest start counts."""
+    def keep(self, node: str, name: str, text: str) -> None:
+        """Keep what a program was started with, under a file name; the latest start counts."""
         place = self._folder / node
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{program}.toml").write_text(text, encoding="utf-8")
+        (place / name).write_text(text, encoding="utf-8")
 
     def of(self, node: str, program: str) -> JournalWriter:
         """The journal of a program; a program started again writes on."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from lab.topology.plan import PlannedNat
 from lab.worlds.simulation.link import Interface
 from lab.worlds.simulation.packet import Packet
 from resolver.machine import PacketArrived
-from resolver.nat.packet import TCP, UDP, MalformedPacket
+from resolver.nat.packet import ICMP, TCP, UDP, MalformedPacket
 
 if TYPE_CHECKING:
     from lab.worlds.simulation.host import Host
@@ -18,19 +20,27 @@ _DNS_PORT = 53
 
 
 class Translation:
-    """The device's two ends. The way through it is not captured: it is no link."""
+    """The device's two ends. The way through it is not captured: it is no link.
 
-    def __init__(self, planned: PlannedNat, host: Host, interfaces: dict[str, Interface]) -> None:
+    `realm`: the prefixes of the server side's address realm, IPv4; between them the node is an
+    ordinary router.
+    """
+
+    def __init__(self, planned: PlannedNat, host: Host, realm: Sequence[str]) -> None:
         self.process: Process | None = None
         """The NAT program; while there is none, what it would have got is lost."""
         self._host = host
-        self._client_side = interfaces[planned.client_side]
-        self._server_side = interfaces[planned.server_side]
+        self._server_side = host.interfaces[planned.server_side]
+        self._server_side_addresses = tuple(
+            address.split("/")[0] for address in self._server_side.addresses
+        )
+        self._realm = tuple(IPv4Network(prefix) for prefix in realm)
         self._aliases = frozenset(planned.aliases)
         self._dns_aliases = frozenset(planned.dns_aliases)
+        client_side = host.interfaces[planned.client_side]
         for alias in planned.aliases:
             # Proxy ARP (RFC 1027): on the client side the node answers for the aliases.
-            self._client_side.segment.owners.setdefault(alias, self._client_side)
+            client_side.segment.owners.setdefault(alias, client_side)
 
     def ends_here(self, packet: Packet) -> bool:
         """Whether it is for the DNS translator, which ends port 53 of some aliases itself."""
@@ -43,14 +53,27 @@ class Translation:
         )
 
     def translates(self, packet: Packet, interface: Interface) -> bool:
-        """Whether it is for the device: addressed to an alias, or from the server side on its way
-        to the client side. What of that is allowed through is the program's business."""
+        """Whether it is for the device: addressed to an alias, or from the server side to anywhere
+        outside its realm. What of that is allowed through is the program's business."""
         if packet.destination in self._aliases:
             return True
-        if interface is not self._server_side:
-            return False
-        route = self._host.routes.find(packet.destination)
-        return route is not None and route.interface is self._client_side
+        return interface is self._server_side and self._leaves_realm(packet)
+
+    def hides(self, packet: Packet) -> bool:
+        """Whether a packet this node itself made is for the device all the same: an ICMP message
+        from its server-side address to outside that realm. An error about a translated packet
+        quotes a real address (RFC 5508 REQ-4), and no real address may be seen out there."""
+        return (
+            packet.protocol == ICMP
+            and packet.source in self._server_side_addresses
+            and self._leaves_realm(packet)
+        )
+
+    def _leaves_realm(self, packet: Packet) -> bool:
+        if packet.version != 4:
+            return False  # IPv6 is not translated
+        destination = IPv4Address(packet.destination)
+        return not any(destination in prefix for prefix in self._realm)
 
     def take(self, packet: Packet) -> None:
         """Lead a packet into the device."""
@@ -64,4 +87,6 @@ class Translation:
             packet = Packet(raw)
         except MalformedPacket:
             return  # what is no packet goes nowhere
-        self._host.send(packet)
+        if not self._host.route(packet):
+            source = next((own for own in self._server_side_addresses if ":" not in own), None)
+            self._host.complain_of_route(packet, source)
