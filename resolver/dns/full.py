@@ -16,37 +16,15 @@ from resolver.config import ResolverConfig
 from resolver.dns.asking import Heard, Resolution
 from resolver.dns.cache import Wishes
 from resolver.dns.exchange import Exchanges, Settled
-from resolver.dns.facts import Answered, MessageRejected, QuestionArrived
-from resolver.dns.message import Malformed, Query, Rcode, build_reply, parse_query
+from resolver.dns.facts import Answered, QuestionArrived
+from resolver.dns.message import Rcode, build_reply
+from resolver.dns.reception import Client, Reception
 from resolver.dns.resolution import Outcome, Source, Sources, Terms
 from resolver.dns.selection import Selector
-from resolver.dns.streams import ClientStreams
-from resolver.machine import (
-    Effect,
-    Endpoint,
-    Event,
-    Flow,
-    Instant,
-    MessageArrived,
-    Note,
-    Send,
-    StreamClosed,
-    StreamOpened,
-    Transport,
-)
+from resolver.machine import Effect, Event, Flow, Instant, Note, Transport
 
 _Topic: TypeAlias = tuple[str, int, int, Terms]
 """What makes two clients' questions the same: name whatever its case, type, class, and terms."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """Who waits for an answer, and to what."""
-
-    flow: Flow
-    endpoint: Endpoint
-    transport: Transport
-    query: Query
 
 
 @dataclass(slots=True)
@@ -55,11 +33,11 @@ class _Errand:
 
     topic: _Topic
     resolution: Resolution[Outcome]
-    clients: list[_Client] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
     datagrams: set[tuple[Flow, int]] = field(default_factory=set)
     """Flow and ID of the questions that came as datagrams."""
 
-    def add(self, client: _Client) -> None:
+    def add(self, client: Client) -> None:
         """Have a client wait, unless it is its own question again: one answer is enough."""
         if client.transport is Transport.UDP:
             datagram = (client.flow, client.query.id)
@@ -80,78 +58,53 @@ class Resolver:
         self._sources = Sources(config)
         self._selector = Selector(config.selection, selection)
         self._exchanges: Exchanges[_Errand] = Exchanges(identifiers)
-        self._streams = ClientStreams()
+        self._reception = Reception(recursion_available=self._sources.recursion_available)
         self._errands: dict[_Topic, _Errand] = {}
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
         effects: list[Effect] = []
-        match event:
-            case StreamOpened(flow, source, _) if not isinstance(flow, int):
-                self._streams.opened(flow, source, now, effects)
-            case StreamClosed(flow) if not isinstance(flow, int):
-                self._streams.closed(flow)
-            case MessageArrived(flow) if not isinstance(flow, int):
-                self._take_message(event, now, effects)
-            case _:  # flows that we opened are integers
-                settled = self._exchanges.handle(event, now, effects)
-                if settled is not None:
-                    self._go_on(settled, effects)
+        if isinstance(getattr(event, "flow", None), int):  # a flow that we opened
+            settled = self._exchanges.handle(event, now, effects)
+            if settled is not None:
+                self._go_on(settled, effects)
+            return effects
+        client = self._reception.handle(event, now, effects)
+        if client is not None:
+            self._accept(client, now, effects)
         return effects
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """End every wait that is over at `now`."""
         effects: list[Effect] = []
-        self._streams.expire(now, effects)
+        self._reception.expire(now, effects)
         while (settled := self._exchanges.expire(now, effects)) is not None:
             self._go_on(settled, effects)
         return effects
 
     def deadline(self) -> Instant | None:
         """The earliest instant at which a server or a stream has been waited for long enough."""
-        instants = (self._exchanges.deadline(), self._streams.deadline())
+        instants = (self._exchanges.deadline(), self._reception.deadline())
         return min((instant for instant in instants if instant is not None), default=None)
 
     def ready(self) -> bool:
         """A resolver needs nothing before its first question."""
         return True
 
-    def _take_message(self, event: MessageArrived, now: Instant, effects: list[Effect]) -> None:
-        streamed = event.transport is Transport.TCP
-        if streamed and not self._streams.question_came(event.flow, effects):
-            return
-        query = parse_query(event.payload)
-        if isinstance(query, Malformed):
-            self._reject(query, event, now, effects)
-            return
-        effects.append(Note(QuestionArrived(event.source, query.question, event.transport)))
-        client = _Client(event.flow, event.source, event.transport, query)
-        terms = Terms(Wishes(query.do, query.cd), event.transport, query.rd)
-        question = query.question
+    def _accept(self, client: Client, now: Instant, effects: list[Effect]) -> None:
+        query, question = client.query, client.query.question
+        effects.append(Note(QuestionArrived(client.endpoint, question, client.transport)))
+        terms = Terms(Wishes(query.do, query.cd), client.transport, query.rd)
         topic = (question.name.lower(), question.qtype, question.qclass, terms)
         errand = self._errands.get(topic)
         if errand is None:
-            resolution = self._sources.resolve(question, terms, now)
-            errand = _Errand(topic, resolution)
+            errand = _Errand(topic, self._sources.resolve(question, terms, now))
             errand.add(client)
             self._run(errand, None, now, effects)
         else:
             self._join(errand, client, now, effects)
 
-    def _reject(
-        self, malformed: Malformed, event: MessageArrived, now: Instant, effects: list[Effect]
-    ) -> None:
-        effects.append(Note(MessageRejected(event.source, malformed.reason)))
-        reply = malformed.reply(recursion_available=self._sources.recursion_available)
-        if reply is not None:
-            effects.append(Send(event.flow, reply))
-        if event.transport is Transport.TCP:
-            self._streams.answered(event.flow, now)
-            if malformed.rcode == Rcode.FORMERR:
-                # A stream whose messages are broken once is out of step for good.
-                self._streams.close(event.flow, effects)
-
-    def _join(self, errand: _Errand, client: _Client, now: Instant, effects: list[Effect]) -> None:
+    def _join(self, errand: _Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
         """Wait with others for the answer to the same question (RFC 5452 5)."""
         if len(errand.clients) < limits.CLIENTS_PER_RESOLUTION:
             errand.add(client)
@@ -185,12 +138,8 @@ class Resolver:
             self._answer(client, outcome, now, effects)
 
     def _answer(
-        self, client: _Client, outcome: Outcome, now: Instant, effects: list[Effect]
+        self, client: Client, outcome: Outcome, now: Instant, effects: list[Effect]
     ) -> None:
-        if client.transport is Transport.TCP:
-            if client.flow not in self._streams:
-                return  # gone in the meantime
-            self._streams.answered(client.flow, now)
         reply = build_reply(
             client.query,
             client.transport,
@@ -201,7 +150,6 @@ class Resolver:
             authoritative=outcome.authoritative,
             recursion_available=self._sources.recursion_available,
         )
-        effects.append(Send(client.flow, reply))
-        question = client.query.question
-        fact = Answered(client.endpoint, question, outcome.rcode, outcome.source.value)
-        effects.append(Note(fact))
+        if self._reception.answer(client, reply, now, effects):
+            question, source = client.query.question, outcome.source.value
+            effects.append(Note(Answered(client.endpoint, question, outcome.rcode, source)))

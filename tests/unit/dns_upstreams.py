@@ -244,7 +244,10 @@ class Stage:
         )
         self.asked.append(asked)
         for delay, what in self.servers[opened.remote](asked):
-            if isinstance(what, bytes):
-                here = Endpoint(HERE.address, opened.source_port)
-                what = MessageArrived(opened.flow, what, opened.transport, opened.remote, here)
-            self.later(delay, what)
+            self.later(delay, from_server(opened, what) if isinstance(what, bytes) else what)
+
+
+def from_server(opened: Open, payload: bytes) -> MessageArrived:
+    """A message from the far end of a socket the resolver opened."""
+    here = Endpoint(HERE.address, opened.source_port)
+    return MessageArrived(opened.flow, payload, opened.transport, opened.remote, here)

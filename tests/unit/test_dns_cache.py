@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dns_upstreams import ZONE, a, soa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dns_upstreams import ZONE, a, soa
 from resolver import limits
 from resolver.dns.cache import Cache, Failure, Negative, Positive, Slot, Wishes
 from resolver.dns.message import Rcode
@@ -156,44 +156,56 @@ events = st.one_of(
 )
 
 
+class Everything:
+    """The model: all that was learnt, by (name, type), with until when it holds."""
+
+    def __init__(self) -> None:
+        self.learnt: dict[tuple[str, int | None], tuple[str, int]] = {}
+
+    def learn(self, what: str, name: str, rtype: int, until: int) -> None:
+        self.learnt[name, None if what == "nxdomain" else rtype] = (what, until)
+
+    def holds(self, name: str, rtype: int, now: int) -> tuple[str, int] | None:
+        above = [name.split(".", n)[n] for n in range(name.count(".") + 1)]
+        places = [(name, rtype), *((ancestor, None) for ancestor in above)]
+        found = (self.learnt.get(place) for place in places)
+        return next((entry for entry in found if entry and entry[1] > now), None)
+
+
+def teach(kept: Cache, what: str, where: Slot, life: int, now: int) -> None:
+    if what == "rrset":
+        kept.keep_rrset(where, (a(where.name, "10.0.0.1", life),), now)
+    elif what == "failure":
+        kept.keep_failure(where, Rcode.SERVFAIL, now)
+    else:
+        rcode = Rcode.NXDOMAIN if what == "nxdomain" else Rcode.NOERROR
+        kept.keep_negative(where, rcode, (soa("z", life, life),), now)
+
+
+def told(finding) -> tuple[str, int] | None:
+    """What a finding says, in the model's words: what it is and how many whole seconds it holds."""
+    match finding:
+        case Positive():
+            return "rrset", ttls(finding)[0]
+        case Negative(rcode):
+            return "nxdomain" if rcode == Rcode.NXDOMAIN else "nodata", ttls(finding)[0]
+        case Failure():
+            return "failure", 0
+    return None
+
+
 @given(st.lists(events, max_size=25))
 def test_what_is_found_is_what_a_list_of_all_that_was_learnt_says(history):
-    kept = cache()
-    now = 0
-    learnt: dict[tuple[str, int | None], tuple[str, int]] = {}  # (name, type) -> what, until
+    kept, model, now = cache(), Everything(), 0
     for what, name, rtype, life in history:
-        where = slot(name, rtype, route="z")
-        match what:
-            case "pass":
-                now += life
-                continue
-            case "rrset":
-                kept.keep_rrset(where, (a(name, "10.0.0.1", life),), now)
-            case "failure":
-                kept.keep_failure(where, Rcode.SERVFAIL, now)
-            case _:
-                rcode = Rcode.NXDOMAIN if what == "nxdomain" else Rcode.NOERROR
-                kept.keep_negative(where, rcode, (soa("z", life, life),), now)
-        learnt[name, None if what == "nxdomain" else rtype] = (what, now + life * SECOND)
-
+        if what == "pass":
+            now += life
+            continue
+        teach(kept, what, slot(name, rtype, route="z"), life, now)
+        model.learn(what, name, rtype, now + life * SECOND)
     for name in ("z", "a.z", "b.z", "x.a.z"):
         for rtype in (1, 28):
-            above = [name.split(".", n)[n] for n in range(name.count(".") + 1)]
-            places = [(name, rtype), *((ancestor, None) for ancestor in above)]
-            live = [learnt[p] for p in places if p in learnt and learnt[p][1] > now]
-            found = kept.find(slot(name, rtype, route="z"), now)
-            if not live:
-                assert found is None
-                continue
-            what, until = live[0]
-            match found:
-                case Positive():
-                    assert what == "rrset"
-                case Negative(rcode):
-                    assert what == ("nxdomain" if rcode == Rcode.NXDOMAIN else "nodata")
-                case Failure():
-                    assert what == "failure"
-                    continue
-                case None:
-                    raise AssertionError((name, rtype, live))
-            assert ttls(found) == [(until - now) // SECOND]
+            holds = model.holds(name, rtype, now)
+            seconds = 0 if holds is None or holds[0] == "failure" else (holds[1] - now) // SECOND
+            expected = None if holds is None else (holds[0], seconds)
+            assert told(kept.find(slot(name, rtype, route="z"), now)) == expected

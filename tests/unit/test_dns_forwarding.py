@@ -282,6 +282,6 @@ def test_a_burst_after_a_failure_asks_nobody_for_a_second():
 
 def test_what_one_question_costs_is_bounded():
     rules = (ForwardRule(".", tuple(Endpoint(f"10.0.0.{n}", 53) for n in range(1, 100))),)
-    play = Stage({server: unreachable for server in rules[0].servers}, rules)
+    play = Stage(dict.fromkeys(rules[0].servers, unreachable), rules)
     assert play.resolve().reply.rcode == Rcode.SERVFAIL
     assert len(play.asked) == limits.QUESTIONS_PER_RESOLUTION

@@ -65,77 +65,87 @@ def replies(draw, query: Query) -> bytes:
     return bytes(message)
 
 
-@settings(max_examples=150)
-@given(st.data())
-def test_any_history_keeps_the_contract(data):
-    machine = resolver()
-    now = 0
-    opened: dict[int, tuple[Open, Query]] = {}
-    streams: set[str] = set()
+class Life:
+    """A resolver, its sockets, and the hypothesis data that decide what happens to it."""
 
-    def perform(effects) -> None:
-        fresh: dict[int, Open] = {}
+    def __init__(self, data) -> None:
+        self.draw = data.draw
+        self.machine = resolver()
+        self.now = 0
+        self.opened: dict[int, tuple[Open, Query | None]] = {}
+
+    def perform(self, effects) -> None:
         for effect in effects:
             match effect:
                 case Open(flow):
-                    fresh[flow] = effect
-                case Send(int() as flow, payload) if flow in fresh:
+                    assert flow not in self.opened
+                    self.opened[flow] = (effect, None)
+                case Send(int() as flow, payload):
                     query = parse_query(payload)
                     assert isinstance(query, Query)
-                    opened[flow] = (fresh[flow], query)
+                    self.opened[flow] = (self.opened[flow][0], query)
                 case Close(flow):
-                    opened.pop(flow, None)
-                    streams.discard(flow)
+                    self.opened.pop(flow, None)
 
-    for _ in range(data.draw(st.integers(1, 25))):
-        flow = data.draw(st.sampled_from(sorted(opened)) if opened else st.just(-1))
-        transport = data.draw(st.sampled_from(Transport))
-        client = f"{transport.value}{data.draw(st.integers(0, 2))}"
-        match data.draw(st.sampled_from(["ask", "reply", "junk", "net", "stream", "wait"])):
+    def event(self):
+        """Something that may happen, sensible or not."""
+        flow = self.draw(st.sampled_from(sorted(self.opened)) if self.opened else st.just(-1))
+        transport = self.draw(st.sampled_from(Transport))
+        client = f"{transport.value}{self.draw(st.integers(0, 2))}"
+        asked, query = self.opened.get(flow, (None, None))
+        match self.draw(st.sampled_from(["ask", "reply", "junk", "net", "stream"])):
             case "ask":
-                wire = to_wire(data.draw(NAMES)) + b"\0\1\0\1"
-                edns = data.draw(st.sampled_from([None, Edns(1232, do=True)]))
-                payload = build_query(data.draw(st.integers(0, 3)), wire, edns=edns)
-                event = MessageArrived(client, payload, transport, CLIENT, HERE)
-            case "reply" if flow in opened:
-                asked, query = opened[flow]
-                payload = data.draw(replies(query))
-                event = MessageArrived(flow, payload, asked.transport, asked.remote, HERE)
-            case "junk" | "reply":
-                to = data.draw(st.sampled_from([client, flow]))
-                event = MessageArrived(to, data.draw(messages), transport, FIRST, HERE)
+                wire = to_wire(self.draw(NAMES)) + b"\0\1\0\1"
+                edns = self.draw(st.sampled_from([None, Edns(1232, do=True)]))
+                payload = build_query(self.draw(st.integers(0, 3)), wire, edns=edns)
+                return MessageArrived(client, payload, transport, CLIENT, HERE)
+            case "reply" if query is not None:
+                payload = self.draw(replies(query))
+                return MessageArrived(flow, payload, asked.transport, asked.remote, HERE)
             case "net":
-                event = data.draw(
-                    st.sampled_from(
-                        [Unreachable(flow, "x"), PortTaken(flow), StreamClosed(flow),
-                         StreamOpened(flow, FIRST, HERE), PacketArrived(b"x")]
-                    )
-                )  # fmt: skip
+                events = [Unreachable(flow, "x"), PortTaken(flow), StreamClosed(flow),
+                          StreamOpened(flow, FIRST, HERE), PacketArrived(b"x")]  # fmt: skip
+                return self.draw(st.sampled_from(events))
             case "stream":
-                kind = data.draw(st.booleans())
-                event = StreamOpened(client, CLIENT, HERE) if kind else StreamClosed(client)
-            case _:
-                now += data.draw(st.integers(0, 4 * 10**9))
-                perform(machine.expire(now))
-                later = machine.deadline()
-                assert later is None or later > now
-                continue
-        if isinstance(event, PortTaken):
-            opened.pop(event.flow, None)  # there never was a socket
-        perform(machine.handle(event, now))
-        check_deadline(machine, now)
+                events = [StreamOpened(client, CLIENT, HERE), StreamClosed(client)]
+                return self.draw(st.sampled_from(events))
+        to = self.draw(st.sampled_from([client, flow]))
+        return MessageArrived(to, self.draw(messages), transport, FIRST, HERE)
 
+    def happen(self) -> None:
+        event = self.event()
+        if isinstance(event, PortTaken):
+            self.opened.pop(event.flow, None)  # there never was a socket
+        self.perform(self.machine.handle(event, self.now))
+
+    def expire(self) -> None:
+        effects = self.machine.expire(self.now)
+        self.perform(effects)
+        later = self.machine.deadline()
+        assert later is None or later > self.now, "something due was left"
+        assert effects, "a deadline at which nothing happens"
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_history_keeps_the_contract(data):
+    life = Life(data)
+    for _ in range(data.draw(st.integers(1, 25))):
+        life.happen()
+        check_deadline(life.machine, life.now)
+        life.now += data.draw(st.sampled_from([0, 0, 0, 1, 10**6, 10**9, 3 * 10**9]))
+        deadline = life.machine.deadline()
+        if deadline is not None and deadline <= life.now:
+            life.expire()
     # However it went on, it ends: every wait is over after finitely many deadlines.
     for _ in range(1000):
-        deadline = machine.deadline()
+        deadline = life.machine.deadline()
         if deadline is None:
             break
-        now = max(now, deadline)
-        effects = machine.expire(now)
-        assert effects, "a deadline at which nothing happens"
-        perform(effects)
-    assert machine.deadline() is None
-    assert opened == {}
+        life.now = max(life.now, deadline)
+        life.expire()
+    assert life.machine.deadline() is None
+    assert life.opened == {}
 
 
 def check_deadline(machine: Resolver, now: int) -> None:

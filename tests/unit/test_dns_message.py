@@ -69,7 +69,7 @@ def test_a_question_is_read_with_its_case():
     found = parsed(query())
     assert found == Query(4711, Question(NAME, Type.A), WIRE)
     assert found.rd
-    assert not (found.ad or found.cd or found.do)
+    assert (found.ad, found.cd, found.do) == (False, False, False)
     assert found.udp_limit == 512
 
 
