@@ -1,7 +1,7 @@
 """One thread, many sockets, many machines: waits, calls back, and wakes for the next timer.
 
-Asyncio is left out for its cost: a datagram through its protocols takes three times as long as
-through this loop, and its timers round up to its clock's resolution.
+Asyncio is left out for its cost: a datagram through its protocols takes more than twice as long as
+through this loop, and its timers are as late as epoll's.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Timed(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    """Who is called for a file descriptor. Its identity tells it from a later one of the number."""
+    """Who is called for a file descriptor, from its first callback to its last."""
 
     fd: int
     reader: Callback | None = None
@@ -125,14 +125,13 @@ class Loop:
                 wake = now  # it may have set new timers, or made the condition true: do not wait
             elif wake is None or due < wake:
                 wake = due
-        ready = [(fd, mask, self._watches.get(fd)) for fd, mask in self._wait(wake)]
-        for fd, mask, watch in ready:
-            # An earlier callback may have closed this file, and opened another of its number.
-            if watch is None or self._watches.get(fd) is not watch:
-                continue
+        ready = [(self._watches[fd], mask) for fd, mask in self._wait(wake)]
+        for watch, mask in ready:
+            # An earlier callback may have closed this file and opened another of its number, which
+            # has a watch of its own; this one then calls nobody.
             if watch.reader and mask & ~select.EPOLLOUT:
                 watch.reader()
-            if watch.writer and mask & ~select.EPOLLIN and self._watches.get(fd) is watch:
+            if watch.writer and mask & ~select.EPOLLIN:
                 watch.writer()
 
     def _wait(self, wake: Instant | None) -> list[tuple[int, int]]:
