@@ -140,6 +140,21 @@ def test_a_message_before_the_stream_is_open_is_a_bug_of_the_machine(stage):
         stage.attach(Tiny(dial(DNS), Send(1, b"too early")))
 
 
+@pytest.mark.parametrize("flow", ["stream", "datagram"])
+def test_a_message_too_long_for_its_transport_is_a_bug_of_the_machine(stage, flow):
+    def too_long(event: Event) -> Sequence[Effect]:
+        return (Send(1, bytes(65_536)),) if isinstance(event, StreamOpened) else ()
+
+    stage.play(Tiny())
+    if flow == "datagram":
+        with pytest.raises(WorldBroken, match="actor on viewer cannot send on flow 1: 65"):
+            stage.attach(Tiny(*question(DNS, bytes(65_536))))
+        return
+    stage.attach(Tiny(dial(DNS), react=too_long))
+    with pytest.raises(WorldBroken, match="actor on viewer cannot send on flow 1: 65536 octets"):
+        stage.elapse()
+
+
 def test_both_ends_close_at_once_and_nothing_is_left(stage):
     def hang_up(event: Event) -> Sequence[Effect]:
         return (Close(event.flow),) if isinstance(event, StreamOpened) else ()

@@ -178,8 +178,9 @@ class Host:
     def _complain(
         self, packet: Packet, icmp_type: int, code: int, source: str | None = None
     ) -> None:
-        if _is_icmp_error(packet):
-            return  # RFC 1122 3.2.2: never an error about an error
+        # RFC 1122 3.2.2: never an error about an error, nor about a fragment but the first.
+        if packet.is_later_fragment or _is_icmp_error(packet):
+            return
         # RFC 1122 3.2.2.1, RFC 1812 4.3.2.4: where the packet was not for us, the address of the
         # interface by which the error leaves.
         source = source or self.source_towards(packet.source)

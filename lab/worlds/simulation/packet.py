@@ -27,6 +27,7 @@ class Packet:
         "destination",
         "end",
         "is_fragment",
+        "is_later_fragment",
         "payload",
         "protocol",
         "raw",
@@ -45,13 +46,16 @@ class Packet:
             self.payload = (first & 0x0F) * 4
             self.end = raw[2] << 8 | raw[3]
             self.protocol, self.ttl = raw[9], raw[8]
-            self.is_fragment = bool((raw[6] << 8 | raw[7]) & 0x3FFF)
+            fragment = raw[6] << 8 | raw[7]
+            self.is_fragment = bool(fragment & 0x3FFF)
+            self.is_later_fragment = bool(fragment & 0x1FFF)
             self.source, self.destination = text_of(raw[12:16]), text_of(raw[16:20])
         elif self.version == 6 and len(raw) >= 40:
             self.payload = 40
             self.end = 40 + (raw[4] << 8 | raw[5])
             self.protocol, self.ttl = raw[6], raw[7]
-            self.is_fragment = False  # extension headers, the fragment's too, are not walked
+            # Extension headers, the fragment's too, are not walked.
+            self.is_fragment = self.is_later_fragment = False
             self.source, self.destination = text_of(raw[8:24]), text_of(raw[24:40])
         else:
             raise MalformedPacket(f"{len(raw)} octets that are no IP packet")

@@ -212,12 +212,14 @@ class Process:
                     self._journal(effect.fact, self._agenda.now)
 
     def _send(self, flow: Flow, payload: bytes) -> None:
-        if isinstance(flow, UdpClient):
-            self._host.udp.send(flow.local, flow.remote, payload)
-            return
         socket = self._opened.get(flow) or self._accepted.get(flow)
-        if socket is not None:
-            socket.send(payload)
+        try:
+            if isinstance(flow, UdpClient):
+                self._host.udp.send(flow.local, flow.remote, payload)
+            elif socket is not None:
+                socket.send(payload)
+        except ValueError as error:  # too long for its transport
+            raise self._failure(f"cannot send on flow {flow}: {error}") from error
 
     def _open(self, wanted: Open) -> None:
         if wanted.flow in self._opened:
