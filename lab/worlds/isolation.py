@@ -198,13 +198,13 @@ def _keep(
     os.dup2(nothing, 0)
     os.close(nothing)
     # Whoever comes from outside must take our user namespace on as well, where there is one.
-    way_in = ["nsenter", "--mount", "--net", "--pid"]
+    way_in = ["nsenter", "--mount", "--uts", "--ipc", "--net", "--pid"]
     if os.getuid() != 0:
         way_in += ["--user", "--preserve-credentials"]
     try:
         _unshare()
     except OSError as error:
-        _report(report, False, f"{error.strerror}; {_remedy()}")
+        _report(report, False, f"{error}; {_remedy()}")
         return 1
     # Taking a user namespace changes credentials, which forgets the parent-death signal.
     _follow(life)
@@ -286,7 +286,7 @@ def _init(  # noqa: PLR0917 - called once
         socket.sethostname("forwardlab")
         _bring_up_loopback()
     except OSError as error:
-        _report(report, False, f"{error.strerror}; {_remedy()}")
+        _report(report, False, f"{error}; {_remedy()}")
         return 1
     wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)

@@ -20,7 +20,8 @@ from lab.observe.capture import LiveCapture
 from lab.observe.sighting import Sighting
 from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.isolation import way_in
-from lab.worlds.mininet_network import PlanNet, has_discipline, run_batches
+from lab.worlds.mininet_commands import has_discipline, run_batch
+from lab.worlds.mininet_network import PlanNet
 from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
@@ -240,9 +241,7 @@ class MininetWorld:
         """
         net = self._running()
         state = "up" if on else "down"
-        run_batches(
-            "ip", [(node, None, [f"link set dev {port} {state}" for port in net.ports[node]])]
-        )
+        run_batch("ip", node, [f"link set dev {port} {state}" for port in net.ports[node]])
         if on:
             self._without_power.discard(node)
             net.wait_until_carrying(without=self._without_power)
@@ -317,4 +316,3 @@ def _clock_offset() -> Duration:
         after = time.monotonic_ns()
         readings.append((after - before, real - (before + after) // 2))
     return min(readings)[1]
-

@@ -1,7 +1,7 @@
 """Proof that a network carries: every interface has heard a frame of every other one.
 
-In a fresh bridged world the first packet may be lost, and an ARP request waits a second before it is
-repeated. So nothing starts before frames get through. They have an Ethernet type of their own,
+In a fresh bridged world the first packet may be lost, and an ARP request waits a second before it
+is repeated. So nothing starts before frames get through. They have an Ethernet type of their own,
 which no stack answers and captures leave out.
 """
 
@@ -115,7 +115,7 @@ def _converse(ears: list[_Ear]) -> None:
 
 
 def _say(ear: _Ear) -> None:
-    # An interface, or its queue, that is still down refuses: a later attempt tells, or the deadline.
+    # An interface that is still down refuses: a later attempt tells, or the deadline does.
     with suppress(OSError):
         ear.socket.sendto(
             struct.pack("!I", ear.number), (ear.interface, TRIAL_FRAME, 0, 0, _BROADCAST)
@@ -123,7 +123,7 @@ def _say(ear: _Ear) -> None:
 
 
 def _heard(ear: _Ear) -> list[int]:
-    numbers = []
+    numbers: list[int] = []
     while True:
         try:
             said, address = ear.socket.recvfrom(64)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mininet.node import Node, Switch
 from lab.topology.plan import Plan
 from lab.worlds import mininet_settings as settings
 from lab.worlds.mininet_carrying import has_carrier, switch_offloads_off, wait_until_carrying
+from lab.worlds.mininet_commands import add_discipline, run_batch, run_batches
 from lab.worlds.namespaces import inside, open_network
 from lab.worlds.world import WorldBroken, WorldUnavailable
 
@@ -37,6 +39,7 @@ class _ShellOnDemand(Node):  # type: ignore[misc]  # Mininet has no types
     """A node whose shell starts with the first command typed into it."""
 
     isSetup = True  # noqa: N815 - Mininet's name; our probe has looked for the tools already
+    inNamespace: bool  # noqa: N815 - Mininet's name
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802 - Mininet's name
         """Start what keeps the node alive, not a shell."""
@@ -188,11 +191,11 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             with self.inside(node.name):
                 self._write_settings(settings.node_settings(node))
         holders = {host.name: host.pid for host in self.hosts}
-        run_batches("ip", [("switches", None, settings.switch_lines(self.plan, holders))])
+        run_batch("ip", "switches", settings.switch_lines(self.plan, holders))
         run_batches(
             "ip",
             [
-                (node.name, self._entering(node.name), settings.node_lines(self.plan, node))
+                (node.name, partial(self.inside, node.name), settings.node_lines(self.plan, node))
                 for node in self.plan.nodes
             ],
         )
@@ -207,9 +210,6 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     def inside(self, node: str) -> AbstractContextManager[None]:
         """Be in a node's network namespace for a while."""
         return inside(self.namespaces[node], self.home)
-
-    def _entering(self, node: str) -> Callable[[], AbstractContextManager[None]]:
-        return lambda: self.inside(node)
 
     def has_carrier(self, node: str) -> bool:
         """Whether any cable of the node is live, as its own stack sees it."""
@@ -260,74 +260,3 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         for host in self.hosts:
             host.wait_until_gone()
         os.close(self.home)
-
-
-def add_discipline(interface: str, discipline: str, line: str) -> None:
-    """Put a queueing discipline on an interface. Raises WorldUnavailable where the kernel lacks it,
-    WorldBroken where it does not stand afterwards."""
-    added = subprocess.run(["tc", *line.split()], capture_output=True, text=True, check=False)
-    if added.returncode != 0:
-        raise WorldUnavailable(
-            f"this kernel cannot shape {interface} with {discipline} ({added.stderr.strip()}): "
-            f"load it as root (modprobe sch_{discipline}; on Ubuntu it is in linux-modules-extra), "
-            "or use --world simulated"
-        )
-    shown = subprocess.run(
-        ["tc", "qdisc", "show", "dev", interface], capture_output=True, text=True, check=False
-    )
-    if discipline not in shown.stdout.split():
-        raise WorldBroken(f"{interface}: {discipline} was set and is not there: {shown.stdout}")
-
-
-def has_discipline(discipline: str, parameters: str) -> bool:
-    """Whether the kernel has a queueing discipline; tried on this namespace's loopback."""
-    line = f"qdisc add dev lo root {discipline} {parameters}"
-    if subprocess.run(["tc", *line.split()], capture_output=True, check=False).returncode != 0:
-        return False
-    subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=True)
-    return True
-
-
-def run_batches(
-    tool: str,
-    batches: Iterable[tuple[str, Callable[[], AbstractContextManager[None]] | None, Iterable[str]]],
-) -> None:
-    """Run `tool -batch` for each (place, way in, lines), all at once. The first line that fails
-    ends its batch. Raises WorldBroken with the place, the line and the kernel's words."""
-    running = []
-    for place, enter, lines in batches:
-        script = list(lines)
-        command = [tool, "-batch", "-"]
-        if enter is None:
-            process = _start(command)
-        else:
-            with enter():
-                process = _start(command)
-        assert process.stdin is not None
-        process.stdin.write("\n".join(script) + "\n")
-        process.stdin.close()
-        process.stdin = None
-        running.append((place, script, process))
-    for place, script, process in running:
-        _, complaint = process.communicate()
-        if process.returncode != 0:
-            raise WorldBroken(f"{place}: {_blame(tool, script, complaint)}")
-
-
-def _start(command: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _blame(tool: str, script: list[str], complaint: str) -> str:
-    """The line a batch stopped at, from "Command failed -:3"."""
-    words, _, place = complaint.strip().rpartition("Command failed -:")
-    if place.isdigit() and 0 < int(place) <= len(script):
-        return f"`{tool} {script[int(place) - 1]}`: {words.strip()}"
-    return f"{tool}: {complaint.strip()}"
-

@@ -177,13 +177,13 @@ def _be(  # noqa: PLR0917 - called once
         gc.freeze()  # shared with the world's process; collecting it would copy it
         die_with_parent()
         if os.getppid() != parent:
-            return
+            os._exit(status)
         enter_network(namespace)
         os.dup2(words, 1)
         os.dup2(words, 2)
         os.dup2(writer, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-        sys.stdout = sys.stderr = open(2, "w", buffering=1, encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stdout = sys.stderr = open(2, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 - for the process's life
         status = run_program(
             program.config, seed=seed, journal=sys.stderr, on_ready=lambda: _say_ready(3)
         )

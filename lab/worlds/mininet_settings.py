@@ -5,9 +5,10 @@ Pure text from a plan, so a test can read it. Each setting says why a lab needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lab.topology.plan import Plan, PlannedNetwork, PlannedNode
+from lab.worlds.world import WorldBroken
 from resolver.config import NatConfig
 
 # Routing tables and rule positions of a translator. The table `local` is looked at before all of
@@ -84,9 +85,9 @@ def interface_settings(node: PlannedNode) -> dict[str, str]:
     return {f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0"}
 
 
-def switch_lines(plan: Plan, holders: dict[str, int]) -> Iterator[str]:
-    """`ip` commands that make switches and cables. `holders`: the process in each node's
-    namespace; the node's end of a cable is born there."""
+def switch_lines(plan: Plan, holders: Mapping[str, int | str]) -> Iterator[str]:
+    """`ip` commands that make switches and cables. `holders`: a process in each node's
+    namespace, or the namespace's name; the node's end of a cable is born there."""
     for network in plan.networks:
         # No spanning tree and no forward delay: a port forwards as soon as it is up. No snooping:
         # the bridge would take part in multicast itself.
@@ -134,8 +135,8 @@ def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
     if nat is None:
         return
     program = node.program("nat")
-    assert program is not None
-    assert isinstance(program.config, NatConfig)
+    if program is None or not isinstance(program.config, NatConfig):
+        raise WorldBroken(f"{node.name}: the plan has a NAT device and no NAT program for it")
     own = program.config.server_side_address
     yield f"address add {own}/{_full_length(own)} dev {nat.device}"
     for alias in nat.aliases:
@@ -171,20 +172,12 @@ def _full_length(address: str) -> int:
 def shaping_lines(node: PlannedNode) -> Iterator[tuple[str, str, str]]:
     """(interface, queueing discipline, `tc` command) for each delayed or limited interface."""
     for interface in node.interfaces:
+        add = f"qdisc add dev {interface.name} root"
+        rate = f" rate {interface.rate_bit_s}bit" if interface.rate_bit_s else ""
         if interface.delay_ns:
-            rate = f" rate {interface.rate_bit_s}bit" if interface.rate_bit_s else ""
-            yield (
-                interface.name,
-                "netem",
-                f"qdisc add dev {interface.name} root netem limit 100000 "
-                f"delay {interface.delay_ns}ns{rate}",
-            )
-        elif interface.rate_bit_s:
+            delay = f"{add} netem limit 100000 delay {interface.delay_ns}ns{rate}"
+            yield interface.name, "netem", delay
+        elif rate:
             # tbf must hold what arrives between two timer ticks (250 Hz), and one whole frame.
             burst = max(interface.rate_bit_s // 8 // 250, 2 * 1514)
-            yield (
-                interface.name,
-                "tbf",
-                f"qdisc add dev {interface.name} root tbf "
-                f"rate {interface.rate_bit_s}bit burst {burst} latency 1s",
-            )
+            yield interface.name, "tbf", f"{add} tbf{rate} burst {burst} latency 1s"
