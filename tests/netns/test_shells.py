@@ -365,7 +365,7 @@ def test_many_pipelined_messages_to_a_slow_reader(in_namespace):
     """More answers than the kernel buffers: the shell stops asking for more and loses none."""
 
     def body():
-        stage, count = Stage(), 20_000
+        stage, count = Stage(), 40_000
 
         def answer(event):
             known = isinstance(event, MessageArrived)
