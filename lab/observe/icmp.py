@@ -134,33 +134,30 @@ def by_subject(errors: Iterable[IcmpError]) -> Errors:
 
 def echoes_of(trips: Sequence[Trip], errors: Errors) -> list[Echo]:
     """Echo requests among these packets, each with its replies (RFC 792: same identifier, sequence
-    number; from the address that was asked)."""
-    replies: defaultdict[Hashable, list[Trip]] = defaultdict(list)
+    number; from the address that was asked). Of equal requests the latest has the reply."""
+    asked: dict[Hashable, list[Trip]] = {}
+    found: list[tuple[Trip, list[Trip]]] = []
     for trip in trips:
-        icmp = trip.ip.transport
-        if isinstance(icmp, Icmp) and icmp.type == _REPLIES[trip.ip.version]:
-            key = (trip.receiver, trip.ip_arrived.source, icmp.identifier, icmp.sequence)
-            replies[key].append(trip)
-    echoes = []
-    for trip in trips:
-        icmp = trip.ip.transport
-        if not isinstance(icmp, Icmp) or icmp.type != _REQUESTS[trip.ip.version]:
+        icmp, version = trip.ip.transport, trip.ip.version
+        if not isinstance(icmp, Icmp):
             continue
-        if trip.sender is None:
-            continue
-        key = (trip.sender, trip.ip.destination, icmp.identifier, icmp.sequence)
-        after = [reply for reply in replies[key] if reply.at >= trip.at]
-        replies[key] = []
-        echoes.append(
-            Echo(
-                trip.sender,
-                trip.ip.destination,
-                trip,
-                tuple(after),
-                tuple(errors.get(id(trip), ())),
-            )
+        if icmp.type == _REQUESTS[version] and trip.sender is not None:
+            replies: list[Trip] = []
+            found.append((trip, replies))
+            asked[trip.sender, trip.ip.destination, icmp.identifier, icmp.sequence] = replies
+        elif icmp.type == _REPLIES[version]:
+            key = trip.receiver, trip.ip_arrived.source, icmp.identifier, icmp.sequence
+            asked.get(key, []).append(trip)
+    return [
+        Echo(
+            str(request.sender),
+            request.ip.destination,
+            request,
+            tuple(replies),
+            tuple(errors.get(id(request), ())),
         )
-    return echoes
+        for request, replies in found
+    ]
 
 
 def datagrams_of(trips: Iterable[Trip], errors: Errors) -> list[Datagram]:

@@ -103,7 +103,7 @@ class JourneyMaker:
     def _hops_of_exchange(self, exchange: DnsExchange) -> Iterator[Hop]:
         make = self._make
         in_time = self._causes.in_time(exchange)
-        yield from make.of_message(exchange.query, unanswered=not in_time)
+        yield from make.of_message(exchange.query, unanswered=not in_time and not exchange.errors)
         for reply in exchange.replies:
             late = "" if in_time else ", too late"
             forged = make.claims_foreign_address(reply)
