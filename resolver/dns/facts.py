@@ -102,7 +102,7 @@ class Answered:
     question: Question
     rcode: int
     source: str
-    """Where the answer came from: "own zone", "cache", "forwarded", "refused", "failed"."""
+    """Where the answer came from, for people: "own zone", "cache", "forwarded", "failed"."""
 
     def __str__(self) -> str:
         return f"{self.client} answered {rcode_text(self.rcode)} to {self.question} ({self.source})"

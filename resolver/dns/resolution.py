@@ -92,22 +92,19 @@ class Sources:
             return _NOBODY
         budget = Budget()
         links: tuple[Record, ...] = ()
-        authoritative: bool | None = None
+        first: Outcome | None = None
         for _ in range(limits.ALIASES_PER_RESOLUTION + 1):
             step, now = yield from self._step(question, terms, budget, now)
-            # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides it.
-            authoritative = step.authoritative if authoritative is None else authoritative
-            if step.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
-                if not links:
-                    return step
-                if step.source is Source.NOBODY and not self._may_ask(terms):
-                    return Outcome(
-                        Rcode.NOERROR, Source.OWN_ZONE, links, authoritative=authoritative
-                    )
+            if first is None:
+                first = step
+            elif step.source is Source.NOBODY and not self._may_ask(terms):
+                return replace(first, answers=links, alias=None)  # the client asks on from here
+            elif step.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
                 return _FAILED
             links += step.answers
             if step.alias is None:
-                return replace(step, answers=links, authoritative=authoritative)
+                # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
+                return replace(step, answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
         return _FAILED
 

@@ -87,6 +87,20 @@ def test_without_rd_nobody_is_asked_and_the_cache_may_answer():
     assert got.payload[2] & 1 == 0
 
 
+def test_without_rd_a_known_alias_is_given_as_far_as_it_is_known():
+    play = Stage(
+        {
+            FIRST: replying(answers=[cname(ZONE, "host." + OTHER)]),
+            SECOND_: answering("10.0.0.2", ttl=0),
+        },
+        TWO_RULES,
+    )
+    play.resolve()
+    got = play.resolve(rd=False)
+    assert (got.reply.rcode, [r.rtype for r in got.reply.answers]) == (0, [Type.CNAME])
+    assert len(play.asked) == 2
+
+
 def test_unknown_types_pass_octet_by_octet():
     rdata = b"\x03www\xc0\x0c\xff\x00" + bytes(range(256))
     record = Record(ZONE, 65280, 60, rdata)
