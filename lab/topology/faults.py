@@ -34,10 +34,19 @@ def _offset_alias_base(plan: Plan, by: int) -> Plan:
 
     def shift(config: ProgramConfig) -> ProgramConfig:
         if isinstance(config, BalancerConfig) and config.alias_base is not None:
-            return replace(config, alias_base=str(ip_address(config.alias_base) + by))
+            return replace(config, alias_base=_moved(config.alias_base, by))
         return config
 
+    if by == 0:
+        raise FaultNotPossible("alias_base off by 0 is no fault")
     return _changed(plan, shift, f"{plan.source} has no load balancer with an alias base")
+
+
+def _moved(base: str, by: int) -> str:
+    try:
+        return str(ip_address(base) + by)
+    except ValueError:
+        raise FaultNotPossible(f"{base} + {by} is no address") from None
 
 
 def _drop_nat_entry(plan: Plan, server: str) -> Plan:

@@ -54,6 +54,14 @@ class Routing:
         """Whether packets of this IP version find their way from the node to the network."""
         return self._path(node, network, version) is not None
 
+    def joined(self, one: str, other: str) -> bool:
+        """Whether packets find their way from one network to the other, or back."""
+        ends = ("network", one), ("network", other)
+        return any(
+            nx.has_path(graph, *ends) or nx.has_path(graph, *reversed(ends))
+            for graph in self._graphs.values()
+        )
+
     def routes(self, node: Node) -> tuple[PlannedRoute, ...]:
         """What the node needs beyond its own networks.
 

@@ -140,13 +140,11 @@ class Survey:
     def _overlaps(self) -> set[frozenset[str]]:
         found: set[frozenset[str]] = set()
         for one, other in combinations(self.prefixes, 2):
-            apart = self.routing.realm(one) != self.routing.realm(other)
-            joined = any({one, other} <= node.addresses.keys() for node in self.topology.nodes)
             for ours in self.prefixes[one]:
                 for theirs in self.prefixes[other]:
                     if ours.version != theirs.version or not ours.overlaps(theirs):
                         continue
-                    if apart and not joined and self._nat_between(one, other):
+                    if self._nat_between(one, other):
                         continue
                     found.add(frozenset((one, other)))
                     self.problems.append(
@@ -160,11 +158,12 @@ class Survey:
         return found
 
     def _nat_between(self, one: str, other: str) -> bool:
-        """Whether translators stand in front of both networks' realms."""
-        translated = {
-            self.routing.realm(side) for _, *sides in self.routing.translators() for side in sides
-        }
-        return {self.routing.realm(one), self.routing.realm(other)} <= translated
+        """Whether NAT hides the networks from one another: each is on the servers' side of a
+        translator, and no packet finds its way between them. (From the servers' side to the
+        viewers' it does: viewers' addresses are not translated.)"""
+        hidden = {self.routing.realm(side) for _, _, side in self.routing.translators()}
+        realms = {self.routing.realm(one), self.routing.realm(other)}
+        return realms <= hidden and not self.routing.joined(one, other)
 
     # --- addresses ----------------------------------------------------------------------------
 
