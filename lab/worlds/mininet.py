@@ -75,6 +75,13 @@ class MininetWorld:
             self._capabilities = frozenset(found)
         return self._capabilities
 
+    @property
+    def net(self) -> PlanNet:
+        """The Mininet network, for whoever knows Mininet: `world.net.get("viewer").cmd("ip r")`."""
+        if self._net is None:
+            raise WorldBroken("the world was not started")
+        return self._net
+
     # --- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -93,10 +100,9 @@ class MininetWorld:
 
     def _listen_in(self) -> None:
         """Capture every node interface, TUN devices too."""
-        net = self._running()
         self._capture = LiveCapture(self._path)
         for node in self._plan.nodes:
-            with net.inside(node.name):
+            with self.net.inside(node.name):
                 names = [interface.name for interface in node.interfaces]
                 for name in [*names, node.nat.device] if node.nat else names:
                     ear = self._capture.add(node.name, name)
@@ -138,7 +144,7 @@ class MininetWorld:
 
     def entrances(self) -> tuple[str, ...]:
         """A command for each node that opens a shell there, from the host."""
-        net = self._running()
+        net = self.net
         try:
             command = way_in()
         except LookupError:
@@ -206,7 +212,7 @@ class MininetWorld:
         folder.mkdir(parents=True, exist_ok=True)
         words = (folder / f"{name}.stderr").open("a", encoding="utf-8", buffering=1)
         self._journals.append(words)
-        net = self._running()
+        net = self.net
         try:
             return SocketShell(
                 self._loop,
@@ -231,7 +237,7 @@ class MininetWorld:
         """Start a program with this configuration, in place of what sits there; return when it is
         ready."""
         self.stop_program(node, program.name)
-        self._programs.start([(node, self._running().namespaces[node], program)])
+        self._programs.start([(node, self.net.namespaces[node], program)])
 
     def set_power(self, node: str, on: bool) -> None:
         """Take the node's cables off at the switch, or put them back.
@@ -239,7 +245,7 @@ class MininetWorld:
         The node loses its carrier and keeps its addresses and routes, as a machine does whose
         switch went dark. Returns when its stack has noticed, or when the network carries again.
         """
-        net = self._running()
+        net = self.net
         state = "up" if on else "down"
         run_batch("ip", node, [f"link set dev {port} {state}" for port in net.ports[node]])
         if on:
@@ -274,7 +280,7 @@ class MininetWorld:
     def _transmitter(self, node: str, interface: str) -> socket.socket:
         known = self._transmitters.get((node, interface))
         if known is None:
-            with self._running().inside(node):
+            with self.net.inside(node):
                 # Protocol 0: it sends and hears nothing.
                 known = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             self._transmitters[node, interface] = known
@@ -282,10 +288,6 @@ class MininetWorld:
 
     # --- what must be there -------------------------------------------------------------------
 
-    def _running(self) -> PlanNet:
-        if self._net is None:
-            raise WorldBroken("the world was not started")
-        return self._net
 
     def _capturing(self) -> LiveCapture:
         if self._capture is None:

@@ -81,8 +81,12 @@ def interface_settings(node: PlannedNode) -> dict[str, str]:
     """/proc/sys/net of a node that has its interfaces."""
     if node.nat is None:
         return {}
-    # A proxy waits up to 0.8 s before it answers ARP, lest many answer at once; here is one.
-    return {f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0"}
+    return {
+        # A proxy waits up to 0.8 s before it answers ARP, lest many answer at once; here is one.
+        f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0",
+        # The translator sends errors in its node's own name, which looks spoofed to the kernel.
+        f"ipv4/conf/{node.nat.device}/accept_local": "1",
+    }
 
 
 def switch_lines(plan: Plan, holders: Mapping[str, int | str]) -> Iterator[str]:
