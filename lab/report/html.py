@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count, groupby
 from pathlib import Path
 from typing import cast
 
@@ -30,8 +31,8 @@ from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant,
 _HERE = Path(__file__).parent
 _SHOWN_EXCHANGES = 4
 """So many exchanges of a scenario stand open; the others are folded unless a failure cites them."""
-_FOLDED_TOGETHER = 10
-"""So many exchanges at most in one drawing, so that no drawing is endless."""
+_MOST_ARROWS = 24
+"""A drawing ends with the exchange that brings so many arrows: it must fit on a printed page."""
 
 
 def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
@@ -79,21 +80,21 @@ def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
 
 def headline(record: RunRecord) -> str:
     """The run in one sentence, bad news first."""
-    count = len(record.scenarios)
-    if not count:
+    ran = len(record.scenarios)
+    if not ran:
         return "Nothing ran"
     bad = [
         f"{record.totals[word]} {word}" for word in ("failed", "broken") if record.totals.get(word)
     ]
-    judged = count - record.totals.get("unsupported", 0)
+    judged = ran - record.totals.get("unsupported", 0)
     good = record.totals.get("passed", 0)
     if not judged:
         return "Nothing could be judged"
     if bad:
-        return f"{', '.join(bad)}; {good} of {count} scenarios passed"
-    if good == count:
-        return f"All {count} scenarios passed" if count > 1 else "The scenario passed"
-    return f"{good} of {count} scenarios passed, none failed"
+        return f"{', '.join(bad)}; {good} of {ran} scenarios passed"
+    if good == ran:
+        return f"All {ran} scenarios passed" if ran > 1 else "The scenario passed"
+    return f"{good} of {ran} scenarios passed, none failed"
 
 
 # --- a scenario ---------------------------------------------------------------------------------
@@ -110,10 +111,12 @@ class _Picture:
 
 
 @dataclass(frozen=True)
-class _LadderView:
-    svg: Markup
+class _Ladders:
+    """Drawings that stand one below the other."""
+
+    svgs: tuple[Markup, ...]
     folded: bool
-    count: int
+    exchanges: int
 
 
 @dataclass(frozen=True)
@@ -148,18 +151,21 @@ class _ScenarioView:
         return frozenset(hop.frame for each in self.record.exchanges for hop in each.hops)
 
     @property
-    def ladders(self) -> Iterator[_LadderView]:
+    def ladders(self) -> Iterator[_Ladders]:
         columns = columns_of(self.record)
-        for number, (folded, exchanges) in enumerate(_groups(self.record)):
-            ladder = lay_out(exchanges, columns)
-            title = f"{self.record.title}: ladder diagram"
-            svg = ladder_svg(ladder, self.anchor, title, number)
-            yield _LadderView(Markup(svg), folded, len(exchanges))  # noqa: S704 - ours, escaped
+        title = f"{self.record.title}: ladder diagram"
+        number = count()
+        for folded, exchanges in _groups(self.record):
+            svgs = tuple(
+                Markup(ladder_svg(lay_out(part, columns), self.anchor, title, next(number)))  # noqa: S704 - ours, escaped
+                for part in _drawings(exchanges)
+            )
+            yield _Ladders(svgs, folded, len(exchanges))
 
 
-def _groups(scenario: ScenarioRecord) -> Iterator[tuple[bool, Sequence[ExchangeRecord]]]:
-    """(folded, exchanges drawn together), in order: open are the first few and those that hold
-    evidence of a failure nobody wanted."""
+def _groups(scenario: ScenarioRecord) -> Iterator[tuple[bool, list[ExchangeRecord]]]:
+    """(folded, exchanges), in order: open are the first few and those that hold evidence of a
+    failure nobody wanted."""
     cited = {
         frame
         for each in scenario.expectations
@@ -167,18 +173,25 @@ def _groups(scenario: ScenarioRecord) -> Iterator[tuple[bool, Sequence[ExchangeR
         for evidence in each.evidence
         for frame in evidence.frames
     }
-    shown = [exchange for exchange in scenario.exchanges if exchange.hops]
-    group: list[ExchangeRecord] = []
-    group_folded = False
-    for number, exchange in enumerate(shown):
-        folded = number >= _SHOWN_EXCHANGES and not any(hop.frame in cited for hop in exchange.hops)
-        if group and (folded != group_folded or len(group) == _FOLDED_TOGETHER):
-            yield group_folded, group
-            group = []
-        group.append(exchange)
-        group_folded = folded
-    if group:
-        yield group_folded, group
+    numbered = enumerate(exchange for exchange in scenario.exchanges if exchange.hops)
+    for folded, group in groupby(
+        numbered,
+        lambda each: (
+            each[0] >= _SHOWN_EXCHANGES and not any(hop.frame in cited for hop in each[1].hops)
+        ),
+    ):
+        yield folded, [exchange for _, exchange in group]
+
+
+def _drawings(exchanges: Sequence[ExchangeRecord]) -> Iterator[Sequence[ExchangeRecord]]:
+    together: list[ExchangeRecord] = []
+    for exchange in exchanges:
+        together.append(exchange)
+        if sum(len(each.hops) for each in together) >= _MOST_ARROWS:
+            yield together
+            together = []
+    if together:
+        yield together
 
 
 def _anchors(scenarios: Sequence[ScenarioRecord]) -> dict[str, str]:

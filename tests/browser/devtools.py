@@ -59,10 +59,10 @@ class Page:
         # The browser reads commands from descriptor 3 and writes events to 4.
         self._process = subprocess.Popen(
             [
-                "/bin/sh",
+                "bash",  # dash knows descriptors of one digit only
                 "-c",
                 f'exec "$@" 3<&{to_browser} 4>&{from_browser}',
-                "sh",
+                "bash",
                 chromium,
                 *_FLAGS,
                 f"--user-data-dir={self._profile.name}",

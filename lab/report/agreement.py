@@ -1,0 +1,86 @@
+"""Whether two runs of the same scenarios, in two worlds, say the same.
+
+They must give the same verdict for every expectation and, within each exchange, the same messages
+in the same causal order. IDs, ports, ARP, SYN repetitions and health checks are no part of that.
+
+Where a scenario polls (`Repeat`, `Until`), how often it asks and which server's turn it is depend
+on the phase of the health checks, which differs between worlds; there the kinds of exchange that
+occurred must be the same, whatever their number and whichever address was handed out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.observe.story import NormalisedHop, normalised
+from lab.report.record import RunRecord, ScenarioRecord
+
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+")
+_BANNER = re.compile(r"“.*”")
+
+
+def disagreements(one: RunRecord, other: RunRecord) -> list[str]:
+    """List what the two runs do not agree on, a line each; empty when they agree."""
+    ours = {scenario.id: scenario for scenario in one.scenarios}
+    theirs = {scenario.id: scenario for scenario in other.scenarios}
+    lines = [f"{identifier}: only one run has it" for identifier in sorted(set(ours) ^ set(theirs))]
+    for identifier in sorted(set(ours) & set(theirs)):
+        pair = ours[identifier], theirs[identifier]
+        lines += [f"{identifier}: {line}" for line in (*_verdicts(*pair), *_exchanges(*pair))]
+    return lines
+
+
+def _verdicts(one: ScenarioRecord, other: ScenarioRecord) -> Iterator[str]:
+    if one.outcome != other.outcome:
+        yield f"{one.clock} says {one.outcome}, {other.clock} says {other.outcome}"
+    for ours, theirs in zip(one.expectations, other.expectations, strict=False):
+        if ours.outcome != theirs.outcome:
+            yield (
+                f"{one.clock} says {ours.outcome}, {other.clock} says {theirs.outcome} of: "
+                f"{ours.text}"
+            )
+    if len(one.expectations) != len(other.expectations):
+        yield "different expectations"
+
+
+def _exchanges(one: ScenarioRecord, other: ScenarioRecord) -> Iterator[str]:
+    ours, theirs = normalised(one.exchanges), normalised(other.exchanges)
+    if _polls(one.scenario):
+        kinds, other_kinds = set(map(_without_choice, ours)), set(map(_without_choice, theirs))
+        for kind in sorted(kinds - other_kinds):
+            yield f"only {one.clock} has an exchange {_tell(kind)}"
+        for kind in sorted(other_kinds - kinds):
+            yield f"only {other.clock} has an exchange {_tell(kind)}"
+        return
+    if len(ours) != len(theirs):
+        yield f"{len(ours)} exchanges ({one.clock}), {len(theirs)} exchanges ({other.clock})"
+    for number, (our, their) in enumerate(zip(ours, theirs, strict=False), start=1):
+        if our != their:
+            yield (
+                f"exchange {number}: {one.clock} has {_tell(our)}; {other.clock} has {_tell(their)}"
+            )
+
+
+def _polls(scenario: Mapping[str, Any]) -> bool:
+    return any(step["kind"] in {"repeat", "until"} for step in scenario.get("steps", ()))
+
+
+def _without_choice(exchange: tuple[NormalisedHop, ...]) -> tuple[NormalisedHop, ...]:
+    """Leave out which of the servers it was: the address handed out, and who stood behind it."""
+    return tuple(
+        (
+            sender if kind in {"query", "reply"} else "",
+            receiver if kind in {"query", "reply"} else "",
+            kind,
+            _BANNER.sub("a name", _ADDRESS.sub("an address", text)).replace(", an address", ""),
+        )
+        for sender, receiver, kind, text in exchange
+    )
+
+
+def _tell(exchange: tuple[NormalisedHop, ...]) -> str:
+    return "; ".join(
+        f"{sender}>{receiver} {kind} {text}" for sender, receiver, kind, text in exchange
+    )
