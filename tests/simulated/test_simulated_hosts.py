@@ -146,7 +146,7 @@ def test_an_address_nobody_has_is_silent(stage):
     viewer = stage.attach(Tiny(*question(Endpoint("192.168.1.77", 53))))
     stage.elapse(60 * SECOND)
     assert viewer.events == []
-    assert [interface for interface, *_ in stage.way(lambda _: True)] == ["viewer-eth0"]
+    assert stage.packets() == []
 
 
 def test_without_a_route_nothing_leaves(make_stage):

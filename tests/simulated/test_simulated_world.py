@@ -50,6 +50,8 @@ from resolver.nat.build import build_udp
 
 def test_a_node_without_power_hears_and_says_nothing_and_comes_back(stage):
     server = stage.play(Tiny(react=echo))
+    stage.attach(Tiny(*question(DNS, b"before")))
+    stage.elapse()
     stage.world.set_power("server", on=False)
     lost = stage.attach(Tiny(*question(DNS, b"lost")))
     stage.elapse()
@@ -57,11 +59,23 @@ def test_a_node_without_power_hears_and_says_nothing_and_comes_back(stage):
     heard = stage.attach(Tiny(*question(DNS, b"heard")))
     stage.elapse()
     assert lost.events == []
-    assert server.payloads() == heard.payloads() == [b"heard"]
+    assert heard.payloads() == [b"heard"]
+    assert server.payloads() == [b"before", b"heard"]
     assert [i for i, *_ in stage.way(lambda ip: payload_of(ip) == b"lost")] == [
         "viewer-eth0",
         "router-eth0",
         "router-eth1",
+    ]
+
+
+def test_nothing_is_sent_to_a_neighbour_that_was_never_there(stage):
+    stage.world.set_power("server", on=False)
+    lost = stage.attach(Tiny(*question(DNS, b"lost")))
+    stage.elapse()
+    assert lost.events == []
+    assert [i for i, *_ in stage.way(lambda ip: payload_of(ip) == b"lost")] == [
+        "viewer-eth0",
+        "router-eth0",
     ]
 
 

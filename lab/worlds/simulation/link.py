@@ -100,13 +100,14 @@ class Interface:
         self._delay_ns = planned.delay_ns + WIRE_TIME_NS
         self._rate_bit_s = planned.rate_bit_s
         self._idle_at: Instant = 0
+        self._neighbours: set[str] = set()
         for address in planned.addresses:
             segment.owners.setdefault(address.split("/")[0], self)
 
     def send(self, packet: Packet, next_hop: str) -> None:
         """Put a packet on the wire for the owner of `next_hop` on this network; nobody else sees
-        it, and where nobody has the address it is lost."""
-        if not self.host.powered:
+        it. It never leaves when nobody with power has the address and it was not known before."""
+        if not self.host.powered or not self._is_neighbour(next_hop):
             return
         self._tap.see(self, packet, outgoing=True)
         # Looked up after the tap: its watcher may be an attacker who sends a packet right now.
@@ -114,6 +115,20 @@ class Interface:
         if receiver is not None:
             arrival = self._sent_at(len(packet.raw)) + self._delay_ns
             self._agenda.at(arrival, receiver._receive, packet)  # noqa: SLF001 - the other end
+
+    def _is_neighbour(self, next_hop: str) -> bool:
+        """What ARP comes to: an address that answered once is remembered, as its owner remembers
+        who asked; one that never answered gets no packet."""
+        if next_hop in self._neighbours:
+            return True
+        owner = self.segment.owners.get(next_hop)
+        if owner is None or not owner.host.powered:
+            return False
+        self._neighbours.add(next_hop)
+        owner._neighbours.update(  # noqa: SLF001 - the other end
+            address.split("/")[0] for address in self.addresses
+        )
+        return True
 
     def _sent_at(self, octets: int) -> Instant:
         """When the last bit is out, packets before it having gone first."""
