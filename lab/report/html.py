@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab.judge.rules import RULES, Rule
 from lab.judge.verdict import Outcome, worst
@@ -45,6 +45,7 @@ def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "instant": instant, "printable": printable}
+    environment.filters["breakable"] = _breakable
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     anchors = _anchors(record.scenarios)
     views_by_area: dict[str, list[_ScenarioView]] = {}
@@ -278,6 +279,11 @@ def _rule_areas(record: RunRecord, anchors: Mapping[str, str]) -> list[tuple[str
             )
             areas.setdefault(rule.area, []).append(view)
     return list(areas.items())
+
+
+def _breakable(text: str) -> Markup:
+    """The text, which a browser may break after a slash or an underscore."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped here
 
 
 def _readable_time(started: str) -> str:

@@ -77,9 +77,9 @@ def _drawn_lines(ladder: Ladder, places: list[int], width: int) -> Iterator[str]
                 yield str(_Line(places, "┊").write(0, f"{_pass(row):>{_TIME}} "))
                 yield str(_Line(places, "┊"))
             case Joint():
-                text = f"◆ NAT {row.change} "
-                at = max(_GUTTER, min(places[row.column], width - cell_len(text)))
-                yield str(_Line(places).write(at, text))
+                for text in _wrapped(f"◆ NAT {row.change}", width - _GUTTER - 1):
+                    at = max(_GUTTER, min(places[row.column], width - cell_len(text) - 1))
+                    yield str(_Line(places).write(at, f"{text} "))
             case Arrow():
                 yield from _arrow_lines(row, places, width)
 

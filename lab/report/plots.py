@@ -110,8 +110,10 @@ def _draw_times(axes: Axes, shown: list[ScenarioRecord], clocks: list[str]) -> N
         )
     axes.set_yticks(rows, [each.id for each in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel(f"time to connect, {' and '.join(clocks)} clock (ms, logarithmic)")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(f"time to connect ({' and '.join(clocks)} clock, logarithmic)")
+    axes.xaxis.set_major_formatter(
+        lambda value, _: f"{value:g} ms" if value < 1_000 else f"{value / 1_000:g} s"
+    )
     axes.grid(axis="x", color=_LINE, linewidth=0.5)
     _plain(axes)
 

@@ -31,7 +31,7 @@ PICTURE = (
     '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" id="root" width="40" height="30">'
     '<defs><marker id="m"/></defs><path marker-end="url(#m)" d="M0 0"/></svg>'
 )
-VOID = {"meta", "link", "br", "path", "rect", "circle", "use", "col", "hr", "img", "input"}
+VOID = {"wbr", "meta", "link", "br", "path", "rect", "circle", "use", "col", "hr", "img", "input"}
 
 
 class Reader(HTMLParser):
