@@ -31,7 +31,11 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.wrong}; {self.remedy}"
+        text = f"{self.place}: {self.wrong}; {self.remedy}"
+        # One problem is one line, whatever was written in the file.
+        return "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+        )
 
 
 def key(name: str) -> str:
