@@ -128,7 +128,13 @@ class _ScenarioView:
 
     @property
     def area(self) -> str:
-        return self.record.id.rpartition("/")[0]
+        return self.record.id.partition("/")[0] if "/" in self.record.id else "scenarios"
+
+    @property
+    def name(self) -> str:
+        """The rest of the id, as words."""
+        name = self.record.id.partition("/")[2] or self.record.id
+        return name.replace("_", " ").replace("/", " · ")
 
     @property
     def connect_time(self) -> str:

@@ -23,7 +23,7 @@ _STYLES: dict[OutcomeWord, str] = {
     "unsupported": "dim",
     "broken": "bold magenta",
 }
-_ID_WIDTH = 44
+_ID_WIDTH = 54
 _MOST_NAMED = 3
 """So many running scenarios are named beside the progress bar."""
 
