@@ -64,6 +64,7 @@ class HopMaker:
         self._plan = plan
         self._crossing_numbers = crossing_numbers
         """Identity (`id`) of a passage → number of the crossing it is part of."""
+        self._passing_on = {node.name for node in plan.nodes if node.forwards or node.nat}
         self._own = {
             node.name: frozenset(node.addresses())
             | frozenset(node.nat.aliases + node.nat.dns_aliases if node.nat else ())
@@ -84,14 +85,14 @@ class HopMaker:
         crossing = next((number for number in numbers if number is not None), None)
         for passages in _between_translators(trip):
             first, last = passages[0], passages[-1]
-            arrived = last.arrived
+            arrived = None if self._is_stranded(trip, last) else last.arrived
             yield Hop(
                 trip,
                 passages,
                 kind,
                 text,
                 first.sender or self._meant_by(first.ip.source),
-                last.receiver or self._meant_by(last.ip.destination),
+                self._meant_by(last.ip.destination) if arrived is None else arrived.node,
                 first.at,
                 None if arrived is None else arrived.at - first.at,
                 f"{first.ip.sender or first.ip.source} → "
@@ -112,6 +113,15 @@ class HopMaker:
     def claims_foreign_address(self, message: DnsMessage) -> bool:
         """Whether its sender has not got the source address it shows, nor translates it."""
         return message.source.address not in self._own.get(str(message.sender), frozenset())
+
+    def _is_stranded(self, trip: Trip, passage: Passage) -> bool:
+        """Whether a packet ended at a node that ought to have passed it on: a router whose next hop
+        is dead. Routers are no ends of hops, so such a packet never arrived."""
+        return (
+            passage is trip.passages[-1]
+            and passage.receiver in self._passing_on
+            and passage.ip.destination not in self._own[str(passage.receiver)]
+        )
 
     def _meant_by(self, address: str) -> str:
         """The node a lost packet was meant for: the translator in front of an alias; the address

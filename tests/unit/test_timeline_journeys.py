@@ -1,6 +1,7 @@
 """What caused what, and the story that is told of it."""
 
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
+from scapy.packet import Raw
 from wire import (
     ALIAS,
     DNS,
@@ -332,6 +333,22 @@ def test_a_syn_nobody_answers_is_broken_and_names_who_was_meant():
         ("tgp3", None, True),
     ]
     assert record.waited_ms is None
+
+
+def test_a_packet_that_a_router_cannot_pass_on_never_arrived_at_who_was_meant():
+    wire = Wire(cluster_plan())
+    packet = IP(src=DNS, dst=REAL[0]) / UDP(sport=4000, dport=53) / Raw(query_bytes())
+    wire.packet(packet, "dns", "router")
+    (record,) = exchange_records(wire.timeline())
+    (hop,) = record.hops
+    assert (hop.sender, hop.receiver, hop.took_ms, hop.unanswered) == ("dns", "tgp1", None, True)
+
+
+def test_a_packet_for_the_router_itself_arrives_there():
+    wire = Wire(cluster_plan())
+    wire.ask("viewer", TRANSLATOR)
+    (hop,) = hops(wire)
+    assert (hop.receiver, hop.took_ms) == ("router", 0.1)
 
 
 # --- time to connect --------------------------------------------------------------------------
