@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 from lab.topology.model import Topology
 from lab.topology.plan import Plan, PlannedInterface, PlannedNetwork, PlannedNode
@@ -68,24 +67,6 @@ def draw_topology(drawn: Topology | Plan) -> str:
     """A standalone SVG of the set-up, as text."""
     plan = drawn if isinstance(drawn, Plan) else make_plan(drawn, "topology")
     return _Picture(plan, drawn.description if isinstance(drawn, Topology) else "").text()
-
-
-class CannotDraw(ValueError):
-    """The picture cannot be written as asked; the message says what can be done instead."""
-
-
-def save_drawing(drawn: Topology | Plan, out: Path) -> None:
-    """Write the picture to `out`, whose name ends in .svg. Raises CannotDraw."""
-    if out.suffix != ".svg":
-        raise CannotDraw(
-            f'{out}: name: "{out.suffix}" is not written; choose a name that ends in .svg '
-            "(browsers print it, Inkscape and rsvg-convert turn it into PNG and PDF)"
-        )
-    try:
-        out.write_text(draw_topology(drawn), encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise CannotDraw(f"{out}: file: {reason}; choose a place you may write to") from None
 
 
 class _Picture:

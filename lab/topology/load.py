@@ -55,17 +55,6 @@ def load_topology(path: Path) -> Topology:
     return topology
 
 
-def check_files(paths: Iterable[Path]) -> list[str]:
-    """The problems of all these files, one line each; none when all are fit to run."""
-    found: list[str] = []
-    for path in paths:
-        try:
-            load_topology(path)
-        except TopologyError as error:
-            found.extend(error.problems)
-    return found
-
-
 def schema() -> dict[str, Any]:
     """The JSON schema of a topology file, for editors."""
     return {

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
-from topology_strategies import clusters
+from topology_samples import clusters
 
-from lab.topology.draw import CannotDraw, draw_topology, save_drawing
+from lab.topology.draw import draw_topology
 from lab.topology.load import load_topology
 from lab.topology.model import Topology
 from lab.topology.planner import make_plan
@@ -105,29 +105,3 @@ def test_a_plan_gives_the_same_nodes_as_its_topology():
     topology = load_topology(TOPOLOGIES / "cluster-nat.toml")
     from_plan = parsed(draw_topology(make_plan(topology, "cluster-nat")))
     assert len(boxes_of(from_plan)) == len(boxes_of(parsed(draw_topology(topology))))
-
-
-def test_saving(tmp_path):
-    topology = load_topology(TOPOLOGIES / "single.toml")
-    out = tmp_path / "single.svg"
-    save_drawing(topology, out)
-    assert out.read_text(encoding="utf-8") == draw_topology(topology)
-
-
-@pytest.mark.parametrize("name", ["single.png", "single.pdf", "single"])
-def test_only_svg_is_written(name, tmp_path):
-    topology = load_topology(TOPOLOGIES / "single.toml")
-    out = tmp_path / name
-    with pytest.raises(CannotDraw) as refused:
-        save_drawing(topology, out)
-    assert str(refused.value).startswith(f'{out}: name: "{out.suffix}" is not written; choose')
-    assert not out.exists()
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    topology = load_topology(TOPOLOGIES / "single.toml")
-    out = tmp_path / "nowhere" / "single.svg"
-    with pytest.raises(CannotDraw) as refused:
-        save_drawing(topology, out)
-    said = f"{out}: file: no such file or directory; choose a place you may write to"
-    assert str(refused.value) == said

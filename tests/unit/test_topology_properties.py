@@ -12,12 +12,12 @@ import pytest
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from topology_strategies import clusters
+from topology_samples import clusters, problems_in
 
 from lab.topology.addressing import alias_of
 from lab.topology.checks import problems_of
 from lab.topology.draw import draw_topology
-from lab.topology.load import check_files, load_topology, schema
+from lab.topology.load import load_topology, schema
 from lab.topology.model import Topology
 from lab.topology.planner import make_plan
 from resolver.config import BalancerConfig, NatConfig
@@ -151,7 +151,7 @@ def test_whatever_stands_in_a_file_it_is_refused_in_words_or_can_be_run(data):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "odd.toml"
         file.write_bytes(tomli_w.dumps(raw).encode())
-        problems = check_files([file])
+        problems = problems_in(file)
         for problem in problems:
             said = problem.removeprefix(f"{file}: ")
             assert said != problem

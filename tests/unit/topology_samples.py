@@ -1,8 +1,18 @@
-"""Valid topologies, drawn at random."""
+"""Valid topologies, drawn at random; and what is said of a file."""
 
 from ipaddress import ip_network
 
 from hypothesis import strategies as st
+
+from lab.topology.load import TopologyError, load_topology
+
+
+def problems_in(file):
+    try:
+        load_topology(file)
+    except TopologyError as refused:
+        return list(refused.problems)
+    return []
 
 
 @st.composite
