@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from lab.topology.captions import cut, lines_of, nat_entries, speed_of
 from lab.topology.model import Topology
 from lab.topology.plan import Plan, PlannedInterface, PlannedNetwork, PlannedNode
 from lab.topology.planner import make_plan
-from resolver.config import BalancerConfig, DnsTranslatorConfig, NatConfig, ResolverConfig
-from resolver.machine import MILLISECOND
 
 # Pixels at 96 dpi.
 _LEFT = 190  # where columns begin; the networks' labels stand before it
@@ -41,15 +40,6 @@ _FILLS = {
     "bystander": ("#ffffff", "#9aa5b1"),
 }
 """Role to fill and outline; outlines are dark enough to tell apart in grey print."""
-
-_ROLES = {
-    "viewer": "viewer",
-    "resolver": "DNS server",
-    "server": "server",
-    "translator": "NAT translator",
-    "router": "router",
-    "bystander": "bystander",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ class _Picture:
         for row in rows:
             free = max(columns[node.name] for node in row.nodes) + 1
             for node in row.nodes:
-                if _nat_note(node, self._plan):
+                if nat_entries(node, self._plan):
                     self._note_at[node.name] = _LEFT + free * _COLUMN
                     free += 2
                     last = max(last, free - 1)
@@ -154,7 +144,7 @@ class _Picture:
 
     def _place_row(self, row: _Row, columns: dict[str, int], y: float) -> float:
         tallest = max(_height(node, self._plan) for node in row.nodes)
-        longest = max(len(_nat_note(node, self._plan)) for node in row.nodes)
+        longest = max(len(nat_entries(node, self._plan)) for node in row.nodes)
         joining = len(row.nodes[0].interfaces) > 1
         y += 0 if row.hangs_down and not joining else _DROP
         for node in row.nodes:
@@ -223,7 +213,7 @@ class _Picture:
                 'stroke-width="3"/>'
             )
             lines = [address.split("/")[0] for address in interface.addresses]
-            if note := _speed(interface):
+            if note := speed_of(interface):
                 lines.append(note)
             first = y - 12 - (len(lines) - 1) * 14 if below else y + 22
             for position, line in enumerate(lines):
@@ -238,8 +228,8 @@ class _Picture:
             f'fill="{fill}" stroke="{stroke}" stroke-width="{3 if node.load_balancer else 1.5}"'
             f"{dashes}/>"
         )
-        self._write(left + 10, top + 20, _cut(node.label, 28), size=13, weight="600")
-        for position, (line, mono) in enumerate(_lines(node, self._plan)):
+        self._write(left + 10, top + 20, cut(node.label, 28), size=13, weight="600")
+        for position, (line, mono) in enumerate(lines_of(node, self._plan)):
             self._write(
                 left + 10, top + 38 + position * _LINE, line, mono=mono, fill=_SOFT, size=11.5
             )
@@ -248,7 +238,7 @@ class _Picture:
         """The NAT table beside its translator."""
         _, top, _ = self._box_of[node.name]
         x = self._note_at[node.name]
-        rows = _nat_note(node, self._plan)
+        rows = nat_entries(node, self._plan)
         _, stroke = _FILLS["translator"]
         self._parts.append(
             f'<rect x="{x:g}" y="{top:g}" width="{_COLUMN + _BOX}" '
@@ -259,7 +249,7 @@ class _Picture:
         for position, (alias, real, name) in enumerate(rows):
             y = top + 40 + position * _LINE
             self._write(x + 10, y, f"{alias} ⇄ {real}", mono=True)
-            self._write(x + 268, y, _cut(name, 22), fill=_SOFT)
+            self._write(x + 268, y, cut(name, 22), fill=_SOFT)
 
     def _legend(self, y: float) -> float:
         y += 26
@@ -338,64 +328,8 @@ def _rows(plan: Plan, bars: dict[str, int]) -> tuple[_Row, ...]:
 
 
 def _height(node: PlannedNode, plan: Plan) -> float:
-    return 34 + len(_lines(node, plan)) * _LINE
-
-
-def _lines(node: PlannedNode, plan: Plan) -> list[tuple[str, bool]]:
-    """What stands in a node's box below its label; True for addresses and names."""
-    role = "load balancer" if node.load_balancer else _ROLES[node.role]
-    lines = [(node.name if node.name == role else f"{node.name}: {role}", False)]
-    if node.alias is not None:
-        lines.append((f"alias {node.alias}", True))
-    if node.asks is not None:
-        asked = plan.owner(node.asks)
-        lines.append((f"asks {asked.name if asked else node.asks}", False))
-    for program in node.programs:
-        lines += _program_lines(program.config)
-    return lines
-
-
-def _program_lines(config: object) -> list[tuple[str, bool]]:
-    if isinstance(config, ResolverConfig):
-        lines = [(_cut(f"hosts {zone.origin}", 34), False) for zone in config.zones]
-        for rule in config.forward:
-            lines.append((_cut(f"forwards {rule.zone}", 34), False))
-            lines += [(f"→ {server.address}", True) for server in rule.servers]
-        return lines
-    if isinstance(config, DnsTranslatorConfig):
-        lines = [("answers DNS at", False)]
-        lines += [(f"· {endpoint.address}", True) for endpoint in config.listen]
-        lines.append((_cut(f"forwards {config.zone}", 34), False))
-        return lines + [(f"→ {server.address}", True) for server in config.servers]
-    if isinstance(config, BalancerConfig) and config.alias_base is not None:
-        return [(f"alias base {config.alias_base}", False)]
-    return []
-
-
-def _nat_note(node: PlannedNode, plan: Plan) -> list[tuple[str, str, str]]:
-    """Alias, real address and label of every entry of the node's NAT table."""
-    nat = node.program("nat")
-    if nat is None or not isinstance(nat.config, NatConfig):
-        return []
-    rows = []
-    for alias, real in nat.config.table:
-        server = plan.owner(real)
-        rows.append((alias, real, server.label if server else ""))
-    return rows
+    return 34 + len(lines_of(node, plan)) * _LINE
 
 
 def _note_height(entries: int) -> float:
     return entries * _LINE + 34
-
-
-def _speed(interface: PlannedInterface) -> str:
-    parts = []
-    if interface.delay_ns:
-        parts.append(f"{interface.delay_ns / MILLISECOND:g} ms")
-    if interface.rate_bit_s:
-        parts.append(f"{interface.rate_bit_s / 1_000_000:g} Mbit/s")
-    return ", ".join(parts)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
