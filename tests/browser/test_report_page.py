@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from devtools import Page
 from sample_record import dead_node, eight_steps, large_run, run_of, sample_run
 
-from lab.report.render import write_reports
+from lab.report.render import read_record, write_reports
 from lab.topology.draw import draw_topology
 from lab.topology.load import load_topology
 from lab.topology.planner import make_plan
@@ -229,6 +232,24 @@ def test_a_large_run_is_sound_too(page, tmp_path):
     assert faults_of(page, file) == []
     page.evaluate(UNFOLD)
     assert page.evaluate(MEETING_LABELS) == []
+
+
+def test_the_report_of_a_real_run_is_sound(page, tmp_path):
+    run = tmp_path / "run"
+    command = ["-m", "lab.cli", "run", "cluster", "--world", "simulated", "--out", str(run)]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    record = read_record(run)
+    assert faults_of(page, run / "report.html") == []
+    page.evaluate(UNFOLD)
+    assert page.evaluate(MEETING_LABELS) == []
+    drawn = {each["id"]: each["ladders"] for each in page.evaluate(LADDERS)}
+    for scenario in record.scenarios:
+        hops = sum(len(each.hops) for each in scenario.exchanges)
+        assert hops > 0
+        assert sum(each["arrows"] for each in drawn[scenario.id]) == hops
+    for link in page.evaluate("[...document.querySelectorAll('a[href]')].map((a) => a.href)"):
+        path = unquote(urlsplit(link).path)
+        assert Path(path).is_file(), link
 
 
 # --- the checks can fail ------------------------------------------------------------------------
