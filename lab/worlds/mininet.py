@@ -34,7 +34,7 @@ from resolver.shells.sockets import SocketShell
 
 _ETHERTYPE_IPV4 = 0x0800
 _ETHERTYPE_IPV6 = 0x86DD
-_POWER_WITHIN_NS: Duration = 5 * SECOND
+_CARRIER_WITHIN_NS: Duration = 5 * SECOND
 
 
 class MininetWorld:
@@ -92,10 +92,12 @@ class MininetWorld:
         self._clock_offset = _clock_offset()
         self._listen_in()
         for name in STARTING_ORDER:
-            self._programs.start(
-                (node.name, self._net.namespaces[node.name], program)
-                for node in self._plan.nodes
-                if (program := node.program(name)) is not None
+            self._start_programs(
+                [
+                    (node, program)
+                    for node in self._plan.nodes
+                    if (program := node.program(name)) is not None
+                ]
             )
 
     def _listen_in(self) -> None:
@@ -237,7 +239,16 @@ class MininetWorld:
         """Start a program with this configuration, in place of what sits there; return when it is
         ready."""
         self.stop_program(node, program.name)
-        self._programs.start([(node, self.net.namespaces[node], program)])
+        self._start_programs([(self._node(node), program)])
+
+    def _start_programs(self, programs: list[tuple[PlannedNode, PlannedProgram]]) -> None:
+        self._programs.start(
+            (node.name, self.net.namespaces[node.name], program) for node, program in programs
+        )
+        for node, program in programs:
+            if program.name == "nat" and node.nat:
+                # A device that has just been taken into use drops what comes first.
+                self._await_carrier(node.name, [node.nat.device], expected=True)
 
     def set_power(self, node: str, on: bool) -> None:
         """Take the node's cables off at the switch, or put them back.
@@ -253,10 +264,15 @@ class MininetWorld:
             net.wait_until_carrying(without=self._without_power)
             return
         self._without_power.add(node)
-        deadline = self._loop.now() + _POWER_WITHIN_NS
-        while net.has_carrier(node):
+        cables = [interface.name for interface in self._node(node).interfaces]
+        self._await_carrier(node, cables, expected=False)
+
+    def _await_carrier(self, node: str, interfaces: list[str], *, expected: bool) -> None:
+        deadline = self._loop.now() + _CARRIER_WITHIN_NS
+        while any(self.net.has_carrier(node, each) is not expected for each in interfaces):
             if self._loop.now() > deadline:
-                raise WorldBroken(f"{node} still has carrier though its cables are off")
+                state = "no carrier" if expected else "carrier still"
+                raise WorldBroken(f"{node}: {state} on {', '.join(interfaces)}")
             self._loop.run_until(lambda: False, self._loop.now() + MILLISECOND)
 
     # --- forgeries ----------------------------------------------------------------------------
@@ -287,7 +303,6 @@ class MininetWorld:
         return known
 
     # --- what must be there -------------------------------------------------------------------
-
 
     def _capturing(self) -> LiveCapture:
         if self._capture is None:

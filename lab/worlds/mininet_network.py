@@ -137,6 +137,10 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
 
     def __init__(self, plan: Plan) -> None:
         """Nodes come alive here, without waiting for each; `build` does the rest."""
+        if shutil.which("mnexec") is None:
+            raise WorldUnavailable(
+                "mnexec is missing: apt-get install --no-install-recommends mininet"
+            )
         super().__init__(
             host=PlanHost,
             switch=PlanSwitch,
@@ -145,10 +149,6 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             controller=None,
             build=False,
         )
-        if shutil.which("mnexec") is None:
-            raise WorldUnavailable(
-                "mnexec is missing: apt-get install --no-install-recommends mininet"
-            )
         self.plan = plan
         self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.namespaces: dict[str, int] = {}
@@ -211,11 +211,10 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         """Be in a node's network namespace for a while."""
         return inside(self.namespaces[node], self.home)
 
-    def has_carrier(self, node: str) -> bool:
-        """Whether any cable of the node is live, as its own stack sees it."""
-        names = [interface.name for interface in self.plan.node(node).interfaces]
+    def has_carrier(self, node: str, interface: str) -> bool:
+        """Whether an interface is in working order, as the node's own stack sees it."""
         with self.inside(node):
-            return any(map(has_carrier, names))
+            return has_carrier(interface)
 
     def wait_until_carrying(self, without: Collection[str] = ()) -> None:
         """Return when every node, but those that are off, hears every other one on its networks.

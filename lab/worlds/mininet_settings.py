@@ -55,11 +55,13 @@ def node_settings(node: PlannedNode) -> dict[str, str]:
         "ipv4/icmp_ratelimit": "0",
         "ipv4/icmp_msgs_per_sec?": "100000",
         "ipv4/icmp_msgs_burst?": "10000",
-        # RFC 1122 lets a host ignore them, and then nothing shows a wrong route.
         "ipv6/icmp/ratelimit": "0",
     }
+    # Without addresses of its own IPv6 would still announce itself (MLD) in every capture.
+    without_ipv6 = "0" if any(":" in address for address in node.addresses()) else "1"
     for scope in ("all", "default"):
         settings |= {
+            f"ipv6/conf/{scope}/disable_ipv6": without_ipv6,
             # Packets that come out of the translator's device look spoofed to the reverse path.
             f"ipv4/conf/{scope}/rp_filter": "0",
             f"ipv4/conf/{scope}/send_redirects": "0",
