@@ -42,7 +42,9 @@ def _link_address_of(plan: Plan, network: str, address: str) -> str | None:
             if interface.network != network:
                 continue
             own = {each.split("/")[0] for each in interface.addresses}
-            proxied = node.nat.aliases if node.nat and node.nat.client_side == interface.name else ()
+            proxied = (
+                node.nat.aliases if node.nat and node.nat.client_side == interface.name else ()
+            )
             if address in own or address in proxied:
                 return link_address(place, position)
     return None
