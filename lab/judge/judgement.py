@@ -46,17 +46,19 @@ def scenario_outcome(
 ) -> Outcome:
     """Add the expectations up.
 
-    A set-up broken on purpose passes when exactly what is meant to fail fails, and every rule it
-    names is cited by such a failure.
+    A set-up broken on purpose passes when exactly what is meant to fail fails, whatever the
+    severity, and every rule it names is cited by such a failure.
     """
-    outcomes = [_counted(each, strict=strict) for each in judged]
-    broken_rules = {
+    exact = strict or bool(violates)
+    outcomes = [_counted(each, strict=exact) for each in judged]
+    # A rule that could not be judged is neither broken nor kept.
+    settled = {
         rule
         for each in judged
-        if each.finding.outcome is Outcome.FAILED
+        if each.finding.outcome in {Outcome.FAILED, Outcome.UNSUPPORTED, Outcome.BROKEN}
         for rule in each.expectation.rules
     }
-    if not set(violates) <= broken_rules:
+    if not set(violates) <= settled:
         outcomes.append(Outcome.FAILED)
     return worst(outcomes)
 
@@ -64,8 +66,9 @@ def scenario_outcome(
 def _counted(each: Judged, *, strict: bool) -> Outcome:
     """Say what an expectation adds to its scenario's outcome."""
     outcome = each.finding.outcome
+    if outcome in {Outcome.UNSUPPORTED, Outcome.BROKEN}:
+        return outcome
     if each.meant_to_fail:
-        # Whatever the severity: a scenario that breaks a rule must see it broken.
         return Outcome.PASSED if outcome is Outcome.FAILED else Outcome.FAILED
     if outcome is Outcome.FAILED and each.severity == "SHOULD" and not strict:
         return Outcome.PASSED
@@ -76,7 +79,8 @@ def _judged(expectation: Expectation, scenario: Scenario, timeline: Timeline) ->
     severity = strictest(expectation.rules)
     meant_to_fail = bool(set(expectation.rules) & set(scenario.violates))
     finding = expectation.check.judge(timeline)
-    if severity == "observed" and finding.outcome in {Outcome.PASSED, Outcome.FAILED}:
+    judges = finding.outcome in {Outcome.PASSED, Outcome.FAILED}
+    if severity == "observed" and judges and not meant_to_fail:
         # The rule demands nothing; what was seen is the result.
         value = "; ".join(evidence.text for evidence in finding.evidence)
         finding = Finding(Outcome.OBSERVED, finding.evidence, finding.value or value)

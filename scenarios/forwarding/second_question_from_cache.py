@@ -17,7 +17,7 @@ the same order.""",
         Expectation(
             text="After the TTL the first load balancer is asked again",
             rules=("CCH-02",),
-            check=AskedInOrder(asker="dns", servers=("10.10.10.100",), which="all"),
+            check=AskedInOrder(asker="dns", servers=("10.10.10.100",), which="all", times=2),
         ),
     ),
 )

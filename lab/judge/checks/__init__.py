@@ -9,13 +9,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lab.judge.checks.aliases import (
+    AliasFollowsNumber,
+    AnswersAgreeWithTable,
+    NoRealAddressOnClientSide,
+    RelayedUnchanged,
+)
 from lab.judge.checks.answers import (
     Answered,
     AnsweredOnce,
     ErrorWithin,
-    FamilyHarmless,
-    ForgeryIgnored,
-    FromCache,
     NotAnswered,
     TtlAtMost,
 )
@@ -23,32 +26,21 @@ from lab.judge.checks.asking import (
     AskedInOrder,
     AskedNobody,
     AskedOnly,
-    FreshIdentifiers,
     NameStaysWithin,
+    NothingSent,
+)
+from lab.judge.checks.availability import BackWithin, EveryMemberHandedOut, GoneWithin
+from lab.judge.checks.caching import FamilyHarmless, FromCache
+from lab.judge.checks.failover import (
+    FreshIdentifiers,
     NextAskedAfterError,
     NextAskedAfterTimeout,
-    NothingSent,
-    StepsInOrder,
 )
-from lab.judge.checks.reaching import (
-    BackWithin,
-    ConnectedToAnswer,
-    EveryMemberHandedOut,
-    GoneWithin,
-    NeverConnected,
-    Reached,
-)
-from lab.judge.checks.translating import (
-    AliasFollowsNumber,
-    AnswersAgreeWithTable,
-    EchoAnswered,
-    ErrorTranslated,
-    MappingStable,
-    NoRealAddressOnClientSide,
-    NotTranslated,
-    RelayedUnchanged,
-    Translated,
-)
+from lab.judge.checks.forgery import ForgeryIgnored
+from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
+from lab.judge.checks.reaching import ConnectedToAnswer, NeverConnected, Reached
+from lab.judge.checks.steps import StepsInOrder
+from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
 
 Check = Annotated[
     AliasFollowsNumber

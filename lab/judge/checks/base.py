@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from lab.judge.verdict import Finding
 from lab.observe.dns_exchange import DnsExchange
-from lab.observe.sighting import Mark
+from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
+from lab.topology.plan import PlannedNode
 from resolver.machine import MILLISECOND, Duration, Instant
 
 
@@ -29,11 +30,52 @@ class CheckBase(BaseModel):
         """What the packets say, with the frames that prove it."""
 
 
+# --- names and nodes --------------------------------------------------------------------------
+
+
+def wanted_name(timeline: Timeline, name: str | None) -> str | None:
+    """A name as messages have it (None: the cluster's); None where the plan has none either."""
+    text = name or timeline.plan.cluster_name
+    return None if text is None else text.lower().removesuffix(".") or "."
+
+
+def node_named(timeline: Timeline, name: str) -> PlannedNode | None:
+    """The node of that name; None when the plan has none."""
+    return next((node for node in timeline.plan.nodes if node.name == name), None)
+
+
+def node_at(timeline: Timeline, address: str) -> PlannedNode | None:
+    """The node that a packet to this address, real or alias, is meant for."""
+    return timeline.plan.behind_alias(address) or timeline.plan.owner(address)
+
+
+def balancers(timeline: Timeline) -> frozenset[str]:
+    """The nodes that are load balancers."""
+    return frozenset(node.name for node in timeline.plan.nodes if node.load_balancer)
+
+
+def server_addresses(timeline: Timeline, server: str) -> frozenset[str]:
+    """Every address, real and alias, by which a server could be named; none for no server."""
+    node = node_named(timeline, server)
+    if node is None:
+        return frozenset()
+    return frozenset(node.addresses()) | ({node.alias} if node.alias else frozenset())
+
+
+def is_among(address: str, prefixes: Iterable[str]) -> bool:
+    """Whether an address is one of these, or in one of these prefixes."""
+    parsed = ip_address(address)
+    return any(parsed in ip_network(prefix, strict=False) for prefix in prefixes)
+
+
+# --- questions and their answers --------------------------------------------------------------
+
+
 def questions(
     timeline: Timeline, asker: str, name: str | None, qtype: str | None = None
 ) -> list[DnsExchange]:
-    """Return the asker's exchanges about a name (None: the cluster's), in order."""
-    wanted = (name or timeline.plan.cluster_name or "").lower().rstrip(".")
+    """The asker's exchanges about a name (None: the cluster's), in order."""
+    wanted = wanted_name(timeline, name)
     return [
         exchange
         for exchange in timeline.exchanges
@@ -44,68 +86,81 @@ def questions(
 
 
 def served_by(timeline: Timeline, server: str) -> list[DnsExchange]:
-    """Return the questions that reached a server."""
+    """The questions that reached a server."""
     return [exchange for exchange in timeline.exchanges if exchange.query.receiver == server]
 
 
-def halted_at(timeline: Timeline, node: str) -> Mark | None:
-    """Return the mark of a node's halt."""
-    return next((mark for mark in timeline.marks if _is_about(mark, "halted", node)), None)
+def upstream_groups(timeline: Timeline, asker: str) -> list[tuple[DnsExchange, ...]]:
+    """For each client question that caused any, the upstream questions it caused."""
+    groups = [timeline.causes.caused_by(client) for client in served_by(timeline, asker)]
+    return [group for group in groups if group]
 
 
-def resumed_at(timeline: Timeline, node: str) -> Mark | None:
-    """Return the mark of a node's return."""
-    return next((mark for mark in timeline.marks if _is_about(mark, "resumed", node)), None)
+def is_superseded(timeline: Timeline, exchange: DnsExchange) -> bool:
+    """Whether its asker asked once more for the same client, having got no reply in time or a
+    truncated one: such a question failed, and another one took its place."""
+    cause = timeline.causes.of(exchange)
+    if cause is None:
+        return False
+    went_on = any(later.asked_at > exchange.asked_at for later in timeline.causes.caused_by(cause))
+    useless = not timeline.causes.in_time(exchange) or (
+        exchange.reply is not None and exchange.reply.tc
+    )
+    return went_on and useless
 
 
-def server_addresses(timeline: Timeline, server: str) -> frozenset[str]:
-    """Return every address, real and alias, by which answers may name a server."""
-    node = timeline.plan.node(server)
-    return frozenset(node.addresses()) | ({node.alias} if node.alias else frozenset())
+def balancer_lists(timeline: Timeline) -> list[DnsMessage]:
+    """What the load balancers answered to A questions for the cluster's name, in time, in order of
+    arrival."""
+    listing = balancers(timeline)
+    found = [
+        reply
+        for exchange in timeline.exchanges
+        if exchange.query.qtype == "A"
+        and exchange.query.name == wanted_name(timeline, None)
+        and timeline.causes.in_time(exchange)
+        and (reply := exchange.reply) is not None
+        and reply.sender in listing
+    ]
+    return sorted(found, key=arrival)
 
 
-def real_addresses(timeline: Timeline) -> frozenset[str]:
-    """Return the addresses that viewers must never see: those of servers behind a NAT, and of the
-    translator on their side."""
-    plan = timeline.plan
-    hidden = {address for node in plan.nodes if node.alias for address in node.addresses()}
-    for node in plan.nodes:
-        if node.nat is not None:
-            hidden |= {
-                address.split("/")[0]
-                for interface in node.interfaces
-                if interface.name == node.nat.server_side
-                for address in interface.addresses
-            }
-    return frozenset(hidden)
+def latest(replies: Iterable[DnsMessage], instant: Instant) -> DnsMessage | None:
+    """The last of these replies to arrive that had arrived by then."""
+    known = [
+        reply for reply in replies if reply.arrived_at is not None and reply.arrived_at <= instant
+    ]
+    return max(known, key=arrival, default=None)
 
 
-def is_among(address: str, prefixes: Iterable[str]) -> bool:
-    """Whether an address is one of these, or in one of these prefixes."""
-    parsed = ip_address(address)
-    return any(parsed in ip_network(prefix, strict=False) for prefix in prefixes)
+def arrival(message: DnsMessage) -> Instant:
+    """When a message arrived; one that did not, when it left."""
+    return message.at if message.arrived_at is None else message.arrived_at
+
+
+# --- words and proof --------------------------------------------------------------------------
 
 
 def frames_of(exchanges: Iterable[DnsExchange]) -> tuple[int, ...]:
-    """Return the frames of questions and their replies."""
-    return tuple(
-        frame
-        for exchange in exchanges
-        for message in (exchange.query, *exchange.replies)
-        for frame in message.frames
-    )
+    """The frames of questions and their replies."""
+    return tuple(frame for exchange in exchanges for frame in exchange.frames)
 
 
 def ms(duration: Duration) -> str:
-    """Write a duration for people: "1000.05 ms"."""
+    """A duration for people: "1000.05 ms"."""
     return f"{duration / MILLISECOND:.2f} ms"
 
 
-def since(timeline: Timeline, instant: Instant) -> str:
-    """Write an instant for people: seconds since the capture's first record."""
-    first = timeline.records[0].at if timeline.records else instant
-    return f"{(instant - first) / (1000 * MILLISECOND):.3f} s"
+def tell(reply: DnsMessage | None) -> str:
+    """A reply for people: "NOERROR 10.0.0.1 (TTL 2 s)"."""
+    if reply is None:
+        return "nothing"
+    if not reply.addresses:
+        return f"{reply.rcode} without an address"
+    ttl = f" (TTL {min(reply.ttls)} s)" if reply.ttls else ""
+    return f"{reply.rcode} {', '.join(reply.addresses)}{ttl}"
 
 
-def _is_about(mark: Mark, kind: str, node: str) -> bool:
-    return mark.kind == kind and mark.fields.get("node") == node
+def listed(addresses: Iterable[str]) -> str:
+    """Addresses for people, sorted; "no address" when there are none."""
+    return ", ".join(sorted(addresses)) or "no address"

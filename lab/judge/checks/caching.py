@@ -1,0 +1,172 @@
+"""Checks of what caches on the path make of answers: kept, counted down, harmed by nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Literal
+
+from lab.judge.bounds import answer_allowance_ns
+from lab.judge.checks.base import (
+    CheckBase,
+    balancers,
+    frames_of,
+    is_superseded,
+    questions,
+    served_by,
+    tell,
+    wanted_name,
+)
+from lab.judge.verdict import Finding, failed, passed
+from lab.observe.dns_exchange import DnsExchange
+from lab.observe.dns_message import DnsMessage
+from lab.observe.timeline import Timeline
+from resolver.machine import SECOND, Duration
+
+
+class FromCache(CheckBase):
+    """Each question that the asker repeats within the TTL is answered with the same data and a TTL
+    that is counted down, and the server sends nothing upstream for it (CCH-01). Caches count whole
+    seconds, so the last second of a TTL proves nothing."""
+
+    kind: Literal["from-cache"] = "from-cache"
+    asker: str = "viewer"
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Find the questions that went upstream, and those that repeat them within the TTL."""
+        asked = questions(timeline, self.asker, None)
+        repeated: list[DnsExchange] = []
+        for first in asked:
+            source = _source_of(timeline, first)
+            if source is None:
+                continue
+            for second in asked:
+                age = _age_ns(source, second)
+                if second.query.question != first.query.question or age is None:
+                    continue
+                if second.asked_at <= first.asked_at or age >= (_lifetime_s(source) - 1) * SECOND:
+                    continue
+                fault = _fault(timeline, source, first, second)
+                if fault is not None:
+                    return failed(fault, *frames_of([first, second]))
+                repeated.append(second)
+        if not repeated:
+            return failed("no question that went upstream was repeated within the TTL")
+        return passed(
+            f"{len(repeated)} repeated questions, nothing upstream; "
+            f"last: {tell(repeated[-1].reply)}",
+            *frames_of(repeated),
+        )
+
+
+class FamilyHarmless(CheckBase):
+    """Questions of another type for the name (AAAA) are answered NODATA with an SOA, never
+    NXDOMAIN, by every server on the path up to a load balancer, and each A question that the asker
+    puts afterwards still gets its addresses (CLU-17)."""
+
+    kind: Literal["family-harmless"] = "family-harmless"
+    asker: str = "viewer"
+    qtype: str = "AAAA"
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Look at every reply to either question, from any server."""
+        mine = questions(timeline, self.asker, None, self.qtype)
+        if not mine:
+            return failed(f"{self.asker} never asked {self.qtype}")
+        every = [
+            each
+            for each in timeline.exchanges
+            if each.query.name == wanted_name(timeline, None)
+            and each.query.qtype == self.qtype
+            and not is_superseded(timeline, each)
+        ]
+        for exchange in every:
+            fault = _not_nodata(exchange)
+            if fault is not None:
+                return failed(f"{self.qtype}: {fault}", *exchange.frames)
+        if not any(reply.sender in balancers(timeline) for each in every for reply in each.replies):
+            return failed(f"no load balancer was asked {self.qtype}", *frames_of(mine))
+        told_at = mine[0].answered_at or mine[0].asked_at
+        after = [
+            each for each in questions(timeline, self.asker, None, "A") if each.asked_at >= told_at
+        ]
+        for exchange in after:
+            if exchange.reply is None or not exchange.reply.addresses:
+                return failed(
+                    f"an A question afterwards got {tell(exchange.reply)}", *frames_of([exchange])
+                )
+        return (passed if after else failed)(
+            f"{len(every)} {self.qtype} questions got NODATA with SOA; "
+            f"{len(after)} A questions answered after them",
+            *frames_of(every[-1:]),
+            *frames_of(after[-1:]),
+        )
+
+
+def _not_nodata(exchange: DnsExchange) -> str | None:
+    """Say what an exchange came to instead of "the name exists, without such data"."""
+    if not exchange.replies:
+        return f"{exchange.asker} got no reply"
+    for reply in exchange.replies:
+        if reply.rcode != "NOERROR" or reply.addresses or not reply.soa:
+            soa = "with" if reply.soa else "without"
+            return f"{reply.sender} answers {tell(reply)} {soa} SOA"
+    return None
+
+
+def _source_of(timeline: Timeline, client: DnsExchange) -> DnsMessage | None:
+    """The reply from upstream that a client question was answered with."""
+    decisive = timeline.causes.decisive(client)
+    return decisive.reply if decisive is not None and client.reply is not None else None
+
+
+def _lifetime_s(source: DnsMessage) -> float:
+    return min(source.ttls, default=0)
+
+
+def _age_ns(source: DnsMessage, question: DnsExchange) -> Duration | None:
+    """How old an upstream reply was when a question came; None when either did not come."""
+    if source.arrived_at is None or question.query.arrived_at is None:
+        return None
+    return question.query.arrived_at - source.arrived_at
+
+
+def _fault(
+    timeline: Timeline, source: DnsMessage, first: DnsExchange, second: DnsExchange
+) -> str | None:
+    """Say what is wrong with how a repeated question was served; None when nothing is."""
+    for asked in _asked_for(timeline, second):
+        return f"the repeated question went upstream too, to {asked.query.destination}"
+    one, two = first.reply, second.reply
+    if one is None or two is None:
+        return "the repeated question got no reply"
+    same = len(two.addresses) == len(one.addresses) and set(two.addresses) <= set(source.addresses)
+    if two.rcode != one.rcode or not same:
+        return f"other data: {tell(one)}, then {tell(two)}"
+    age_ns = _age_ns(source, second) or 0
+    left_s = ceil(_lifetime_s(source) - (age_ns - answer_allowance_ns(timeline)) / SECOND)
+    allowed_s = min(left_s, *one.ttls, *two.ttls) if one.ttls else left_s
+    if two.ttls and max(two.ttls) > allowed_s:
+        return f"a TTL of {max(two.ttls)} s, no more than {allowed_s} s were left"
+    return None
+
+
+def _asked_for(timeline: Timeline, client: DnsExchange) -> Iterator[DnsExchange]:
+    """What a server asked upstream for a question: because of it, or for no client at all before
+    the next client came (a question may be sent when the client has its answer already)."""
+    server, question = client.query.receiver, client.query.question
+    following = [
+        each.asked_at
+        for each in served_by(timeline, str(server))
+        if each.query.question == question and each.asked_at > client.asked_at
+    ]
+    for exchange in timeline.exchanges:
+        cause = timeline.causes.of(exchange)
+        upcoming = min(following, default=exchange.asked_at + 1)
+        if cause is client or (
+            cause is None
+            and exchange.asker == server
+            and exchange.query.question == question
+            and client.asked_at < exchange.asked_at < upcoming
+        ):
+            yield exchange
