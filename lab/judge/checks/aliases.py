@@ -80,7 +80,7 @@ class RelayedUnchanged(CheckBase):
             if client.query.name != wanted_name(timeline, None):
                 continue
             came = self._came(timeline, client)
-            for reply in client.replies:
+            for reply in self._gave(client):
                 same = [each for each in came if each.payload[2:] == reply.payload[2:]]
                 if same:
                     relayed += [same[-1], reply]
@@ -99,10 +99,15 @@ class RelayedUnchanged(CheckBase):
             f"{len(relayed) // 2} replies unchanged", *relayed[-2].frames, *relayed[-1].frames
         )
 
+    def _gave(self, client: DnsExchange) -> list[DnsMessage]:
+        """What the translator replied to a question, and be it without the question in it."""
+        gave = [*client.replies, *client.strays, *client.latecomers]
+        return [reply for reply in gave if reply.sender == self.translator]
+
     def _came(self, timeline: Timeline, client: DnsExchange) -> list[DnsMessage]:
         """What load balancers replied to the same question since the client asked."""
         asked_at = client.query.arrived_at
-        answered_at = max((reply.at for reply in client.replies), default=None)
+        answered_at = max((reply.at for reply in self._gave(client)), default=None)
         return [
             reply
             for exchange in timeline.exchanges

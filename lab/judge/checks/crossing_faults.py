@@ -34,7 +34,7 @@ def crossing_fault(crossing: Crossing, plan: Plan) -> str | None:
         (ports(before) == ports(after), f"ports {ports(before)} became {ports(after)}"),
         (_payload(before) == _payload(after), "the payload changed"),
         (before.identification == after.identification, "the IP identification changed"),
-        (_kept(before) == _kept(after), "a header field changed that is to be kept"),
+        (_kept(before) == _kept(after), "octets changed that are to be kept"),
         (checksums, "a wrong checksum"),
         (_has_sum(before) == _has_sum(after), "a UDP checksum of 0 did not stay 0"),
         (after.ttl == before.ttl - 1, f"TTL {before.ttl} became {after.ttl}"),

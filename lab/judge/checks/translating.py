@@ -62,19 +62,20 @@ class MappingStable(CheckBase):
         """Collect which alias became which real address, over the whole capture."""
         real_of: dict[str, str] = {}
         alias_of: dict[str, str] = {}
-        reached: dict[str, tuple[int, ...]] = {}
+        frames: list[int] = []
         for crossing in timeline.crossings:
             alias, real = _mapping(crossing)
+            if alias not in real_of:
+                frames += crossing.frames
             if real_of.setdefault(alias, real) != real or alias_of.setdefault(real, alias) != alias:
                 known = f"before {alias} was {real_of[alias]}"
                 if real in alias_of and alias_of[real] != alias:
                     known = f"before {real} was {alias_of[real]}"
                 return failed(f"{alias} is {real}, {known}", *crossing.frames)
-            node = timeline.plan.owner(real)
-            if node is not None:
-                reached.setdefault(node.name, crossing.frames)
-        frames = tuple(frame for each in reached.values() for frame in each)
-        if missing := sorted(set(self.servers) - set(reached)):
+        if not real_of:
+            return failed("nothing crossed the translator")
+        reached = {owner.name for real in alias_of if (owner := timeline.plan.owner(real))}
+        if missing := sorted(set(self.servers) - reached):
             return failed(f"nothing crossed to {', '.join(missing)}", *frames)
         shown = ", ".join(f"{alias} = {real}" for alias, real in sorted(real_of.items()))
         return passed(shown, *frames)
