@@ -10,9 +10,12 @@ import json
 import sys
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from lab.report.record import RunRecord
 
 app = typer.Typer(
     name="forwardlab",
@@ -91,6 +94,7 @@ def run(
     ] = False,
 ) -> None:
     """Run scenarios and report what was proved."""
+    from lab.report.render import FolderUnusable
     from lab.scenario.catalogue import CatalogueError
     from lab.scenario.session import HostCannot, Session, SessionError, exit_code
 
@@ -108,7 +112,10 @@ def run(
         _refuse(str(error))
     except HostCannot as error:
         _refuse(str(error), Exit.HOST_CANNOT)
-    record = session.run(quiet=as_json)
+    try:
+        record = session.run(quiet=as_json)
+    except FolderUnusable as error:
+        _refuse(str(error))
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
     raise typer.Exit(exit_code(record))
@@ -169,12 +176,11 @@ def draw(
     """Draw a topology as SVG."""
     from lab.topology.draw import draw_topology
     from lab.topology.load import TopologyError, load_topology
-    from lab.topology.planner import make_plan
 
     if out is not None and out.suffix != ".svg":
         _refuse(f"{out}: only SVG is drawn; name a file that ends in .svg")
     try:
-        picture = draw_topology(make_plan(load_topology(file), file.stem))
+        picture = draw_topology(load_topology(file))
     except TopologyError as error:
         _refuse(str(error))
     if out is None:
@@ -214,10 +220,13 @@ def report(
     ] = "latest",
 ) -> None:
     """Write the reports of a run anew from its record, and say where they are."""
-    from lab.scenario.session import rewrite_reports
+    from lab.report.render import FolderUnusable, RecordUnreadable, write_reports
 
     record, folder = _read_run(run_folder)
-    typer.echo(rewrite_reports(folder, record))
+    try:
+        typer.echo(write_reports(folder, record))
+    except (FolderUnusable, RecordUnreadable) as error:
+        _refuse(str(error))
 
 
 @app.command(
@@ -241,15 +250,17 @@ def ladder(
         near = difflib.get_close_matches(scenario, found, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(found) or 'none'}"
         _refuse(f"this run has no scenario {scenario!r}; {hint}")
-    typer.echo(ladder_text(found[scenario], width=shutil.get_terminal_size((120, 40)).columns))
+    width = shutil.get_terminal_size((120, 40)).columns
+    typer.echo(ladder_text(found[scenario], width=width), nl=False)
 
 
-def _read_run(run_folder: str) -> Any:
+def _read_run(run_folder: str) -> tuple[RunRecord, Path]:
     from lab.report.render import RecordUnreadable, read_run
+    from lab.scenario.catalogue import CatalogueError, project_root
 
     try:
-        return read_run(run_folder)
-    except RecordUnreadable as error:
+        return read_run(run_folder, project_root() / "reports")
+    except (CatalogueError, RecordUnreadable) as error:
         _refuse(str(error))
 
 

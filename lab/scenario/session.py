@@ -25,7 +25,6 @@ from lab.scenario.runner import Progress, Standing, run_trials
 from lab.scenario.trial import Trial, WorldName
 from lab.topology.draw import draw_topology
 from lab.topology.load import TopologyError, load_topology
-from lab.topology.planner import make_plan
 
 WORKERS_PER_CORE = {"mininet": 3, "simulated": 1}
 """In Mininet scenarios mostly wait for timers; in virtual time they only compute."""
@@ -169,11 +168,6 @@ def exit_code(record: RunRecord) -> int:
     return 3 if outcomes <= {"unsupported"} else 0
 
 
-def rewrite_reports(folder: Path, record: RunRecord) -> Path:
-    """Write the reports of a run anew from its record; return the page's path."""
-    return write_reports(folder, record, topology_pictures(project_root(), record))
-
-
 def topology_file(root: Path, name: str) -> Path:
     """Where the topology of that name lies."""
     return root / "topologies" / f"{name}.toml"
@@ -185,7 +179,7 @@ def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
     for name in sorted({scenario.topology for scenario in record.scenarios}):
         path = topology_file(root, name)
         try:
-            pictures[name] = draw_topology(make_plan(load_topology(path), name))
+            pictures[name] = draw_topology(load_topology(path))
         except TopologyError:
             continue
     return pictures

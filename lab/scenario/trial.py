@@ -123,7 +123,7 @@ def _require(scenario: Scenario, world: World) -> None:
         raise WorldUnavailable(f"this world has no {', no '.join(lacking)}")
 
 
-def _judged(  # noqa: PLR0917 - the stages of one pipeline
+def _judged(
     trial: Trial,
     meant: Plan,
     actual: Plan,

@@ -264,7 +264,7 @@ def way_in() -> tuple[str, ...]:
     return tuple(_way_in)
 
 
-def _init(  # noqa: PLR0917 - called once
+def _init(
     life: int,
     report: int,
     number: int,

@@ -168,7 +168,7 @@ class Programs:
         return running
 
 
-def _be(  # noqa: PLR0917 - called once
+def _be(
     program: PlannedProgram, parent: int, namespace: int, words: int, writer: int, seed: int
 ) -> NoReturn:
     """Be the program: in its node, with nothing of the world's left open."""

@@ -60,8 +60,15 @@ class Capture:
 class World(Protocol):
     """A running plan."""
 
-    clock: Clock
-    capabilities: frozenset[Capability]
+    @property
+    def clock(self) -> Clock:
+        """Which clock makes this world's figures."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What scenarios may need and this world, on this host, has."""
+        ...
 
     def start(self) -> None:
         """Build nodes and links, start captures and every planned program, and return when all

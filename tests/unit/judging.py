@@ -19,9 +19,18 @@ from typing import TypeVar
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from wire import ALIAS, DNS, REAL, TRANSLATOR, Question, Stream, Wire, cluster_nat_plan
-from wire import cluster_plan as cluster_plan
-from wire import reply_bytes
+from wire import (
+    ALIAS,
+    DNS,
+    REAL,
+    TRANSLATOR,
+    Question,
+    Stream,
+    Wire,
+    cluster_nat_plan,
+    cluster_plan,
+    reply_bytes,
+)
 
 from lab.judge.checks.base import CheckBase
 from lab.judge.verdict import Finding, Outcome

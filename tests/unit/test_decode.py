@@ -80,9 +80,7 @@ def test_udp(header, source, destination, payload):
     headers, ports, ports, words, words, st.sets(st.sampled_from(sorted(LETTERS))), payloads,
     st.lists(st.sampled_from([("NOP", None), ("MSS", 1460), ("WScale", 7)]), max_size=3),
 )  # fmt: skip
-def test_tcp(  # noqa: PLR0917 - a header has as many fields
-    header, source, destination, sequence, acknowledgement, flags, payload, options
-):
+def test_tcp(header, source, destination, sequence, acknowledgement, flags, payload, options):
     segment = TCP(
         sport=source,
         dport=destination,
@@ -120,7 +118,7 @@ def test_echo_over_ipv6(header, kind, identifier, sequence, payload):
     headers4, headers4, ports, ports, payloads, st.sampled_from([3, 4, 5, 11, 12]),
     st.integers(0, 255), st.integers(8, 60),
 )  # fmt: skip
-def test_icmp_error_holds_the_packet_it_is_about(  # noqa: PLR0917 - two headers and their parts
+def test_icmp_error_holds_the_packet_it_is_about(
     outer, inner, source, destination, payload, kind, code, kept
 ):
     about = bytes(inner / UDP(sport=source, dport=destination) / Raw(payload))

@@ -192,6 +192,23 @@ def _is_error(ip: Ip) -> bool:
     return isinstance(ip.transport, Icmp) and ip.transport.type == 3
 
 
+@cases.passes(HIDDEN)
+def real_addresses_behind_the_nat() -> Wire:
+    """On the servers' side they may be in answers as well."""
+    wire = as_it_should_be()
+    wire.exchange("translator", REAL[0], REAL[0], name="tgp1.example")
+    wire.exchange("tgp2", REAL[0], REAL[0])
+    return wire
+
+
+@cases.fails(HIDDEN, because="the name or the service was not seen on the viewers' side")
+def another_port_is_dialled() -> Wire:
+    wire = nat()
+    lookup_by_nat(wire)
+    wire.connect("viewer", ALIAS[2], port=80)
+    return wire
+
+
 # --- relayed unchanged ------------------------------------------------------------------------
 
 
@@ -241,8 +258,7 @@ def no_such_name_hidden_behind_an_error() -> Wire:
 
 @cases.passes(RELAYED)
 def an_error_relayed() -> Wire:
-    wire = relayed(lambda payload: payload, rcode="NXDOMAIN", soa=True)
-    return wire
+    return relayed(lambda payload: payload, rcode="NXDOMAIN", soa=True)
 
 
 @cases.passes(RELAYED)
@@ -273,7 +289,7 @@ def an_address_of_its_own_making() -> Wire:
 
 @cases.fails(RELAYED, because="a reply that nobody had given to it")
 def an_answer_from_a_cache() -> Wire:
-    """The DNS translator caches nothing: what it got for the question before is no reply to this."""
+    """The DNS translator caches nothing: what it got before is no reply to this question."""
     wire = nat()
     payload = b""
     for _ in range(2):
@@ -335,6 +351,47 @@ def two_clients_at_once() -> Wire:
         wire.reply(question, payload=payload)
     for client, payload in zip(clients, payloads, strict=True):
         relay(wire, client, payload)
+    return wire
+
+
+@cases.passes(RELAYED)
+def another_name_denied() -> Wire:
+    wire = as_it_should_be()
+    wire.exchange("dns", TRANSLATOR, name="www.example.net", rcode="NXDOMAIN")
+    return wire
+
+
+@cases.passes(RELAYED)
+def somebody_forges_the_translators_reply() -> Wire:
+    wire = as_it_should_be()
+    forwarded = wire.ask("dns", TRANSLATOR)
+    wire.reply(forwarded, "192.0.2.1", sender="bystander", identifier=4711)
+    upstream = wire.ask("translator", REAL[0])
+    payload = reply_bytes(upstream.payload, *ALIAS)
+    wire.reply(upstream, payload=payload)
+    relay(wire, forwarded, payload)
+    return wire
+
+
+@cases.passes(RELAYED)
+def an_error_while_another_question_is_answered() -> Wire:
+    wire = nat()
+    first, second = (wire.ask("dns", TRANSLATOR, qtype=qtype) for qtype in ("A", "AAAA"))
+    for server in REAL[:2]:
+        wire.ask("translator", server)
+        wire.elapse(0.4)
+    upstream = wire.ask("translator", REAL[0], qtype="AAAA")
+    payload = reply_bytes(upstream.payload, soa=True)
+    wire.reply(upstream, payload=payload)
+    relay(wire, second, payload)
+    wire.reply(first, rcode="SERVFAIL", aa=False)
+    return wire
+
+
+@cases.fails(RELAYED, because="a reply that nobody had given to it")
+def an_error_with_an_address_of_its_own_making() -> Wire:
+    wire = as_it_should_be()
+    wire.reply(wire.ask("dns", TRANSLATOR), ALIAS[0], rcode="SERVFAIL")
     return wire
 
 

@@ -88,6 +88,7 @@ def the_first_reply_is_lost() -> Wire:
 
 
 @cases.fails(Answered(), because="viewer got no reply")
+@cases.fails(AnsweredOnce(), because="1 replies, 0 that fit")
 def a_reply_that_does_not_fit() -> Wire:
     wire = cluster()
     wire.reply(wire.ask("viewer", DNS), REAL[0], identifier=4711)
@@ -164,6 +165,37 @@ def a_reply_over_tcp_that_breaks_off() -> Wire:
     return wire
 
 
+@cases.fails(Answered(asker="dns"), because="dns got no reply")
+def the_only_answer_comes_when_the_client_was_told() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    late = wire.ask("dns", REAL[0])
+    wire.elapse(1)
+    wire.reply(asked, rcode="SERVFAIL", aa=False)
+    wire.reply(late, *REAL)
+    return wire
+
+
+@cases.passes(Answered(asker="dns", count=3), Answered(asker="dns", transport="tcp"))
+def once_more_over_tcp_because_the_answer_was_truncated() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    wire.exchange("dns", REAL[0], tc=True)
+    stream = wire.connect("dns", REAL[0], port=53)
+    query = query_bytes()
+    stream.say(framed(query))
+    stream.hear(framed(reply_bytes(query, *REAL)))
+    wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.passes(Answered(name=".", qtype="NS", count=0))
+def a_question_about_the_root() -> Wire:
+    wire = cluster()
+    wire.exchange("viewer", DNS, name=".", qtype="NS")
+    return wire
+
+
 # --- AnsweredOnce -----------------------------------------------------------------------------
 
 
@@ -182,6 +214,7 @@ def late_answer(*, after_s: float = 0.5, reply: bool = True) -> Wire:
 
 
 @cases.passes(AnsweredOnce(), AnsweredOnce(late_from=REAL[0]))
+@cases.fails(AnsweredOnce(asker="bystander"), because="bystander never asked")
 @cases.fails(AnsweredOnce(late_from=REAL[1]), because=f"no reply from {REAL[1]} came after")
 def a_late_reply_is_ignored() -> Wire:
     return late_answer()
@@ -285,6 +318,16 @@ def a_question_stranded_at_the_router() -> Wire:
     return wire
 
 
+@cases.passes(NotAnswered(asker="tgp3"))
+def others_are_answered_meanwhile() -> Wire:
+    """And the asker itself was, from the same port, before."""
+    wire = nat()
+    wire.reply(wire.ask("tgp3", INNER, name="www.example.net", port=4711), rcode="REFUSED")
+    wire.ask("tgp3", INNER, port=4711)
+    wire.exchange("viewer", DNS, REAL[0])
+    return wire
+
+
 # --- ErrorWithin ------------------------------------------------------------------------------
 
 
@@ -333,6 +376,7 @@ def an_address_after_the_error() -> Wire:
 def only_the_load_balancer_says_three_seconds() -> Wire:
     wire = cluster()
     lookup(wire, ttl=3, given_ttl=1)
+    wire.exchange("viewer", DNS, qtype="AAAA", soa=True)
     return wire
 
 

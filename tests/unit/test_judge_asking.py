@@ -94,16 +94,49 @@ def twice_the_first_and_once_nobody() -> Wire:
     return wire
 
 
-@cases.passes(AskedInOrder(servers=(FIRST,)))
-def once_more_over_tcp_because_the_answer_was_truncated() -> Wire:
+def over_tcp(first: str, second: str, **wording: object) -> Wire:
+    """One server is asked over UDP, then one over TCP."""
     wire = cluster()
     asked = wire.ask("viewer", DNS)
-    wire.exchange("dns", FIRST, tc=True)
-    stream = wire.connect("dns", FIRST, port=53)
+    wire.exchange("dns", first, **wording)
+    stream = wire.connect("dns", second, port=53)
     query = query_bytes()
     stream.say(framed(query))
     stream.hear(framed(reply_bytes(query, *REAL)))
     wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.passes(AskedInOrder(servers=(FIRST,)))
+def once_more_over_tcp_because_the_answer_was_truncated() -> Wire:
+    return over_tcp(FIRST, FIRST, tc=True)
+
+
+@cases.fails(AskedInOrder(servers=(FIRST,)), because=f"asked {FIRST}, then {FIRST}; expected")
+def asked_again_over_tcp_for_no_reason() -> Wire:
+    return over_tcp(FIRST, FIRST, rcode="SERVFAIL")
+
+
+@cases.passes(AskedInOrder(servers=(FIRST, SECOND)))
+def truncated_and_another_one_asked_over_tcp() -> Wire:
+    return over_tcp(FIRST, SECOND, tc=True)
+
+
+@cases.fails(AskedInOrder(servers=(FIRST,)), because=f"asked {FIRST}, then {FIRST}; expected")
+def truncated_and_asked_again_over_udp() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    wire.exchange("dns", FIRST, tc=True)
+    wire.exchange("dns", FIRST, *REAL)
+    wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.passes(AskedInOrder(servers=(FIRST,)))
+def another_name_is_nobodys_question() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    wire.exchange("dns", THIRD, name="www.example.net", rcode="REFUSED")
     return wire
 
 
@@ -141,6 +174,14 @@ def asks_the_third_about_something_else() -> Wire:
 def tries_the_third_over_tcp() -> Wire:
     wire = asks_the_first()
     wire.connect("dns", THIRD, port=53, refused=True)
+    return wire
+
+
+@cases.passes(AskedOnly(servers=(FIRST,)))
+def others_dial_and_it_dials_others() -> Wire:
+    wire = asks_the_first()
+    wire.connect("viewer", DNS, port=53)
+    wire.connect("dns", THIRD)
     return wire
 
 

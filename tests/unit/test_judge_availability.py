@@ -107,9 +107,21 @@ def resumed(wire: Wire, program: str | None = None, node: str = "tgp3") -> Wire:
 @cases.fails(BACK, because="tgp3 was never resumed")
 def gone_in_time() -> Wire:
     wire = halted()
+    wire.mark("noted", "what is no return", node="tgp3", program=None)
     wire.elapse(1)
     lookup(wire)
     wire.elapse(5)
+    lookup(wire, REAL[0], LIVING)
+    wire.exchange("viewer", DNS, REAL[2], name="tgp3.example")
+    return wire
+
+
+@cases.fails(GONE, because="tgp3 was never halted")
+def something_else_is_noted() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    wire.mark("noted", "what is no halt", node="tgp3", program=None)
+    wire.elapse(6)
     lookup(wire, REAL[0], LIVING)
     return wire
 
@@ -228,6 +240,30 @@ def gone_in_time_once_but_not_again() -> Wire:
     return wire
 
 
+@cases.fails(GONE, because="was still handed out 6")
+def halted_once_more_meanwhile() -> Wire:
+    """The first halt counts, not the second."""
+    wire = halted("service")
+    wire.elapse(4)
+    wire.mark("halted", "tgp3 halts", node="tgp3", program=None)
+    wire.elapse(2)
+    lookup(wire)
+    wire.elapse(5)
+    lookup(wire, REAL[0], LIVING)
+    return wire
+
+
+@cases.fails(GONE, because="was still handed out")
+@cases.fails(BACK, because="tgp3 was never resumed")
+def its_service_starts_but_it_has_no_power() -> Wire:
+    wire = halted()
+    wire.elapse(1)
+    resumed(wire, "service")
+    wire.elapse(6)
+    lookup(wire)
+    return wire
+
+
 # --- back -------------------------------------------------------------------------------------
 
 
@@ -286,6 +322,38 @@ def another_server_is_resumed() -> Wire:
 def only_a_stranger_names_it_again() -> Wire:
     wire = resumed(gone_in_time())
     wire.exchange("viewer", "192.168.1.66", REAL[2], name="www.example.net")
+    return wire
+
+
+@cases.fails(BACK, because="tgp3 was not seen to be gone before")
+def nobody_asks_while_it_is_gone() -> Wire:
+    wire = halted()
+    wire.elapse(1)
+    resumed(wire)
+    lookup(wire)
+    return wire
+
+
+@cases.fails(BACK, because="tgp3 was not seen to be gone before")
+def off_the_list_before_it_was_halted() -> Wire:
+    wire = cluster()
+    lookup(wire, REAL[0], LIVING)
+    wire.mark("halted", "tgp3 halts", node="tgp3", program=None)
+    wire.elapse(1)
+    resumed(wire)
+    lookup(wire)
+    return wire
+
+
+@cases.fails(BACK, because="back after 6")
+def back_in_time_once_but_not_again() -> Wire:
+    wire = gone_and_back()
+    wire.mark("halted", "tgp3 halts", node="tgp3", program=None)
+    wire.elapse(6)
+    lookup(wire, REAL[0], LIVING)
+    resumed(wire)
+    wire.elapse(6)
+    lookup(wire)
     return wire
 
 

@@ -125,6 +125,44 @@ def another_type_is_no_repetition() -> Wire:
     return wire
 
 
+@cases.fails(FromCache(), because="other data")
+def an_error_that_holds_the_address() -> Wire:
+    wire = repeated()
+    wire.exchange("viewer", DNS, REAL[2], rcode="SERVFAIL", ttl=1)
+    return wire
+
+
+@cases.passes(FromCache())
+def others_ask_meanwhile() -> Wire:
+    """Other askers, and the same server about another name."""
+    wire = repeated()
+    wire.exchange("viewer", DNS, REAL[2], ttl=1)
+    wire.exchange("bystander", REAL[0], *REAL)
+    wire.exchange("dns", REAL[0], name="www.example.net", rcode="REFUSED")
+    return wire
+
+
+@cases.passes(FromCache())
+def two_servers_asked_for_the_first_question() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    wire.ask("dns", REAL[0])
+    wire.elapse(1)
+    wire.exchange("dns", REAL[1], *REAL)
+    wire.reply(asked, REAL[1])
+    wire.exchange("viewer", DNS, REAL[1], ttl=2)
+    return wire
+
+
+@cases.passes(FromCache())
+def asked_without_a_client_before_the_repetition() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    wire.exchange("dns", REAL[0], *REAL)
+    wire.exchange("viewer", DNS, REAL[1], ttl=2)
+    return wire
+
+
 # --- FamilyHarmless ---------------------------------------------------------------------------
 
 
@@ -144,6 +182,7 @@ def both_families(
 def no_data_in_the_other_family() -> Wire:
     wire = both_families()
     lookup(wire)
+    wire.exchange("viewer", DNS, name="www.example.net", qtype="AAAA", rcode="NXDOMAIN")
     return wire
 
 
@@ -374,6 +413,47 @@ def the_dns_translator_is_the_victim() -> Wire:
     wire.reply(upstream, *REAL)
     wire.reply(forwarded, *REAL)
     lookup_by_nat(wire)
+    return wire
+
+
+@cases.fails(
+    ForgeryIgnored(address=FORGED),
+    because=f"viewer got NOERROR {REAL[2]} (TTL 2 s), the true answer was NOERROR {REAL[0]}",
+)
+def the_answer_comes_from_elsewhere() -> Wire:
+    return forgery(REAL[2])
+
+
+@cases.fails(ForgeryIgnored(address=FORGED), because="viewer was not waiting for that answer")
+def the_victim_asks_for_itself() -> Wire:
+    wire = cluster()
+    upstream = wire.ask("dns", REAL[0])
+    wire.reply(upstream, FORGED, sender="bystander", identifier=4711)
+    wire.reply(upstream, *REAL)
+    lookup(wire)
+    return wire
+
+
+@cases.fails(ForgeryIgnored(address=FORGED), because="did not come before a true answer")
+def two_forgeries_the_second_without_fault() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    upstream = wire.ask("dns", REAL[0])
+    wire.reply(upstream, FORGED, sender="bystander", identifier=4711)
+    wire.reply(upstream, FORGED, sender="bystander")
+    wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.fails(ForgeryIgnored(address=FORGED), because="did not come before a true answer")
+def something_else_that_does_not_fit_comes_in_time() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    upstream = wire.ask("dns", REAL[0])
+    wire.reply(upstream, "192.0.2.1", sender="bystander", identifier=4711)
+    wire.reply(upstream, *REAL)
+    wire.reply(upstream, FORGED, sender="bystander", identifier=4711)
+    wire.reply(asked, REAL[0])
     return wire
 
 

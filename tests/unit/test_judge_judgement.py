@@ -1,4 +1,4 @@
-"""From findings to verdicts: severities, set-ups broken on purpose, and what could not be judged."""
+"""From findings to verdicts: severities, set-ups broken on purpose, what could not be judged."""
 
 from __future__ import annotations
 

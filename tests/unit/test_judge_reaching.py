@@ -68,6 +68,14 @@ EIGHT = (
     because="step 2 is dns>tgp1 query, expected dns>tgp2 query",
 )
 @cases.fails(
+    StepsInOrder(steps=("bystander>dns query", *FIVE[1:])),
+    because="step 1 is viewer>dns query, expected bystander>dns query",
+)
+@cases.fails(
+    StepsInOrder(steps=("viewer>dns reply", *FIVE[1:])),
+    because="step 1 is viewer>dns query, expected viewer>dns reply",
+)
+@cases.fails(
     StepsInOrder(steps=(FIVE[0], FIVE[3], *FIVE[1:3], FIVE[4])),
     because="step 2 is dns>tgp1 query, expected dns>viewer reply",
 )
@@ -213,6 +221,27 @@ def test_a_step_that_cannot_be_read_is_refused(text):
         StepsInOrder(steps=(text,))
 
 
+@cases.passes(StepsInOrder(steps=FIVE))
+def others_connect_first() -> Wire:
+    """And the viewer itself, to another port; and its first question was answered by nobody."""
+    wire = cluster()
+    wire.ask("viewer", DNS, lost=True)
+    lookup(wire)
+    wire.connect("bystander", REAL[0], silent=True)
+    wire.connect("viewer", REAL[1], port=80)
+    visit(wire, REAL[2])
+    return wire
+
+
+@cases.passes(StepsInOrder(steps=FIVE), ConnectedToAnswer())
+def dialled_in_the_moment_of_the_answer() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    wire.now = wire.records[-1].at
+    visit(wire, REAL[2])
+    return wire
+
+
 # --- connected to the answer ------------------------------------------------------------------
 
 
@@ -256,6 +285,7 @@ def dialled_although_the_answer_was_empty() -> Wire:
 def an_answer_out_of_nothing() -> Wire:
     wire = cluster()
     wire.exchange("viewer", DNS, REAL[2])
+    wire.exchange("viewer", DNS, REAL[2])
     visit(wire, REAL[2])
     return wire
 
@@ -292,6 +322,31 @@ def a_list_about_another_name() -> Wire:
 def the_second_connection_fails() -> Wire:
     wire = five_steps()
     wire.connect("viewer", REAL[2], silent=True)
+    return wire
+
+
+@cases.passes(ConnectedToAnswer())
+def the_other_family_is_asked_last() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    asked = wire.ask("viewer", DNS, qtype="AAAA")
+    wire.exchange("dns", REAL[0], qtype="AAAA", soa=True)
+    wire.reply(asked, soa=True)
+    wire.exchange("viewer", DNS, REAL[2])
+    visit(wire, REAL[2])
+    return wire
+
+
+@cases.passes(ConnectedToAnswer())
+def a_late_list_is_no_list() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    late = wire.ask("dns", REAL[1])
+    wire.elapse(1)
+    wire.exchange("dns", REAL[0], *REAL)
+    wire.reply(late, *REAL[:2])
+    wire.reply(asked, REAL[2], aa=False)
+    visit(wire, REAL[2])
     return wire
 
 
@@ -377,6 +432,14 @@ def the_syn_ack_is_lost() -> Wire:
 
 def _is_syn_ack(ip: Ip) -> bool:
     return isinstance(ip.transport, Tcp) and ip.transport.flags >= {"SYN", "ACK"}
+
+
+@cases.passes(Reached())
+def others_reach_nobody() -> Wire:
+    wire = cluster()
+    visit(wire, REAL[2])
+    wire.connect("bystander", REAL[2], refused=True)
+    return wire
 
 
 # --- never connected --------------------------------------------------------------------------

@@ -324,6 +324,48 @@ def packets_of_the_translators_own() -> Wire:
     return wire
 
 
+@cases.passes(TRANSLATED)
+def chatter_of_the_translators_kernel() -> Wire:
+    """A report to a multicast group, before it has an address and from one of the link."""
+    wire = a_connection()
+    for source in ("0.0.0.0", "169.254.7.7"):
+        wire.packet(IP(src=source, dst="224.0.0.22", proto=2), "translator", "viewer")
+    return wire
+
+
+@cases.passes(TRANSLATED)
+def somebody_forges_an_alias() -> Wire:
+    """It never was at the translator."""
+    wire = a_connection()
+    wire.packet(IP(src=ALIAS[0], dst=VIEWER) / UDP(sport=9), "bystander", "viewer")
+    return wire
+
+
+def sent_from_an_alias(port: int, alias: str) -> Wire:
+    wire = nat(dns_aliases=True)
+    visit(wire, ALIAS[2])
+    wire.packet(IP(src=alias, dst=VIEWER) / UDP(sport=port, dport=9), "translator", "viewer")
+    return wire
+
+
+@cases.fails(TRANSLATED, because="left that never came in")
+def from_a_dns_alias_but_another_port() -> Wire:
+    return sent_from_an_alias(9, ALIAS[0])
+
+
+@cases.fails(TRANSLATED, because="left that never came in")
+def from_port_53_of_an_alias_that_is_not_served() -> Wire:
+    return sent_from_an_alias(53, ALIAS[2])
+
+
+@cases.passes(Translated(protocols=("icmp",)))
+def an_error_crosses() -> Wire:
+    """What it quotes is another thing on either side."""
+    wire = error()
+    wire.echo("viewer", ALIAS[2])
+    return wire
+
+
 # --- stable -----------------------------------------------------------------------------------
 
 
@@ -442,6 +484,17 @@ def it_never_arrives() -> Wire:
     return wire
 
 
+@cases.passes(MISSING)
+def another_server_is_reached_wrongly() -> Wire:
+    wire = an_entry_is_missing()
+    return tamper(
+        wire,
+        lambda packet: put(packet, TCP, sport=1),
+        network="servers",
+        where=lambda ip: ip.destination == REAL[0],
+    )
+
+
 # --- echoes -----------------------------------------------------------------------------------
 
 ECHO = EchoAnswered(address=ALIAS[2])
@@ -519,6 +572,14 @@ def an_echo_reply_with_a_wrong_checksum() -> Wire:
         raw[22] ^= 1
 
     return tampered_bytes(an_echo(), spoil, network="lan", where=lambda ip: ip.source == ALIAS[2])
+
+
+@cases.fails(ECHO, because="no reply")
+def the_reply_to_another_echo() -> Wire:
+    wire = nat()
+    wire.echo("viewer", ALIAS[2], answered=False)
+    wire.echo("viewer", ALIAS[1], identifier=8)
+    return wire
 
 
 # --- errors -----------------------------------------------------------------------------------

@@ -441,7 +441,7 @@ def test_an_expired_packet_is_told_to_its_sender_in_its_own_addressing(
     [
         error(REAL[1], VIEWER, GOOD_QUOTE, code=3),
         ip("224.0.0.1", ALIAS[1], UDP()),
-        ip("0.0.0.0", ALIAS[1], UDP()),  # noqa: S104 - a source address, nothing is bound
+        ip("0.0.0.0", ALIAS[1], UDP()),
         ip("127.0.0.1", ALIAS[1], UDP()),
         ip("255.255.255.255", ALIAS[1], UDP()),
         fragment(ip(VIEWER, ALIAS[1], UDP() / bytes(100)), fragsize=40)[1],

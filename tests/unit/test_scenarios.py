@@ -82,8 +82,8 @@ def test_a_wrong_word_names_the_nearest_scenario() -> None:
         (
             (
                 "from lab.scenario.model import *\nfrom lab.judge.checks import NeverConnected\n"
-                "SCENARIO = Scenario(title='', story='', topology='cluster', steps=(), expectations=("
-                "Expectation(text='', rules=('CLU-4',), check=NeverConnected()),))"
+                "SCENARIO = Scenario(title='', story='', topology='cluster', steps=(), "
+                "expectations=(Expectation(text='', rules=('CLU-4',), check=NeverConnected()),))"
             ),
             r"expectations\[0\].rules: no rule 'CLU-4'; did you mean CLU-",
         ),

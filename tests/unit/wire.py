@@ -423,7 +423,7 @@ class Wire:
             stream.hear(banner.encode() + b"\n")
         return stream
 
-    def segment(  # noqa: PLR0917 - a segment's fields, in the order of its header
+    def segment(
         self,
         sender: str,
         receiver: str,

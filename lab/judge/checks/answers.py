@@ -113,7 +113,8 @@ class AnsweredOnce(CheckBase):
             came = [*exchange.replies, *exchange.strays, *exchange.latecomers]
             if len(came) != 1 or not exchange.replies:
                 frames = (frame for reply in came for frame in reply.frames)
-                return failed(f"{len(came)} replies", *exchange.query.frames, *frames)
+                text = f"{len(came)} replies, {len(exchange.replies)} that fit"
+                return failed(text, *exchange.query.frames, *frames)
         if self.late_from is None:
             return passed(f"{len(asked)} questions, one reply each", *frames_of(asked))
         for exchange in asked:
@@ -203,11 +204,7 @@ class TtlAtMost(CheckBase):
     def judge(self, timeline: Timeline) -> Finding:
         """Look at the TTL of every address in every reply."""
         wanted = wanted_name(timeline, self.name)
-        with_addresses = [
-            each
-            for each in timeline.messages
-            if each.is_reply and each.name == wanted and each.ttls
-        ]
+        with_addresses = [each for each in timeline.messages if each.name == wanted and each.ttls]
         if not with_addresses:
             return failed("no reply held an address")
         largest = max(with_addresses, key=lambda each: max(each.ttls))
@@ -227,10 +224,5 @@ def _is_within(exchange: DnsExchange, bound_s: float, timeline: Timeline) -> boo
 def _goes_to_asker(reply: DnsMessage, exchange: DnsExchange) -> bool:
     """Whether a reply goes back to where the question came from, whatever else it says."""
     query = exchange.query
-    return (
-        query.at <= reply.at
-        and reply.transport == query.transport
-        and bool(
-            {reply.destination, reply.arrived_destination} & {query.source, query.arrived_source}
-        )
-    )
+    ends = {reply.destination, reply.arrived_destination}
+    return query.at <= reply.at and bool(ends & {query.source, query.arrived_source})

@@ -13,7 +13,6 @@ from lab.judge.checks.base import (
     frames_of,
     is_superseded,
     questions,
-    served_by,
     tell,
     wanted_name,
 )
@@ -86,9 +85,10 @@ class FamilyHarmless(CheckBase):
                 return failed(f"{self.qtype}: {fault}", *exchange.frames)
         if not any(reply.sender in balancers(timeline) for each in every for reply in each.replies):
             return failed(f"no load balancer was asked {self.qtype}", *frames_of(mine))
-        told_at = mine[0].answered_at or mine[0].asked_at
         after = [
-            each for each in questions(timeline, self.asker, None, "A") if each.asked_at >= told_at
+            each
+            for each in questions(timeline, self.asker, None, "A")
+            if each.asked_at > mine[0].asked_at
         ]
         for exchange in after:
             if exchange.reply is None or not exchange.reply.addresses:
@@ -152,21 +152,14 @@ def _fault(
 
 
 def _asked_for(timeline: Timeline, client: DnsExchange) -> Iterator[DnsExchange]:
-    """What a server asked upstream for a question: because of it, or for no client at all before
-    the next client came (a question may be sent when the client has its answer already)."""
-    server, question = client.query.receiver, client.query.question
-    following = [
-        each.asked_at
-        for each in served_by(timeline, str(server))
-        if each.query.question == question and each.asked_at > client.asked_at
-    ]
+    """What a server asked upstream for a question: because of it, or, when the client had its
+    answer already, because of no client."""
     for exchange in timeline.exchanges:
         cause = timeline.causes.of(exchange)
-        upcoming = min(following, default=exchange.asked_at + 1)
         if cause is client or (
             cause is None
-            and exchange.asker == server
-            and exchange.query.question == question
-            and client.asked_at < exchange.asked_at < upcoming
+            and exchange.asker == client.query.receiver
+            and exchange.query.question == client.query.question
+            and exchange.asked_at > client.asked_at
         ):
             yield exchange

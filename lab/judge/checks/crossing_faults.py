@@ -52,11 +52,7 @@ def unmatched_crossings(timeline: Timeline) -> Iterator[tuple[Passage | None, Pa
     for node in timeline.plan.nodes:
         if node.nat is None:
             continue
-        ended = [
-            trip.passages[-1]
-            for trip in timeline.trips
-            if trip.receiver == node.name and trip.passages[-1].sent is not None
-        ]
+        ended = [trip.passages[-1] for trip in timeline.trips if trip.receiver == node.name]
         for trip in timeline.trips:
             after = trip.passages[0]
             if after.sender == node.name and not _is_own(after.ip, node):

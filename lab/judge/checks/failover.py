@@ -118,11 +118,10 @@ class FreshIdentifiers(CheckBase):
             for holds, text in faults:
                 if not holds:
                     return failed(f"the repeated question has {text}", *_frames((first, second)))
-        repeated = next(group for group in groups if len(group) > 1)
+        one, two = (each.query for each in pairs[0])
         return passed(
-            f"IDs {', '.join(str(each.query.id) for each in repeated)}, "
-            f"source ports {', '.join(str(each.query.source.port) for each in repeated)}",
-            *(frame for each in repeated for frame in each.query.frames),
+            f"IDs {one.id} and {two.id}, source ports {one.source.port} and {two.source.port}",
+            *_frames(pairs[0]),
         )
 
 

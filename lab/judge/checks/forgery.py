@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from lab.judge.checks.base import CheckBase, ms, questions, tell
+from lab.judge.checks.base import CheckBase, arrival, ms, questions, tell
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
@@ -28,9 +28,7 @@ class ForgeryIgnored(CheckBase):
         forged = [
             message
             for message in timeline.messages
-            if message.is_reply
-            and message.receiver == self.victim
-            and self.address in message.addresses
+            if message.receiver == self.victim and self.address in message.addresses
         ]
         if not forged:
             return failed(f"no forgery reached {self.victim}")
@@ -50,7 +48,7 @@ class ForgeryIgnored(CheckBase):
         fault = self._fault(timeline, client, exchange, reply)
         if fault is not None:
             return failed(fault, *frames, *client.frames)
-        ahead = ms((reply.arrived_at or 0) - (forgery.arrived_at or 0))
+        ahead = ms(arrival(reply) - arrival(forgery))
         return passed(
             f"the forgery came {ahead} before the true answer; "
             f"{self.asker} got {tell(client.reply)}",
@@ -76,8 +74,9 @@ class ForgeryIgnored(CheckBase):
         """Exchanges of the victim in which a forgery came before the true reply."""
         for exchange in timeline.exchanges:
             reply = exchange.reply
-            if exchange.asker != self.victim or reply is None or reply in forged:
+            if reply is None or reply in forged:
                 continue
+            # Strays came while the question was open: before its reply.
             for message in exchange.strays:
-                if message in forged and (message.arrived_at or 0) < (reply.arrived_at or 0):
+                if message in forged:
                     yield exchange, reply, message
