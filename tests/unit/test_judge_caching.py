@@ -30,6 +30,18 @@ def the_same_with_a_smaller_ttl() -> Wire:
 
 
 @cases.passes(FromCache())
+def all_of_them_each_time() -> Wire:
+    wire = cluster()
+    for ttl in (2, 1):
+        asked = wire.ask("viewer", DNS)
+        if ttl == 2:
+            wire.exchange("dns", REAL[0], *REAL)
+        wire.reply(asked, *REAL, ttl=ttl)
+        wire.elapse(0.5)
+    return wire
+
+
+@cases.passes(FromCache())
 def another_address_of_the_same_answer() -> Wire:
     """The DNS server selects one of those it keeps."""
     wire = repeated()

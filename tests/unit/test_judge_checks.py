@@ -118,27 +118,32 @@ STORIES = [story() for story in dict.fromkeys(case.story for case in ONE_CLOCK)]
 
 
 def changed(draw: st.DrawFn, record: Record) -> list[Record]:
-    """One thing that may happen to a record: mostly nothing."""
-    what = draw(st.integers(0, 11))
-    if what == 0:
+    """What becomes of a record: mostly nothing."""
+    happens = draw(st.integers(0, 15))
+    if happens == 0:
         return []
-    if what == 1:
+    if happens == 1:
         return [record, record]
-    if what == 2:
+    if happens == 2:
         return [replace(record, at=max(0, record.at + draw(st.integers(-(10**10), 10**10))))]
-    if not isinstance(record, Sighting) or not isinstance(record.network, Ip):
-        return [record]
-    raw = bytearray(record.network.raw)
-    if what == 3:
-        return [replace(record, outgoing=not record.outgoing)]
-    if what == 4:
+    if isinstance(record, Sighting) and isinstance(record.network, Ip):
+        return [spoilt(draw, record, record.network, happens)]
+    return [record]
+
+
+def spoilt(draw: st.DrawFn, sighting: Sighting, ip: Ip, happens: int) -> Sighting:
+    """A packet turned round, made unreadable, cut, or with some octets changed; or as it was."""
+    raw = bytearray(ip.raw)
+    if happens == 3:
+        return replace(sighting, outgoing=not sighting.outgoing)
+    if happens == 4:
+        return replace(sighting, network=None)
+    if happens == 5:
         del raw[draw(st.integers(0, len(raw))) :]
-    elif what in {5, 6}:
+    elif happens in {6, 7}:
         for _ in range(draw(st.integers(1, 3))):
             raw[draw(st.integers(0, len(raw) - 1))] = draw(st.integers(0, 255))
-    elif what == 7:
-        return [replace(record, network=None)]
-    return [replace(record, network=decode(bytes(raw), 101))]
+    return replace(sighting, network=decode(bytes(raw), 101))
 
 
 @st.composite

@@ -221,7 +221,7 @@ def test_a_step_that_cannot_be_read_is_refused(text):
         StepsInOrder(steps=(text,))
 
 
-@cases.passes(StepsInOrder(steps=FIVE))
+@cases.passes(StepsInOrder(steps=FIVE), Reached())
 def others_connect_first() -> Wire:
     """And the viewer itself, to another port; and its first question was answered by nobody."""
     wire = cluster()
