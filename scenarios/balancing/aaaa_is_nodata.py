@@ -2,9 +2,9 @@ from lab.judge.checks import Answered, FamilyHarmless
 from lab.scenario.model import Ask, Connect, Expectation, Scenario
 
 
-def aaaa_first(topology: str) -> Scenario:
+def aaaa_first(topology: str, where: str) -> Scenario:
     return Scenario(
-        title="AAAA for the cluster's name gives no data and does no harm",
+        title=f"AAAA for the cluster's name gives no data and does no harm{where}",
         story="""Every viewer asks for IPv6 addresses too. The cluster has none: the right answer is
 "no data", with an SOA. A load balancer that says "no such name" instead would make caches deny the
 IPv4 addresses as well.""",
@@ -30,4 +30,7 @@ IPv4 addresses as well.""",
     )
 
 
-SCENARIOS = {"cluster": aaaa_first("cluster"), "nat": aaaa_first("cluster-nat")}
+SCENARIOS = {
+    "cluster": aaaa_first("cluster", ""),
+    "nat": aaaa_first("cluster-nat", ", behind NAT"),
+}

@@ -2,9 +2,9 @@ from lab.judge.checks import Answered, EveryMemberHandedOut
 from lab.scenario.model import Ask, Expectation, Repeat, Scenario
 
 
-def every_server(topology: str, addresses: tuple[str, ...]) -> Scenario:
+def every_server(topology: str, where: str, addresses: tuple[str, ...]) -> Scenario:
     return Scenario(
-        title="Over many lookups every available server is handed out",
+        title=f"Over many lookups every available server is handed out{where}",
         story="""Load is balanced by answers: each viewer that asks is given one of the available
 servers. Over many lookups nobody may be left out.""",
         topology=topology,
@@ -25,6 +25,8 @@ servers. Over many lookups nobody may be left out.""",
 
 
 SCENARIOS = {
-    "cluster": every_server("cluster", ("10.10.10.100", "10.10.10.101", "10.10.10.102")),
-    "nat": every_server("cluster-nat", ("192.168.1.100", "192.168.1.101", "192.168.1.102")),
+    "cluster": every_server("cluster", "", ("10.10.10.100", "10.10.10.101", "10.10.10.102")),
+    "nat": every_server(
+        "cluster-nat", ", behind NAT", ("192.168.1.100", "192.168.1.101", "192.168.1.102")
+    ),
 }

@@ -5,9 +5,9 @@ from lab.scenario.model import Ask, Connect, Expectation, Halt, Repeat, Resume, 
 BOUND_S = 2 * 1.0 + 0.4 + 2 + 1
 
 
-def dies(topology: str) -> Scenario:
+def dies(topology: str, where: str) -> Scenario:
     return Scenario(
-        title="A node that dies is no longer handed out, and comes back",
+        title=f"A node that dies is no longer handed out, and comes back{where}",
         story="""Server 3 loses power. The load balancers notice when their health checks fail, and
 answers that still name it run out with their time to live. From then on every viewer that asks is
 sent to a living server. When server 3 has power again, it is handed out again.""",
@@ -47,4 +47,4 @@ sent to a living server. When server 3 has power again, it is handed out again."
     )
 
 
-SCENARIOS = {"cluster": dies("cluster"), "nat": dies("cluster-nat")}
+SCENARIOS = {"cluster": dies("cluster", ""), "nat": dies("cluster-nat", ", behind NAT")}

@@ -2,9 +2,9 @@ from lab.judge.checks import Answered, NameStaysWithin, NothingSent
 from lab.scenario.model import Ask, Elapse, Expectation, Halt, Scenario
 
 
-def translator_down(topology: str, masters: tuple[str, ...]) -> Scenario:
+def translator_down(topology: str, asked: str, masters: tuple[str, ...]) -> Scenario:
     return Scenario(
-        title="The translator is down: an error in time, and nothing leaks",
+        title=f"The translator is down: an error in time, and nothing leaks (DNS asks {asked})",
         story="""The translator has lost power, and with it both ways to the cluster: the DNS
 translator and the NAT. The local DNS server gets no answer and says SERVFAIL in time; it tries no
 other way to the private name.""",
@@ -47,6 +47,8 @@ other way to the private name.""",
 
 
 SCENARIOS = {
-    "translator_address": translator_down("cluster-nat", ("192.168.1.1",)),
-    "alias_addresses": translator_down("cluster-nat-aliases", ("192.168.1.100", "192.168.1.101")),
+    "translator_address": translator_down("cluster-nat", "the translator", ("192.168.1.1",)),
+    "alias_addresses": translator_down(
+        "cluster-nat-aliases", "the aliases", ("192.168.1.100", "192.168.1.101")
+    ),
 }

@@ -12,9 +12,9 @@ from lab.scenario.model import (
 )
 
 
-def everything(topology: str) -> Scenario:
+def everything(topology: str, asked: str) -> Scenario:
     return Scenario(
-        title="No real address is ever seen on the LAN",
+        title=f"No real address is ever seen on the LAN (DNS asks {asked})",
         story="""Questions over UDP and TCP, connections, echoes, errors, a dead server and its
 return: whatever happens, the viewers' network sees alias addresses only, in headers, in answers and
 in the packets that errors quote.""",
@@ -52,6 +52,6 @@ in the packets that errors quote.""",
 
 
 SCENARIOS = {
-    "translator_address": everything("cluster-nat"),
-    "alias_addresses": everything("cluster-nat-aliases"),
+    "translator_address": everything("cluster-nat", "the translator"),
+    "alias_addresses": everything("cluster-nat-aliases", "the aliases"),
 }
