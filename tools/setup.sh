@@ -10,11 +10,11 @@ set -eu
 purpose=${1:?usage: tools/setup.sh run|test}
 cd "$(dirname "$0")/.."
 
-run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv fonts-dejavu-core"
-test_packages="chromium vagrant tshark tcpdump dnsutils git"
+run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
+test_packages="chromium fonts-dejavu-core tshark vagrant vagrant-libvirt shellcheck"
 case $purpose in
-run) packages=$run_packages extras="" ;;
-test) packages="$run_packages $test_packages" extras="[dev]" ;;
+run) packages=$run_packages extras="" serves="run" ;;
+test) packages="$run_packages $test_packages" extras="[dev]" serves="run test" ;;
 *) echo "tools/setup.sh: unknown purpose '$purpose'; say run or test" >&2; exit 2 ;;
 esac
 
@@ -37,12 +37,18 @@ missing_packages() {
 }
 
 install_packages() {
-	# Debian starts a daemon as soon as it is installed; 101 is "not allowed" (policy-rc.d).
+	# Debian starts a daemon as soon as it is installed; 101 is "not allowed" (policy-rc.d). A guard
+	# of somebody else's stays; ours goes again, also one that a killed run left behind.
 	guard=/usr/sbin/policy-rc.d
-	if [ ! -e $guard ]; then
-		printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null
+	mark="# forwardlab: gone when tools/setup.sh ends"
+	if [ ! -e $guard ] || grep -qxF "$mark" $guard; then
+		trap 'as_root rm -f $guard' EXIT
+		# Without these the shell would die of a signal and leave the guard.
+		trap 'exit 129' HUP
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+		printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root tee $guard >/dev/null
 		as_root chmod 755 $guard
-		trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
 	fi
 	as_root apt-get update -q
 	as_root env DEBIAN_FRONTEND=noninteractive \
@@ -52,12 +58,12 @@ install_packages() {
 python_with_venv() {
 	# Debian's own interpreter first: it is the one the packages above belong to.
 	for candidate in /usr/bin/python3 python3; do
-		if "$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+		if "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 			echo "$candidate"
 			return
 		fi
 	done
-	echo "tools/setup.sh: no Python 3.11 or newer; Debian 12 has it as package python3" >&2
+	echo "tools/setup.sh: no Python 3.11 or newer with pip; Debian 12 has it as python3-venv" >&2
 	exit 3
 }
 
@@ -73,9 +79,14 @@ else
 fi
 
 stamp=.venv/.installed-$purpose
-if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-	[ -x .venv/bin/python ] || "$(python_with_venv)" -m venv .venv
+if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml -newer "$stamp")" ]; then
+	if [ ! -x .venv/bin/pip ]; then
+		python=$(python_with_venv)
+		"$python" -m venv --clear .venv
+	fi
 	echo "installing Python packages into .venv"
 	.venv/bin/python -m pip install -q --disable-pip-version-check --editable ".$extras"
-	touch "$stamp"
+	for purpose in $serves; do
+		touch ".venv/.installed-$purpose"
+	done
 fi
