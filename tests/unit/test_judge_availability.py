@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from judging import Cases, cluster, lookup, lookup_by_nat, nat
 from wire import ALIAS, DNS, LINK_NS, MS, REAL, Wire
@@ -9,7 +11,9 @@ from wire import ALIAS, DNS, LINK_NS, MS, REAL, Wire
 from lab.judge.bounds import SCHEDULING_ALLOWANCE_NS, VIRTUAL_PATH_ALLOWANCE_NS
 from lab.judge.checks import BackWithin, EveryMemberHandedOut, GoneWithin
 from lab.judge.verdict import Outcome
+from lab.topology.plan import PlannedProgram
 from lab.worlds.world import Clock
+from resolver.config import BalancerConfig
 
 cases = Cases()
 
@@ -261,6 +265,59 @@ def its_service_starts_but_it_has_no_power() -> Wire:
     resumed(wire, "service")
     wire.elapse(6)
     lookup(wire)
+    return wire
+
+
+@cases.fails(GONE, because="tgp2 was not listed any more either")
+def a_living_one_goes_with_it() -> Wire:
+    wire = halted()
+    wire.elapse(6)
+    lookup(wire, REAL[0], REAL[:1])
+    return wire
+
+
+@cases.passes(GONE, BACK)
+def a_living_one_is_missing_at_other_times() -> Wire:
+    """Before the bound and after the return it is another rule's matter."""
+    wire = cluster()
+    lookup(wire, REAL[0], REAL[::2])
+    wire.mark("halted", "tgp3 halts", node="tgp3", program=None)
+    wire.elapse(1)
+    lookup(wire, REAL[0], REAL[:1])
+    wire.elapse(5)
+    lookup(wire, REAL[0], LIVING)
+    resumed(wire)
+    wire.elapse(1)
+    lookup(wire, REAL[0], REAL[::2])
+    return wire
+
+
+@cases.passes(GONE)
+def two_are_halted() -> Wire:
+    wire = halted()
+    wire.mark("halted", "tgp2 halts", node="tgp2", program=None)
+    wire.elapse(6)
+    lookup(wire, REAL[0], REAL[:1])
+    return wire
+
+
+@cases.passes(GONE)
+def answers_hold_one_address_only() -> Wire:
+    """Then a living server may be left out."""
+
+    def one_each(program: PlannedProgram) -> PlannedProgram:
+        if not isinstance(program.config, BalancerConfig):
+            return program
+        return replace(program, config=replace(program.config, answers=1))
+
+    wire = halted()
+    nodes = (
+        replace(node, programs=tuple(one_each(program) for program in node.programs))
+        for node in wire.plan.nodes
+    )
+    wire.plan = replace(wire.plan, nodes=tuple(nodes))
+    wire.elapse(6)
+    lookup(wire, REAL[0], REAL[:1])
     return wire
 
 

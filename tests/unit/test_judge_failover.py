@@ -7,7 +7,7 @@ from judging import Cases, cluster, lookup, tamper
 from scapy.layers.inet import IP, UDP
 from wire import DNS, MS, REAL, Question, Wire, query_bytes
 
-from lab.judge.bounds import CLOCK_SLEW, SCHEDULING_ALLOWANCE_NS
+from lab.judge.bounds import CLOCK_SLEW, EARLY_ALLOWANCE_NS, SCHEDULING_ALLOWANCE_NS
 from lab.judge.checks import FreshIdentifiers, NextAskedAfterError, NextAskedAfterTimeout
 from lab.judge.verdict import Outcome
 from lab.worlds.world import Clock
@@ -120,7 +120,7 @@ def its_answer_comes_after_the_timeout() -> Wire:
         (Clock.VIRTUAL, 1000 * MS, 1000 * MS),
         (
             Clock.MEASURED,
-            999 * MS - round(1000 * MS * CLOCK_SLEW),
+            1000 * MS - round(1000 * MS * CLOCK_SLEW) - EARLY_ALLOWANCE_NS,
             1000 * MS + round(1000 * MS * CLOCK_SLEW) + SCHEDULING_ALLOWANCE_NS,
         ),
     ],

@@ -25,6 +25,7 @@ from lab.judge.verdict import Finding, Outcome, failed, passed
 from lab.observe.dns_message import DnsMessage
 from lab.observe.sighting import Mark
 from lab.observe.timeline import Timeline
+from resolver.config import BalancerConfig
 from resolver.machine import SECOND
 
 
@@ -65,9 +66,10 @@ class EveryMemberHandedOut(CheckBase):
 
 class GoneWithin(CheckBase):
     """After the server, or its service, was halted (the mark in the capture) and until it returned,
-    nobody answers its address later than the bound, and no answer to the asker then stems from a
-    load balancer's list that still names it. A load balancer named it before, and the asker got an
-    answer after the bound. Each time it was halted (CLU-03, CLU-20)."""
+    nobody answers its address later than the bound, no answer to the asker then stems from a load
+    balancer's list that still names it, and lists that hold all available servers go on naming
+    those that nobody halted. A load balancer named it before, and the asker got an answer after the
+    bound. Each time it was halted (CLU-03, CLU-20)."""
 
     kind: Literal["gone-within"] = "gone-within"
     asker: str = "viewer"
@@ -117,6 +119,11 @@ class GoneWithin(CheckBase):
                 return failed(
                     f"{text} that names {self.server}", halt.number, *source.frames, *reply.frames
                 )
+        for each in lists:
+            missing = _missing(timeline, each)
+            if missing and arrival(each) > limit and outage.lasts_at(arrival(each)):
+                text = f"{', '.join(missing)} was not listed any more either"
+                return failed(text, halt.number, *each.frames)
         last = f"last named {ms(arrival(named[-1]) - halt.at)} after the halt" if named else "gone"
         return passed(
             f"{last}; {len(later)} answers after the bound of {self.bound_s} s without it",
@@ -199,6 +206,22 @@ def _outages(timeline: Timeline, server: str) -> Iterator[_Outage]:
             halt = None
     if halt is not None:
         yield _Outage(halt, None)
+
+
+def _missing(timeline: Timeline, listing: DnsMessage) -> list[str]:
+    """The servers of a load balancer's pool that were never halted and that its answer lacks, where
+    its answers are meant to hold all that are available."""
+    node = node_named(timeline, str(listing.sender))
+    program = node.program("balancer") if node is not None else None
+    config = program.config if program is not None else None
+    if not isinstance(config, BalancerConfig) or config.answers:
+        return []
+    return [
+        member.name
+        for member in config.members
+        if not list(_outages(timeline, member.name))
+        and not _answered_addresses(timeline, member.name) & set(listing.addresses)
+    ]
 
 
 def _answered_addresses(timeline: Timeline, server: str) -> frozenset[str]:
