@@ -37,6 +37,9 @@ class Exit(IntEnum):
     BROKEN = 4
 
 
+_INTERRUPTED = 128 + 2  # what a shell makes of SIGINT; Typer exits with it as well
+
+
 class WorldChoice(StrEnum):
     """Where scenarios run."""
 
@@ -267,10 +270,14 @@ def _read_run(run_folder: str) -> tuple[RunRecord, Path]:
 def main() -> None:
     """Run the command; an interrupt ends it without a traceback."""
     try:
-        app()
+        status = app(standalone_mode=True)
+    except SystemExit as end:
+        status = end.code
     except KeyboardInterrupt:
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:
         typer.echo("interrupted; nothing is left running", err=True)
-        sys.exit(130)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

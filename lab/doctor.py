@@ -31,13 +31,14 @@ class Diagnosis:
     """Whether Mininet worlds cannot run without it."""
 
 
-def mininet_obstacles() -> tuple[str, ...]:
-    """Why Mininet worlds cannot run here, each with its remedy; empty when they can."""
+def mininet_obstacles(*, nat: bool = True) -> tuple[str, ...]:
+    """Why Mininet worlds cannot run here, each with its remedy; empty when they can. `nat=False`:
+    worlds without a NAT translator."""
     if sys.platform != "linux":
         return (f"Mininet needs Linux and this is {sys.platform}; use `vagrant up`",)
-    from lab.worlds.isolation import probe
+    from lab.worlds.obstacles import probe
 
-    return probe()
+    return probe(nat=nat)
 
 
 @cache

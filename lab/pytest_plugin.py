@@ -6,12 +6,14 @@ All selected scenarios run first, several at once; each item then reports what c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.report.junit import frames_text, missing_violations
 from lab.report.record import ScenarioRecord
 from lab.scenario.catalogue import CatalogueError, load_module
 
@@ -55,19 +57,21 @@ class ScenarioModule(pytest.File):
         except CatalogueError as error:
             raise self.CollectError(str(error)) from error
         for each in scenarios:
-            yield ScenarioItem.from_parent(self, name=each.rsplit("/", 1)[-1], identifier=each)
+            name = each.rsplit("/", 1)[-1]
+            yield ScenarioItem.from_parent(self, name=name, identifier=each, root=root)
 
 
 class ScenarioItem(pytest.Item):
     """A scenario; it fails as the scenario does."""
 
-    def __init__(self, *, identifier: str, **rest: Any) -> None:
+    def __init__(self, *, identifier: str, root: Path, **rest: Any) -> None:
         super().__init__(**rest)
         self.identifier = identifier
+        self.root = root
 
     def runtest(self) -> None:
         """Report what came of the scenario."""
-        record = _records(self.session)[self.identifier]
+        record = _records(self.session, self.root)[self.identifier]
         self.user_properties.append(("clock", record.clock))
         self.user_properties.append(("time_to_connect_ms", record.time_to_connect_ms))
         if record.outcome == "unsupported":
@@ -95,13 +99,15 @@ class ScenarioNotPassed(Exception):
 
     def __init__(self, record: ScenarioRecord) -> None:
         lines = [f"{record.id}: {record.outcome.upper()}: {record.title}"]
-        if record.reason:
-            lines.append(record.reason)
+        lines += [text for text in (record.reason, missing_violations(record)) if text]
         for each in record.expectations:
-            # In a set-up broken on purpose it is the passing that is wrong.
-            if (each.outcome == "failed") is not each.meant_to_fail:
-                lines.append(f"  {each.outcome} [{', '.join(each.rules)}] {each.text}")
-                lines += [f"    {proof.text} (frames {proof.frames})" for proof in each.evidence]
+            # A fault made on purpose that was found is good news.
+            if each.outcome == "failed" and not each.meant_to_fail:
+                lines.append(f"  {each.outcome}: {each.text} [{', '.join(each.rules)}]")
+                lines += [
+                    f"    {proof.text} {frames_text(proof.frames)}".rstrip()
+                    for proof in each.evidence
+                ]
         lines.append(f"again: {record.reproduce}")
         super().__init__("\n".join(lines))
 
@@ -119,31 +125,49 @@ class _Quiet:
         pass
 
 
-_RECORDS = pytest.StashKey[dict[str, ScenarioRecord]]()
+@dataclass(slots=True)
+class _Runs:
+    """What came of the scenarios of each project folder that items were collected from."""
+
+    records: dict[Path, dict[str, ScenarioRecord]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
 
-def _records(session: pytest.Session) -> dict[str, ScenarioRecord]:
-    """Run all selected scenarios once and return their records by id."""
-    if _RECORDS not in session.stash:
-        from lab.scenario.session import HostCannot, Session
+_RUNS = pytest.StashKey[_Runs]()
 
-        wanted = [item.identifier for item in _scenario_items(session.items)]
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say which world ran, why it was not the first choice, and where the reports are."""
+    runs = config.stash.get(_RUNS, None)
+    for line in runs.said if runs else ():
+        terminalreporter.write_line(line)
+
+
+def _records(session: pytest.Session, root: Path) -> dict[str, ScenarioRecord]:
+    """Run all selected scenarios of a project folder once and return their records by id."""
+    runs = session.config.stash.setdefault(_RUNS, _Runs())
+    if root not in runs.records:
+        from lab.report.render import FolderUnusable
+        from lab.scenario.session import HostCannot, Session, SessionError
+
+        items = [item for item in session.items if isinstance(item, ScenarioItem)]
         try:
             prepared = Session.prepare(
-                wanted=wanted,
+                wanted=[item.identifier for item in items if item.root == root],
                 world=session.config.getoption("--world"),
                 seed=session.config.getoption("--seed"),
                 strict=session.config.getoption("--strict-should"),
+                root=root,
             )
+            run = prepared.run(progress=_Quiet())
         except HostCannot as error:
             pytest.exit(str(error), returncode=3)
-        run = prepared.run(progress=_Quiet())
-        session.stash[_RECORDS] = {record.id: record for record in run.scenarios}
-    return session.stash[_RECORDS]
-
-
-def _scenario_items(items: Iterable[pytest.Item]) -> list[ScenarioItem]:
-    return [item for item in items if isinstance(item, ScenarioItem)]
+        except (CatalogueError, FolderUnusable, SessionError) as error:
+            pytest.exit(str(error), returncode=2)
+        runs.records[root] = {record.id: record for record in run.scenarios}
+        runs.said += [line for line in (run.world_reason,) if line]
+        runs.said.append(f"scenarios ran in the {run.world} world, seed {run.seed}")
+    return runs.records[root]
 
 
 def _scenario_root(path: Path) -> Path | None:

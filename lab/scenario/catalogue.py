@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from lab.judge.rules import RULES
 from lab.scenario.model import Scenario
 
@@ -54,20 +56,45 @@ def load_module(path: Path, identifier: str) -> dict[str, Scenario]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        raise CatalogueError(f"{path}: line {line}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise CatalogueError(f"{path}: {_told(error, path)}") from error
     one = getattr(module, "SCENARIO", None)
     several = getattr(module, "SCENARIOS", None)
     if isinstance(one, Scenario):
         scenarios = {identifier: one}
-    elif isinstance(several, Mapping) and several:
+    elif (
+        isinstance(several, Mapping)
+        and several
+        and all(isinstance(each, Scenario) for each in several.values())
+    ):
         scenarios = {f"{identifier}/{variant}": each for variant, each in several.items()}
     else:
-        raise CatalogueError(f"{path}: binds neither SCENARIO nor SCENARIOS; bind one of them")
+        raise CatalogueError(
+            f"{path}: binds neither SCENARIO nor SCENARIOS; bind one of them to a Scenario, or to "
+            "Scenarios by variant, or begin the file's name with an underscore"
+        )
     for each in scenarios.values():
         _check_rules(path, each)
     return scenarios
+
+
+def _told(error: BaseException, path: Path) -> str:
+    """Tell in one line what is wrong in a module, and where: the last line of it that ran."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    if isinstance(error, ValidationError):
+        words = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}".removeprefix(": ")
+            for each in error.errors()
+        )
+    else:
+        words = str(error) or type(error).__name__
+    return f"line {lines[-1]}: {words}" if lines else words
 
 
 def select(wanted: Iterable[str], scenarios: Mapping[str, Scenario]) -> dict[str, Scenario]:

@@ -1,8 +1,8 @@
 """The runner: every trial in a process of its own, several at once.
 
 Scenarios mostly wait, so more of them run than there are cores. The runner owns the processes: when
-it ends, however it ends, they end with it. A trial whose process is killed is BROKEN; the others go
-on.
+it ends, however it ends, they end with it. A trial whose process is killed, or never ends, is
+BROKEN; the others go on.
 """
 
 from __future__ import annotations
@@ -10,17 +10,27 @@ from __future__ import annotations
 import os
 import pickle
 import select
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lab.report.record import ScenarioRecord
+from lab.scenario.steps import longest_s
 from lab.scenario.trial import Trial, broken, run_trial
+from lab.worlds.child import IsolationFailed, interrupts_held, interrupts_let_in
 from lab.worlds.world import World
+from resolver.machine import SECOND
 
 _TICK_S = 0.1
 """How often the progress display is refreshed while nothing happens."""
+
+BESIDES_STEPS_S = 120.0
+"""How long a trial may take besides its steps, on however busy a machine: the start of the world,
+the judging, the end. What takes longer hangs."""
+
+_AN_HOUR = 3600 * SECOND
 
 
 class Progress(Protocol):
@@ -61,6 +71,9 @@ class _Running:
     process: _Process
     standing_pipe: int | None
     """Readable when the world has failed and stays."""
+    limit_s: float
+    overdue_at: float
+    """On the monotonic clock, s: what runs still then hangs."""
 
 
 def run_trials(
@@ -81,26 +94,28 @@ def run_trials(
         for process in (*kept, *(each.process for each in running.values())):
             process.kill()
 
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                place, trial = waiting.popleft()
-                progress.scenario_started(trial.id)
-                running[place] = _start(trial, keep_on_failure=keep_on_failure)
-            for place in _wait(running):
-                each = running.pop(place)
-                left = _left_standing(each)
-                if left is not None:
-                    standing.append(left)
-                    kept.append(each.process)
-                    records[place] = left.record
-                else:
-                    records[place] = _collect(each)
-                progress.scenario_finished(records[place])
-            progress.tick()
-    except BaseException:
-        take_down()
-        raise
+    # An interrupt comes while `_wait` waits, so that no process is ever half started.
+    with interrupts_held():
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    place, trial = waiting.popleft()
+                    progress.scenario_started(trial.id)
+                    running[place] = _start(trial, keep_on_failure=keep_on_failure)
+                for place in _wait(running):
+                    each = running.pop(place)
+                    left = _left_standing(each)
+                    if left is not None:
+                        standing.append(left)
+                        kept.append(each.process)
+                        records[place] = left.record
+                    else:
+                        records[place] = _collect(each)
+                    progress.scenario_finished(records[place])
+                progress.tick()
+        except BaseException:
+            take_down()
+            raise
     return [records[place] for place in sorted(records)], standing, take_down
 
 
@@ -114,7 +129,8 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
         # A duplicate, so that closing it here is this function's own affair.
         with os.fdopen(os.dup(writer or -1), "wb") as pipe:
             pickle.dump(Standing(record, world.entrances()), pipe)
-        world.run_until(lambda: False, 1 << 62)
+        while True:
+            world.run_until(lambda: False, world.now() + _AN_HOUR)
 
     def function() -> bytes:
         record = run_trial(trial, keep_standing if writer is not None else None)
@@ -131,18 +147,23 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
         process = Forked(function)
     if writer is not None:
         os.close(writer)
-    return _Running(trial, process, reader)
+    limit_s = longest_s(trial.scenario.steps) + BESIDES_STEPS_S
+    return _Running(trial, process, reader, limit_s, time.monotonic() + limit_s)
 
 
 def _wait(running: dict[int, _Running]) -> list[int]:
-    """Wait for a tick or until something has ended or stands; return the places of these."""
+    """Wait for a tick or until something has ended or stands; return the places of these, and of
+    what hangs."""
     descriptors: dict[int, int] = {}
     for place, each in running.items():
         descriptors[each.process.fileno()] = place
         if each.standing_pipe is not None:
             descriptors[each.standing_pipe] = place
-    readable = select.select(list(descriptors), [], [], _TICK_S)[0]
-    return sorted({descriptors[descriptor] for descriptor in readable})
+    with interrupts_let_in():
+        readable = select.select(list(descriptors), [], [], _TICK_S)[0]
+    now = time.monotonic()
+    overdue = {place for place, each in running.items() if each.overdue_at <= now}
+    return sorted({descriptors[descriptor] for descriptor in readable} | overdue)
 
 
 def _left_standing(each: _Running) -> Standing | None:
@@ -153,18 +174,22 @@ def _left_standing(each: _Running) -> Standing | None:
             return None
         try:
             standing: Standing = pickle.load(pipe)  # noqa: S301 - our own child wrote it
-        except EOFError:
-            return None
+        except (EOFError, pickle.UnpicklingError):
+            return None  # it ended without standing, or was killed before it had said all
     return standing
 
 
 def _collect(each: _Running) -> ScenarioRecord:
-    from lab.worlds.isolation import IsolationFailed
-
     try:
-        record: ScenarioRecord = pickle.loads(each.process.result())  # noqa: S301 - our own child
+        left_s = max(0.0, each.overdue_at - time.monotonic())
+        record: ScenarioRecord = pickle.loads(each.process.result(left_s))  # noqa: S301 - our own child
     except IsolationFailed as error:
         return broken(each.trial, str(error))
+    except TimeoutError:
+        return broken(
+            each.trial,
+            f"it did not end within {each.limit_s:.0f} s and was killed: a bug of the lab",
+        )
     finally:
         each.process.kill()
     return record

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +22,14 @@ from lab.report.record import RunRecord, ScenarioRecord
 from lab.report.render import write_reports
 from lab.report.terminal import RunDisplay
 from lab.scenario.catalogue import all_scenarios, project_root, select
+from lab.scenario.fitting import misfits
 from lab.scenario.model import Scenario
 from lab.scenario.runner import Progress, Standing, run_trials
 from lab.scenario.trial import Trial, WorldName
 from lab.topology.draw import draw_topology
 from lab.topology.load import TopologyError, load_topology
+from lab.topology.plan import Plan
+from lab.topology.planner import make_plan
 
 WORKERS_PER_CORE = {"mininet": 3, "simulated": 1}
 """In Mininet scenarios mostly wait for timers; in virtual time they only compute."""
@@ -64,18 +69,26 @@ class Session:
         out: Path | None = None,
         strict: bool = False,
         keep_on_failure: bool = False,
+        root: Path | None = None,
     ) -> Session:
-        """Choose and check everything before anything starts.
+        """Choose and check everything before anything starts. `root`: the folder that holds
+        `scenarios/` and `topologies/`; None looks for it.
 
         Raises CatalogueError and SessionError for bad input, HostCannot when the world that was
         asked for by name cannot run here.
         """
-        root = project_root()
+        root = root or project_root()
         scenarios = select(wanted, all_scenarios(root))
         if not scenarios:
             raise SessionError(f"{root / 'scenarios'} holds no scenario; add one")
-        _check_topologies(root, scenarios.values())
-        chosen, reason = _choose_world(world)
+        plans = _plans(root, scenarios.values())
+        _check_fit(scenarios, plans)
+        translating = [
+            identifier
+            for identifier, scenario in scenarios.items()
+            if any(node.nat for node in plans[scenario.topology].nodes)
+        ]
+        chosen, reason = _choose_world(world, nat=bool(translating))
         return cls(
             scenarios=scenarios,
             world=chosen,
@@ -186,11 +199,17 @@ def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
 
 
 def _choose_world(
-    requested: Literal["mininet", "simulated", "auto"],
+    requested: Literal["mininet", "simulated", "auto"], *, nat: bool
 ) -> tuple[WorldName, str]:
+    """The world to run in, and why it is not the first choice. `nat`: a scenario of the session
+    needs a NAT translator.
+
+    Asked for by name, Mininet runs what it can here and tells of each scenario that it cannot.
+    `auto` takes Mininet for all or for none: nobody asked for a part.
+    """
     if requested == "simulated":
         return "simulated", ""
-    obstacles = mininet_obstacles()
+    obstacles = mininet_obstacles(nat=nat and requested == "auto")
     if not obstacles:
         return "mininet", ""
     why = "; ".join(obstacles)
@@ -199,14 +218,25 @@ def _choose_world(
     return "simulated", f"Mininet cannot run here, so the simulated world runs: {why}"
 
 
-def _check_topologies(root: Path, scenarios: Iterable[Scenario]) -> None:
-    problems = []
+def _plans(root: Path, scenarios: Iterable[Scenario]) -> dict[str, Plan]:
+    """The plan of each topology the scenarios have. Raises SessionError with every mistake."""
+    plans, problems = {}, []
     for name in sorted({scenario.topology for scenario in scenarios}):
-        path = topology_file(root, name)
         try:
-            load_topology(path)
+            plans[name] = make_plan(load_topology(topology_file(root, name)), name)
         except TopologyError as error:
             problems.append(str(error))
+    if problems:
+        raise SessionError("\n".join(problems))
+    return plans
+
+
+def _check_fit(scenarios: Mapping[str, Scenario], plans: Mapping[str, Plan]) -> None:
+    problems = [
+        f"{identifier}: {problem}"
+        for identifier, scenario in scenarios.items()
+        for problem in misfits(scenario, plans[scenario.topology])
+    ]
     if problems:
         raise SessionError("\n".join(problems))
 
@@ -226,12 +256,17 @@ def _preload(world: WorldName) -> None:
 
 
 def _stay(standing: list[Standing]) -> None:
-    """Hold failed worlds until the user has seen enough."""
+    """Hold failed worlds until the user has seen enough. Told on standard error: the record may go
+    to standard output."""
     for each in standing:
-        typer.echo(f"\n{each.record.id} failed and stands. To enter it, from another terminal:")
+        typer.echo(
+            f"\n{each.record.id}: {each.record.outcome}, and its world stands. "
+            "To enter a node, from another terminal:",
+            err=True,
+        )
         for entrance in each.entrances:
-            typer.echo(f"  {entrance}")
-    typer.echo("\nPress Ctrl-C to take everything down.")
-    import signal
-
-    signal.pause()
+            typer.echo(f"  {entrance}", err=True)
+    typer.echo("\nPress Ctrl-C to take everything down.", err=True)
+    # That Ctrl-C ends the stay, not the command: it has its verdict to end with.
+    with suppress(KeyboardInterrupt):
+        signal.pause()

@@ -7,7 +7,8 @@ they did. Nothing here sleeps: only the world lets time pass.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -38,6 +39,8 @@ from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant, T
 
 DNS_PORT = 53
 _STRAY_PORT = 40_000  # source port of datagrams that no socket stands behind
+_START_S = 20.0
+"""How long the start of a program may take: many rounds of any sensible health check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,7 @@ class Stage:
         self._random = Random(f"{seed}/actors")  # noqa: S311 - a lab's run must repeat
         self._latest_answer: dict[str, tuple[str, ...]] = {}
         self._open: dict[str, _OpenQuestion] = {}
-        self._watchers: list[Callable[[Sighting], None]] = []
         self._began_at = world.now()
-        world.on_sighting(self._show)
 
     def perform(self, steps: tuple[Step, ...]) -> None:
         """Perform the steps of a scenario one after the other, recording when each happened."""
@@ -175,10 +176,9 @@ class Stage:
             if sighting.node == node.name and not sighting.outgoing and is_reply(sighting):
                 replies.append(sighting)
 
-        self._watchers.append(watch)
-        self._world.transmit(node.name, node.interfaces[0].name, packet)
-        self._world.run_until(lambda: bool(replies), self._world.now() + patience)
-        self._watchers.remove(watch)
+        with self._watched_by(watch):
+            self._world.transmit(node.name, node.interfaces[0].name, packet)
+            self._world.run_until(lambda: bool(replies), self._world.now() + patience)
 
     # --- what an attacker does ---------------------------------------------------------------
 
@@ -210,9 +210,8 @@ class Stage:
             )
             self._world.transmit(step.forger, forger.interfaces[0].name, packet)
 
-        self._watchers.append(watch)
-        self._world.run_until(lambda: bool(sent), self._world.now() + _ns(step.patience_s))
-        self._watchers.remove(watch)
+        with self._watched_by(watch):
+            self._world.run_until(lambda: bool(sent), self._world.now() + _ns(step.patience_s))
 
     # --- what happens to the set-up ----------------------------------------------------------
 
@@ -280,9 +279,15 @@ class Stage:
     def _elapse_until(self, instant: Instant) -> None:
         self._world.run_until(lambda: False, instant)
 
-    def _show(self, sighting: Sighting) -> None:
-        for watcher in tuple(self._watchers):
-            watcher(sighting)
+    @contextmanager
+    def _watched_by(self, watcher: Callable[[Sighting], None]) -> Iterator[None]:
+        """Have every packet shown to the watcher. Only meanwhile: for a watcher, a world must
+        decode each packet as it passes."""
+        self._world.on_sighting(watcher)
+        try:
+            yield
+        finally:
+            self._world.on_sighting(None)
 
 
 def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of step
@@ -319,6 +324,26 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"until the answer {wanted}: {inner}"
         case Misconfigure(fault=fault):
             return f"broken on purpose: {fault.fault}"
+
+
+def longest_s(steps: Iterable[Step]) -> float:
+    """How long the steps may take on the scenario's clock, s, if every wait in them is in vain."""
+    return sum(map(_longest_step_s, steps))
+
+
+def _longest_step_s(step: Step) -> float:
+    match step:
+        case Ask() | Connect() | Ping() | Datagram() | Forge():
+            return step.patience_s
+        case Elapse():
+            return step.seconds
+        case Repeat():
+            return step.times * max(step.every_s, longest_s(step.steps))
+        case Until():
+            # The last turn may begin at the deadline.
+            return step.deadline_s + longest_s(step.steps)
+        case Await() | Halt() | Resume() | Play() | Misconfigure():
+            return _START_S
 
 
 def _ns(seconds: float) -> Duration:

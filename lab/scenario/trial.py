@@ -7,7 +7,7 @@ a record: UNSUPPORTED where the world lacks something, BROKEN where the lab itse
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -28,7 +28,7 @@ from lab.report.record import (
 )
 from lab.scenario.model import Scenario
 from lab.scenario.steps import Stage
-from lab.topology.faults import apply_fault
+from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
 from lab.topology.planner import make_plan
@@ -75,10 +75,10 @@ def run_trial(
         record = _run(trial, plan, keep_standing)
     except WorldUnavailable as error:
         record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
-    except (TopologyError, WorldBroken, CaptureError) as error:
-        record = _unjudged(trial, Outcome.BROKEN, str(error))
-    except Exception:  # noqa: BLE001 - a bug of the lab must be a verdict, not a lost scenario
-        record = _unjudged(trial, Outcome.BROKEN, traceback.format_exc())
+    except (TopologyError, FaultNotPossible, WorldBroken, CaptureError) as error:
+        record = broken(trial, str(error))
+    except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
+        record = broken(trial, traceback.format_exc())
     return record.model_copy(update={"wall_s": monotonic() - began})
 
 
@@ -89,7 +89,7 @@ def _run(
     for fault in trial.scenario.faults:
         actual = apply_fault(actual, fault)
     world = make_world(trial.world, actual, trial.folder, trial.seed)
-    _require(trial.scenario, world)
+    _require(trial, actual, world)
     try:
         world.start()
         stage = Stage(world, actual, trial.seed)
@@ -107,20 +107,46 @@ def _run(
 
 
 def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
-    """Make a world of the plan; a Mininet world must be made inside its own namespaces."""
+    """Make a world of the plan; a Mininet world must be made inside its own namespaces. Raises
+    WorldUnavailable where this host cannot translate addresses."""
     if name == "mininet":
         from lab.worlds.mininet import MininetWorld
+        from lab.worlds.obstacles import tun_obstacle
 
+        if any(node.nat for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
+            raise WorldUnavailable(obstacle)
         return MininetWorld(plan, out=folder, seed=seed)
     from lab.worlds.simulated import SimulatedWorld
 
     return SimulatedWorld(plan, out=folder, seed=seed)
 
 
-def _require(scenario: Scenario, world: World) -> None:
-    lacking = [need for need in scenario.needs if Capability(need) not in world.capabilities]
+_REMEDIES = {
+    Capability.LINK_DELAY: "modprobe sch_netem as root (on Ubuntu it is in linux-modules-extra), "
+    "or use --world simulated",
+    Capability.LINK_RATE: "modprobe sch_tbf as root, or use --world simulated",
+    Capability.IPV6: "start the kernel without ipv6.disable=1, or use --world simulated",
+    Capability.LONG_WAITS: "use --world simulated",
+    Capability.FOREIGN_SERVERS: "use --world mininet",
+}
+"""What helps where a world lacks something a scenario needs."""
+
+
+def _require(trial: Trial, plan: Plan, world: World) -> None:
+    """Refuse a world that lacks what the scenario names, or what its topology asks for."""
+    needed = {Capability(need) for need in trial.scenario.needs} | set(_shaping(plan))
+    lacking = sorted(needed - world.capabilities, key=lambda each: each.value)
     if lacking:
-        raise WorldUnavailable(f"this world has no {', no '.join(lacking)}")
+        reasons = (f"no {each.value}: {_REMEDIES[each]}" for each in lacking)
+        raise WorldUnavailable(f"the {trial.world} world has here {'; '.join(reasons)}")
+
+
+def _shaping(plan: Plan) -> Iterator[Capability]:
+    interfaces = [interface for node in plan.nodes for interface in node.interfaces]
+    if any(interface.delay_ns for interface in interfaces):
+        yield Capability.LINK_DELAY
+    if any(interface.rate_bit_s for interface in interfaces):
+        yield Capability.LINK_RATE
 
 
 def _judged(
@@ -212,7 +238,15 @@ def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
 
 
 def broken(trial: Trial, reason: str) -> ScenarioRecord:
-    """Record a trial that broke outside its own code: its process was killed."""
+    """Record a trial that the lab itself broke. Of a traceback the last line is told, and the whole
+    is kept in the scenario's folder."""
+    lines = reason.strip().splitlines()
+    if "Traceback (most recent call last):" in lines:
+        kept = trial.folder / "traceback.txt"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(reason, encoding="utf-8")
+        where = kept.relative_to(trial.run_folder)
+        reason = f"a bug of the lab: {lines[-1]}; the traceback is in {where}"
     return _unjudged(trial, Outcome.BROKEN, reason)
 
 

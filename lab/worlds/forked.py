@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-import pickle
+import select
 import signal
-import traceback
+import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
-from lab.worlds.isolation import IsolationFailed
+from lab.worlds.child import (
+    IsolationFailed,
+    call_and_report,
+    interrupts_held,
+    leave_terminal,
+    live_as,
+    reported,
+)
 from lab.worlds.namespaces import die_with_parent
 
 
@@ -21,15 +28,25 @@ class Forked:
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
+        self._outcome, pipe = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
         parent = os.getpid()
-        self._outcome, report = os.pipe2(os.O_CLOEXEC)
-        self._pid = os.fork()
-        if self._pid == 0:
-            die_with_parent()
+
+        def be_child() -> int:
+            if sys.platform == "linux":  # elsewhere an orphan ends when its trial does
+                die_with_parent()
             if os.getppid() != parent:
-                os._exit(1)
-            _work(function, report)
-        os.close(report)
+                return 1
+            leave_terminal()
+            return call_and_report(function, pipe)
+
+        with interrupts_held():
+            self._pid = os.fork()
+            if self._pid == 0:
+                live_as(be_child)
+        os.close(pipe)
+        self._received = bytearray()
         self._ended = False
 
     def fileno(self) -> int:
@@ -37,20 +54,17 @@ class Forked:
         return self._outcome
 
     def result(self, timeout_s: float | None = None) -> Any:
-        """Return what the function returned; IsolationFailed when it did not."""
-        del timeout_s  # virtual time ends by itself
-        with open(self._outcome, "rb", closefd=False) as pipe:
-            received = pipe.read()
-        self._bury()
-        if not received:
-            raise IsolationFailed("it was killed before it could report anything")
-        try:
-            returned, value = pickle.loads(received)  # noqa: S301 - our own child wrote it
-        except Exception as error:
-            raise IsolationFailed("it was killed while it reported its result") from error
-        if not returned:
-            raise IsolationFailed(str(value))
-        return value
+        """What the function returned. Raises IsolationFailed when it did not return, TimeoutError
+        when nothing came for `timeout_s`."""
+        status = 0
+        while not self._ended:
+            if not select.select([self._outcome], [], [], timeout_s)[0]:
+                raise TimeoutError(f"the forked function still runs after {timeout_s} s")
+            piece = os.read(self._outcome, 1 << 16)
+            self._received += piece
+            if not piece:
+                status = self._bury()
+        return reported(bytes(self._received), otherwise=_how_it_ended(status))
 
     def kill(self) -> None:
         """End the process and wait until it is gone. Idempotent."""
@@ -59,18 +73,16 @@ class Forked:
                 os.kill(self._pid, signal.SIGKILL)
             self._bury()
 
-    def _bury(self) -> None:
+    def _bury(self) -> int:
         self._ended = True
-        os.waitpid(self._pid, 0)
         os.close(self._outcome)
+        return os.waitpid(self._pid, 0)[1]
 
 
-def _work(function: Callable[[], Any], report: int) -> NoReturn:
-    """Call, report and end: never return into the caller's code."""
-    try:
-        outcome = (True, function())
-    except BaseException:  # noqa: BLE001 - the last frame of a process
-        outcome = (False, traceback.format_exc())
-    with suppress(OSError), open(report, "wb", closefd=True) as pipe:
-        pickle.dump(outcome, pipe)
-    os._exit(0)
+def _how_it_ended(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"it was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"it ended by itself with status {os.WEXITSTATUS(status)}"
+
+
+__all__ = ["Forked", "IsolationFailed"]

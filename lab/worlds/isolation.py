@@ -14,24 +14,27 @@ signal alone follows the caller's thread, and misses a caller that died before i
 from __future__ import annotations
 
 import contextlib
-import errno
-import gc
 import os
-import pickle
 import select
-import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from fcntl import ioctl
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from lab.worlds import namespaces
+from lab.worlds.child import (
+    IsolationFailed,
+    call_and_report,
+    interrupts_held,
+    leave_terminal,
+    live_as,
+    report,
+    reported,
+)
 
 # linux/sockios.h, linux/if.h
 _SIOCGIFFLAGS = 0x8913
@@ -44,11 +47,6 @@ _HIDDEN = ("/run",)
 
 _GRACE_S = 2.0
 """How long an orderly end may take before the keeper is killed."""
-
-
-class IsolationFailed(Exception):
-    """The isolated function did not return: it raised, was killed, or could not be started. The
-    message says which, with the traceback as text where there is one."""
 
 
 class Isolated:
@@ -68,16 +66,17 @@ class Isolated:
         """Start `function()` isolated; its result must be picklable. `hide`: folders that get a
         private, empty tmpfs."""
         life, lease = os.pipe2(os.O_CLOEXEC)
-        outcome, report = os.pipe2(os.O_CLOEXEC)
+        outcome, pipe = os.pipe2(os.O_CLOEXEC)
         Isolated._leases.add(lease)
         sys.stdout.flush()
         sys.stderr.flush()
         caller = os.getpid()
-        self._keeper = os.fork()
-        if self._keeper == 0:
-            _live_as(lambda: _keep(caller, life, report, function, hide))
+        with interrupts_held():
+            self._keeper = os.fork()
+            if self._keeper == 0:
+                live_as(lambda: _keep(caller, life, pipe, function, hide))
         os.close(life)
-        os.close(report)
+        os.close(pipe)
         self._lease = lease
         self._outcome = outcome
         self._received = bytearray()
@@ -101,15 +100,9 @@ class Isolated:
             self._received += piece
             if not piece:
                 self._bury()
-        if not self._received:
-            raise IsolationFailed("it was killed before it could report anything")
-        try:
-            returned, value = pickle.loads(self._received)  # noqa: S301 - our own child wrote it
-        except Exception as error:
-            raise IsolationFailed("it was killed while it reported its result") from error
-        if not returned:
-            raise IsolationFailed(str(value))
-        return value
+        return reported(
+            bytes(self._received), otherwise="it was killed before it could report anything"
+        )
 
     def kill(self) -> None:
         """End the function and everything it started, and wait until it is gone. Idempotent."""
@@ -149,22 +142,6 @@ def run_isolated(
 # --- inside the children ----------------------------------------------------------------------
 
 
-def _live_as(role: Callable[[], int]) -> NoReturn:
-    """Be a forked child: never return into the caller's code, whatever happens."""
-    status = 70  # EX_SOFTWARE
-    # What is alive now is shared with the parent; collecting it here would copy it.
-    gc.freeze()
-    try:
-        status = role()
-    except BaseException:  # noqa: BLE001 - the last frame of a process
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
-
-
 def _follow(life: int) -> None:
     """Die with the parent from here on, also when the caller died before this line."""
     namespaces.die_with_parent()
@@ -177,26 +154,15 @@ def _is_over(life: int) -> bool:
     return bool(select.select([life], [], [], 0)[0])
 
 
-def _report(report: int, returned: bool, value: Any) -> None:
-    view = memoryview(pickle.dumps((returned, value)))
-    with contextlib.suppress(BrokenPipeError):
-        while view:
-            view = view[os.write(report, view) :]
-
-
 def _keep(
-    caller: int, life: int, report: int, function: Callable[[], Any], hide: Sequence[str]
+    caller: int, life: int, pipe: int, function: Callable[[], Any], hide: Sequence[str]
 ) -> int:
     """The keeper: make the namespaces, start pid 1 in them, wait for its end."""
     _forget_leases()
     _follow(life)
     if os.getppid() != caller:
         return 1
-    # The terminal, its signals and its keyboard, is for the caller, who decides about its worlds.
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    leave_terminal()
     # Whoever comes from outside must take our user namespace on as well, where there is one.
     way_in = ["nsenter", "--mount", "--uts", "--ipc", "--net", "--pid"]
     if os.getuid() != 0:
@@ -204,15 +170,15 @@ def _keep(
     try:
         _unshare()
     except OSError as error:
-        _report(report, False, f"{error}; {_remedy()}")
+        report(pipe, returned=False, value=f"{error}; {_remedy()}")
         return 1
     # Taking a user namespace changes credentials, which forgets the parent-death signal.
     _follow(life)
     number, teller = os.pipe2(os.O_CLOEXEC)
     init = os.fork()
     if init == 0:
-        _live_as(lambda: _init(life, report, number, way_in, function, hide))
-    os.close(report)
+        live_as(lambda: _init(life, pipe, number, way_in, function, hide))
+    os.close(pipe)
     os.write(teller, struct.pack("I", init))
     os.waitpid(init, 0)
     return 0
@@ -266,7 +232,7 @@ def way_in() -> tuple[str, ...]:
 
 def _init(
     life: int,
-    report: int,
+    pipe: int,
     number: int,
     command: list[str],
     function: Callable[[], Any],
@@ -286,14 +252,14 @@ def _init(
         socket.sethostname("forwardlab")
         _bring_up_loopback()
     except OSError as error:
-        _report(report, False, f"{error}; {_remedy()}")
+        report(pipe, returned=False, value=f"{error}; {_remedy()}")
         return 1
     wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     worker = os.fork()
     if worker == 0:
-        _live_as(lambda: _work(report, function))
+        live_as(lambda: _work(pipe, function))
     while True:
         # A child that ended before the handler was looked at has left a byte in the pipe.
         readable = select.select([life, wake], [], [])[0]
@@ -306,9 +272,13 @@ def _init(
             continue
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            _report(report, False, f"it was killed by {signal.Signals(number).name}")
+            report(pipe, returned=False, value=f"it was killed by {signal.Signals(number).name}")
         elif os.WEXITSTATUS(status) != 0:
-            _report(report, False, f"it ended by itself with status {os.WEXITSTATUS(status)}")
+            report(
+                pipe,
+                returned=False,
+                value=f"it ended by itself with status {os.WEXITSTATUS(status)}",
+            )
         return 0
 
 
@@ -326,18 +296,12 @@ def _reap(worker: int) -> int | None:
             found = status
 
 
-def _work(report: int, function: Callable[[], Any]) -> int:
+def _work(pipe: int, function: Callable[[], Any]) -> int:
     """The worker: run the function and report."""
     namespaces.die_with_parent()  # the parent is pid 1: whoever outlives it is dead anyway
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        value = function()
-    except BaseException:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are outcomes as well
-        _report(report, False, traceback.format_exc())
-        return 0
-    _report(report, True, value)
-    return 0
+    return call_and_report(function, pipe)
 
 
 def _bring_up_loopback() -> None:
@@ -347,61 +311,4 @@ def _bring_up_loopback() -> None:
         ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", now | _IFF_UP))
 
 
-# --- what this host can do --------------------------------------------------------------------
-
-_TOOLS = {
-    "ip": "iproute2",
-    "tc": "iproute2",
-    "mnexec": "mininet",
-    "ifconfig": "net-tools",
-    "nsenter": "util-linux",
-}
-"""Programs a Mininet world runs, and the Debian packages that have them."""
-
-_TUN = "/dev/net/tun"
-_TUNSETIFF = 0x400454CA
-_IFF_TUN_NO_PI = 0x0001 | 0x1000
-
-
-def probe() -> tuple[str, ...]:
-    """Why this host cannot run Mininet worlds, each reason with its remedy; empty when it can."""
-    if sys.platform != "linux":
-        remedy = "use --world simulated, or the Vagrant machine"
-        return (f"Mininet needs Linux namespaces and this is {sys.platform}: {remedy}",)
-    missing = [
-        f"{tool} is missing: apt-get install --no-install-recommends {package}"
-        for tool, package in _TOOLS.items()
-        if shutil.which(tool) is None
-    ]
-    if shutil.which("ip") is None:
-        return tuple(missing)
-    try:
-        return (*missing, *run_isolated(_try_devices, timeout_s=10))
-    except (IsolationFailed, TimeoutError) as failure:
-        return (*missing, f"no namespaces of our own: {failure}")
-
-
-def _try_devices() -> tuple[str, ...]:
-    reasons = []
-    for command, module in (
-        ("link add probe0 type bridge", "bridge"),
-        ("link add probe1 type veth peer name probe2", "veth"),
-    ):
-        made = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False)
-        if made.returncode != 0:
-            reasons.append(
-                f"no {module} devices ({made.stderr.strip()}): modprobe {module} as root"
-            )
-    try:
-        tun = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        remedy = "modprobe tun" if error.errno == errno.ENOENT else f"chmod 0666 {_TUN}"
-        reasons.append(f"{_TUN}: {error.strerror}, the NAT translator needs it: {remedy} as root")
-        return tuple(reasons)
-    try:
-        ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"probe3", _IFF_TUN_NO_PI))
-    except OSError as error:
-        reasons.append(f"no TUN devices ({error.strerror}): modprobe tun as root")
-    finally:
-        os.close(tun)
-    return tuple(reasons)
+__all__ = ["Isolated", "IsolationFailed", "run_isolated", "way_in"]

@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import NoReturn
 
 from lab.topology.plan import PlannedProgram, ProgramName
 from lab.worlds.namespaces import die_with_parent, enter_network
+from lab.worlds.seeds import program_seed
 from lab.worlds.world import WorldBroken
 from resolver.config_file import render_config
 from resolver.machine import SECOND
@@ -154,8 +154,7 @@ class Programs:
         stderr = folder / f"{program.name}.stderr"
         words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        # A seed of its own for each program, the same in every run with the world's seed.
-        seed = Random(f"{self._seed}/{node}/{program.name}").getrandbits(63)  # noqa: S311
+        seed = program_seed(self._seed, node, program.name)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:

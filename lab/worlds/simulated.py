@@ -14,6 +14,7 @@ from random import Random
 from lab.observe.pcapng import PcapngWriter
 from lab.observe.sighting import Sighting
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
+from lab.worlds.seeds import program_seed
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
 from lab.worlds.simulation.journal import Journals
@@ -23,7 +24,9 @@ from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.config import ProgramConfig
 from resolver.config_file import render_config
 from resolver.machine import SECOND, Duration, Instant, Machine
-from resolver.programs import listens, machine_for
+from resolver.programs import listens
+from resolver.shells.program import build_machine
+from resolver.shells.shell import CannotStart
 
 _STARTING_ORDER: tuple[ProgramName, ...] = (
     "service",
@@ -144,13 +147,11 @@ class SimulatedWorld:
 
     def _run(self, node: str, program: PlannedProgram) -> Process:
         self._journals.keep(node, f"{program.name}.toml", render_config(program.config))
-        # The streams a program has in the Mininet world too, so that it draws the same there.
-        seed = self._random(node, program.name).getrandbits(63)
-        identifiers = Random(f"{seed}/identifiers/{program.name}")  # noqa: S311 - a run must repeat
-        selection = Random(f"{seed}/selection/{program.name}")  # noqa: S311 - a run must repeat
         try:
-            machine = machine_for(program.config, identifiers, selection)
-        except ValueError as error:
+            machine = build_machine(
+                program.config, seed=program_seed(self._seed, node, program.name)
+            )
+        except CannotStart as error:
             raise WorldBroken(f"{program.name} on {node} cannot start: {error}") from error
         return self._seat(node, program.name, machine, program.config)
 

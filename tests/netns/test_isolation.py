@@ -15,7 +15,8 @@ from random import Random
 
 import pytest
 
-from lab.worlds.isolation import Isolated, IsolationFailed, probe, run_isolated, way_in
+from lab.worlds.isolation import Isolated, IsolationFailed, run_isolated, way_in
+from lab.worlds.obstacles import probe
 
 pytestmark = pytest.mark.netns
 
