@@ -70,7 +70,8 @@ def node_settings(node: PlannedNode) -> dict[str, str]:
             f"ipv6/conf/{scope}/accept_ra": "0",
             f"ipv6/conf/{scope}/autoconf": "0",
             f"ipv6/conf/{scope}/router_solicitations": "0",
-            f"ipv6/conf/{scope}/addr_gen_mode": "1",
+            # Made of the MAC address: a router asks for neighbours from its link-local address.
+            f"ipv6/conf/{scope}/addr_gen_mode": "0",
         }
     if node.nat:
         # An error about a translated packet leaves from the device's address, the server-side one,
