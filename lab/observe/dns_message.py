@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from dnslib import CLASS, QTYPE, RCODE, DNSRecord
+from dnslib import CLASS, QTYPE, RCODE, RR, DNSRecord
 
 from lab.observe.passage import Passage, Trip
 from lab.observe.sighting import Tcp, Udp
@@ -15,6 +15,7 @@ from resolver.machine import Endpoint, Instant, Transport
 DNS_PORT = 53
 
 _A = 1
+_CNAME = 5
 _AAAA = 28
 _SOA = 6
 _OPT = 41
@@ -40,7 +41,8 @@ class DnsContent:
     cd: bool
     edns: bool
     addresses: tuple[str, ...]
-    """Of the A and AAAA records of the answer section, in its order."""
+    """Of the A and AAAA records of the answer section that belong to QNAME, or to where its
+    aliases lead, in its order."""
     ttls: tuple[int, ...]
     """Of the same records, in seconds."""
     soa: bool
@@ -252,7 +254,7 @@ def _content(after_id: bytes, from_dns_port: bool) -> DnsContent:
     question = message.questions[0] if message.questions else None
     options = [record for record in message.ar if record.rtype == _OPT]
     extended = (options[0].ttl >> 24) << 4 if options else 0
-    answers = [record for record in message.rr if record.rtype in {_A, _AAAA}]
+    answers = _addresses_of(message)
     return DnsContent(
         is_reply=bool(flags & 0x8000),
         name="" if question is None else (str(question.qname).lower().removesuffix(".") or "."),
@@ -275,6 +277,22 @@ def _content(after_id: bytes, from_dns_port: bool) -> DnsContent:
         soa=any(record.rtype == _SOA for record in message.auth),
         malformed=False,
     )
+
+
+def _addresses_of(message: DNSRecord) -> list[RR]:
+    """The address records that answer the question: a record of another name answers nothing."""
+    if not message.questions:
+        return []
+    asked = {str(message.questions[0].qname).lower()}
+    answers = []
+    for record in message.rr:
+        if str(record.rname).lower() not in asked:
+            continue
+        if record.rtype == _CNAME:
+            asked.add(str(record.rdata.label).lower())
+        elif record.rtype in {_A, _AAAA}:
+            answers.append(record)
+    return answers
 
 
 def _malformed(flags: int) -> DnsContent:

@@ -1,8 +1,9 @@
 """DNS messages and exchanges, from well-behaved to hostile."""
 
+from dnslib import RR, DNSHeader, DNSQuestion, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from wire import (
     ALIAS,
     DNS,
@@ -51,6 +52,22 @@ def test_a_message_says_what_its_bytes_say():
     assert query.destination == Endpoint(DNS, 53)
     assert query.arrived_at - query.sent_at == LINK_NS
     assert query.frames == (1, 2)
+
+
+def test_only_records_that_answer_the_question_are_its_answer():
+    """The name asked for, and where its aliases lead, in any case; nobody else's address."""
+    message = DNSRecord(DNSHeader(id=1, qr=1), q=DNSQuestion("www.test."))
+    message.add_answer(
+        *RR.fromZone(
+            "WWW.test. 5 CNAME a.test.\na.test. 5 A 10.0.0.1\n"
+            "other.test. 5 A 10.6.6.6\na.test. 9 A 10.0.0.2\n"
+        )
+    )
+    wire = Wire(cluster_plan())
+    packet = IP(src=DNS, dst=VIEWER) / UDP(sport=53, dport=40000) / message.pack()
+    wire.packet(packet, "dns", "viewer")
+    (reply,) = wire.timeline().messages
+    assert (reply.addresses, reply.ttls) == (("10.0.0.1", "10.0.0.2"), (5, 9))
 
 
 def test_odd_types_codes_and_names_have_their_generic_forms():
