@@ -11,7 +11,7 @@ purpose=${1:?usage: tools/setup.sh run|test}
 cd "$(dirname "$0")/.."
 
 run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
-test_packages="chromium fonts-dejavu-core tshark vagrant vagrant-libvirt shellcheck"
+test_packages="chromium fonts-dejavu-core iputils-ping tshark vagrant vagrant-libvirt shellcheck"
 case $purpose in
 run) packages=$run_packages extras="" serves="run" ;;
 test) packages="$run_packages $test_packages" extras="[dev]" serves="run test" ;;
