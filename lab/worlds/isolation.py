@@ -14,6 +14,7 @@ signal alone follows the caller's thread, and misses a caller that died before i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -205,6 +206,15 @@ def _unshare() -> None:
     namespaces.unshare(flags, "making network, mount and process namespaces")
 
 
+def _mount_remedy(error: OSError) -> str:
+    if error.errno == errno.EINVAL:
+        return (
+            "this is a chroot whose root folder is no mount point: "
+            "`mount --bind` it on itself before chroot, or run on the host"
+        )
+    return _remedy()
+
+
 def _remedy() -> str:
     if os.getuid() == 0:
         return (
@@ -252,7 +262,7 @@ def _init(
         socket.sethostname("forwardlab")
         _bring_up_loopback()
     except OSError as error:
-        report(pipe, returned=False, value=f"{error}; {_remedy()}")
+        report(pipe, returned=False, value=f"{error}; {_mount_remedy(error)}")
         return 1
     wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)

@@ -349,7 +349,7 @@ def test_an_unprivileged_user_gets_a_world_too():
     )
     # Started as root inside the project, so that a user who may not read the interpreter's
     # folder has everything imported before the change.
-    code = "import lab.worlds.isolation, encodings.idna\n" + code
+    code = "import lab.worlds.isolation, encodings.idna, subprocess\n" + code
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
