@@ -14,12 +14,16 @@ if [ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null; then
 fi
 
 trap : INT TERM
-$forwardlab run --world mininet "$@" && exit
-outcome=$?
-[ $outcome = $cannot ] || exit $outcome
+tun=/dev/net/tun
+if [ -e $tun ] && [ ! -w $tun ]; then
+	echo "$tun, which NAT translators need, is not open to this user; using sudo"
+else
+	$forwardlab run --world mininet "$@" && exit
+	outcome=$?
+	[ $outcome = $cannot ] || exit $outcome
+	echo "using sudo, as this user cannot"
+fi
 
-# No user namespaces or no /dev/net/tun for this user: root has both. What root writes here is
-# given back, however the run ends.
-echo "using sudo, as this user cannot"
+# What root writes here is given back, however the run ends.
 trap 'sudo chown -R "$(id -u):$(id -g)" reports' EXIT
 sudo env PYTHONDONTWRITEBYTECODE=1 $forwardlab run --world mininet "$@"
