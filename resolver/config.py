@@ -47,13 +47,26 @@ class ForwardRule:
 
     zone: str
     servers: tuple[Endpoint, ...]
+    """None at all: forwarding ends at `zone`, and what a shorter rule says does not hold below."""
     timeout_ns: Duration = 2 * SECOND
     """How long each server is waited for before the next is asked."""
+    recursion: bool = False
+    """Whether own recursion, if it is on, is tried once the last server has failed. Off keeps
+    private names from ever reaching the Internet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootHint:
+    """A root server to begin with (RFC 1034 5.3.2: the safety belt)."""
+
+    name: str
+    addresses: tuple[str, ...]
+    """IPv4 and IPv6; port 53."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolverConfig:
-    """The forwarding resolver ("the local DNS server")."""
+    """The resolver ("the local DNS server"): forwarding, and with `recursion` a full resolver."""
 
     listen: tuple[Endpoint, ...]
     zones: tuple[HostedZone, ...] = ()
@@ -64,6 +77,15 @@ class ResolverConfig:
     cache_entries: int = 10_000
     max_ttl_s: int = 86_400
     max_negative_ttl_s: int = 900
+    recursion: bool = False
+    """Whether a name that no zone and no rule is for is resolved from the root hints."""
+    root_hints: tuple[RootHint, ...] = ()
+    qname_minimisation: bool = True
+    """RFC 9156: servers are told no more of a name than they need to refer us on."""
+    server_timeout_ns: Duration = 800 * MILLISECOND
+    """Recursion: how long an authoritative server is waited for before the next is asked."""
+    query_timeout_ns: Duration = 30 * SECOND
+    """How long a client's question may take over all its servers (RFC 8767 5: 10 to 30 s)."""
 
 
 @dataclass(frozen=True, slots=True)

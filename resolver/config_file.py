@@ -28,6 +28,7 @@ import tomli_w
 from resolver.config import (
     BalancerConfig,
     DnsTranslatorConfig,
+    ForwardRule,
     NatConfig,
     ProgramConfig,
     ResolverConfig,
@@ -50,6 +51,9 @@ _IP_LITERALS: Final = frozenset(
 
 _NOT_EMPTY: Final = frozenset({"listen", "servers", "addresses", "members", "table"})
 """Lists that make no sense without an element."""
+
+_MAY_BE_EMPTY: Final = frozenset({(ForwardRule, "servers")})
+"""The same names where an empty list says something: a rule that ends forwarding."""
 
 _MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 8: a TTL is 31 bits
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
@@ -140,7 +144,9 @@ class _Reader:
         complaints = len(self.problems)
         for key, field in known.items():
             where = _join(place, key)
-            if key in table:
+            if table.get(key) == [] and _wants_an_element(kind, field.name):
+                self._complain(where, "is empty", "name at least one")
+            elif key in table:
                 values[field.name] = self._value(
                     annotations[field.name], table[key], where, field.name
                 )
@@ -162,8 +168,6 @@ class _Reader:
     def _sequence(self, annotation: Any, value: object, place: str, field: str) -> object:
         if not isinstance(value, list):
             raise _Wrong(_found(value), "write a list: [ … ]")
-        if not value and field in _NOT_EMPTY:
-            raise _Wrong("is empty", "name at least one")
         kinds = get_args(annotation)
         collection = get_origin(annotation)
         if collection is frozenset or kinds[-1] is Ellipsis:
@@ -177,6 +181,10 @@ class _Reader:
 
     def _complain(self, place: str, what: str, remedy: str) -> None:
         self.problems.append(f"{self._path}: {place}: {what}; {remedy}")
+
+
+def _wants_an_element(kind: type[Any], field: str) -> bool:
+    return field in _NOT_EMPTY and (kind, field) not in _MAY_BE_EMPTY
 
 
 def _table(value: object) -> Mapping[str, Any]:
@@ -195,9 +203,17 @@ def _scalar(annotation: Any, value: object, field: str) -> object:
         if isinstance(value, str) and value in choices:
             return choices[value]
         raise _Wrong(_found(value), f"write {_one_of(choices)}")
+    if annotation is bool:
+        return _truth(value)
     if annotation is int:
         return _nanoseconds(value) if field.endswith("_ns") else _integer(value, field)
     return _string(value, field)
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong(_found(value), "write true or false")
+    return value
 
 
 def _integer(value: object, field: str) -> int:

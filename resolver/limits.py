@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from resolver.machine import SECOND, Duration
+from resolver.machine import MILLISECOND, SECOND, Duration
 
 # --- message sizes ----------------------------------------------------------------------------
 
@@ -38,8 +38,35 @@ QUESTIONS_PER_RESOLUTION: Final = 32
 """Messages to servers that one client question may cost, over all its aliases, servers and
 transports (RFC 1034 5.3.3: bound the work; CAMP, 2024)."""
 
+QUESTIONS_PER_RECURSION: Final = 64
+"""The same where own recursion is on: an empty cache, minimised names and servers without glue
+take more messages (BIND's max-recursion-queries: 50; Unbound's max-global-quota: 200)."""
+
 ALIASES_PER_RESOLUTION: Final = 11
 """Links of a CNAME chain that are followed (BIND's max-query-restarts)."""
+
+SERVERS_PER_CUT: Final = 13
+"""Name servers of a delegation that are looked at, as many as the root has; a referral may list
+hundreds (NXNSAttack, 2020)."""
+
+ADDRESSES_PER_SERVER: Final = 8
+"""Addresses of one name server that are looked at, IPv4 and IPv6 together."""
+
+GLUELESS_PER_CUT: Final = 4
+"""Name servers of a delegation whose missing addresses are looked for, for one question, one after
+the other and only while those at hand fail (NXNSAttack, 2020: MaxFetch)."""
+
+GLUELESS_DEPTH: Final = 4
+"""How often looking for a name server's address may lead to a name server without one."""
+
+TRIES_PER_SERVER: Final = 2
+"""Times a silent server is asked the same by UDP (RFC 9520 3.1: at most 3)."""
+
+MINIMISED_QUESTIONS: Final = 10
+"""RFC 9156 2.3, MAX_MINIMISE_COUNT: questions on the way to a name of any length."""
+
+MINIMISED_ONE_BY_ONE: Final = 4
+"""RFC 9156 2.3, MINIMISE_ONE_LAB: of those, so many add a single label."""
 
 RESOLUTIONS_IN_FLIGHT: Final = 4096
 """Distinct questions being resolved at once; each holds one socket. One more is answered SERVFAIL
@@ -52,6 +79,20 @@ CLIENTS_PER_RESOLUTION: Final = 1024
 
 FAILURE_MEMORY: Final[Duration] = 1 * SECOND
 """RFC 9520 3.2: a failure is remembered for at least 1 s (and at most 5 min)."""
+
+CUTS_REMEMBERED: Final = 10_000
+"""Delegations kept; the one unused longest is learnt anew."""
+
+SERVERS_REMEMBERED: Final = 10_000
+"""Servers whose round-trip times and faults are kept; the one unused longest is met anew."""
+
+SERVER_MEMORY: Final[Duration] = 300 * SECOND
+"""RFC 2308 7.2: nothing held against a server lasts longer than 5 min; its round-trip time is
+measured anew as often."""
+
+SERVER_BAND: Final[Duration] = 20 * MILLISECOND
+"""Servers whose round-trip times differ by less are equally good, and drawn at random (RFC 5452
+9.2: one more thing a forger must guess)."""
 
 CACHE_OCTETS: Final = 64 * 1024 * 1024
 """RDATA and names the cache holds, whatever the number of entries: 64 MiB."""

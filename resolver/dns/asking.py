@@ -1,16 +1,17 @@
 """What a resolution and the in-flight table say to each other.
 
-A resolution is a generator: it yields `Ask` and is sent `Heard`.
+A resolution is a generator: it yields `Ask` and is sent `Heard`. How one server is asked, whoever
+asks it, is here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
-from resolver.dns.message import Edns, Question, Reply
+from resolver.dns.message import Edns, Question, Rcode, Reply
 from resolver.machine import Endpoint, Instant, Transport
 
 
@@ -56,3 +57,55 @@ class Heard:
 ResultT = TypeVar("ResultT")
 
 Resolution: TypeAlias = Generator[Ask, Heard, ResultT]
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a client's question may still cost, over all its aliases, servers and transports."""
+
+    left: int
+    """Messages to servers."""
+    until: Instant
+    """When the question is given up."""
+    curtailed: bool = False
+    """Whether something was left undone because it would have cost too much."""
+
+    def spend(self, now: Instant) -> bool:
+        """Take one message; False when there is none left, or no time to wait for its reply."""
+        if self.left <= 0 or now >= self.until:
+            self.curtailed = True
+            return False
+        self.left -= 1
+        return True
+
+
+def ask_server(ask: Ask, budget: Budget, now: Instant) -> Resolution[Heard | None]:
+    """Ask one server, without EDNS if it knows none, and over TCP if its reply was cut short.
+
+    All this shares the server's timeout, so that n servers take n timeouts at most. None: the
+    budget is spent.
+    """
+    ask = replace(ask, until=min(ask.until, budget.until))
+    if not budget.spend(now):
+        return None
+    heard = yield ask
+    if ask.edns is not None and _knows_no_edns(heard):
+        # RFC 6891 7: the server is older than EDNS, so it is asked as in its day.
+        ask = replace(ask, edns=None)
+        if not budget.spend(heard.at):
+            return None
+        heard = yield ask
+    if isinstance(heard.outcome, Reply) and heard.outcome.tc and ask.transport is Transport.UDP:
+        # RFC 7766 5: TC=1 has the same server asked again over TCP, before any other.
+        if not budget.spend(heard.at):
+            return None
+        heard = yield replace(ask, transport=Transport.TCP)
+    return heard
+
+
+def _knows_no_edns(heard: Heard) -> bool:
+    return (
+        isinstance(heard.outcome, Reply)
+        and heard.outcome.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
+        and not heard.outcome.edns
+    )

@@ -1,7 +1,7 @@
 """What was learnt from others, for as long as they allow.
 
 RRsets are kept one by one, alias links too. An entry remembers the route it came by (which forward
-rule, later: own recursion) and is found by that route alone, so that neither an ancestor's NXDOMAIN
+rule, or own recursion) and is found by that route alone, so that neither an ancestor's NXDOMAIN
 nor an extra record of a forwarder reaches across (MaginotDNS). Only class IN is ever stored.
 """
 
@@ -17,8 +17,14 @@ from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type, negative_ttl, with_ttl
 from resolver.machine import SECOND, Instant
 
-Route: TypeAlias = str
-"""Which source an entry came from: the zone of the forward rule."""
+
+class Route(NamedTuple):
+    """Which source an entry came by. An entry is never found by another route."""
+
+    top: str
+    """The zone of the forward rule, or the delegation at which own recursion began."""
+    recursive: bool = False
+    """Whether it was own recursion."""
 
 
 class Wishes(NamedTuple):
@@ -98,7 +104,7 @@ class Cache:
         # RFC 8020 2: a name that does not exist has nothing below it, on the same route.
         for ancestor in names.with_ancestors(slot.name):
             found = self._live(Slot(ancestor, None, slot.wishes, slot.route), now)
-            if found is not None or ancestor == slot.route:
+            if found is not None or ancestor == slot.route.top:
                 return found
         return None
 

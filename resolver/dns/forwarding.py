@@ -9,12 +9,12 @@ from ipaddress import ip_address
 from resolver import limits
 from resolver.config import ForwardRule
 from resolver.dns import names
-from resolver.dns.asking import Ask, Heard, Resolution
+from resolver.dns.asking import Ask, Budget, Resolution, ask_server
 from resolver.dns.cache import Wishes
 from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
 from resolver.dns.names import MalformedName
 from resolver.dns.records import Type
-from resolver.machine import Endpoint, Instant, Transport
+from resolver.machine import Duration, Endpoint, Instant, Transport
 
 
 class ForwardTable:
@@ -31,7 +31,8 @@ class ForwardTable:
             self._rules[rule.zone] = rule
 
     def __bool__(self) -> bool:
-        return bool(self._rules)
+        """Whether there is anybody to forward to."""
+        return any(rule.servers for rule in self._rules.values())
 
     def longest_match(self, name: str) -> ForwardRule | None:
         """The rule with the most labels at or above `name` (normalised); zones come normalised."""
@@ -39,18 +40,6 @@ class ForwardTable:
             if (rule := self._rules.get(ancestor)) is not None:
                 return rule
         return None
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many messages to servers a client's question may still cost."""
-
-    left: int = limits.QUESTIONS_PER_RESOLUTION
-
-    def spend(self) -> bool:
-        """Take one; False when there is none left."""
-        self.left -= 1
-        return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +58,8 @@ class Forwarder:
     ) -> Resolution[tuple[Reply | None, Instant]]:
         """The first usable reply, or None when every server failed; and when that was."""
         for server in rule.servers:
-            heard = yield from self._ask_one(server, now + rule.timeout_ns)
+            ask = self._ask(server, now, rule.timeout_ns)
+            heard = yield from ask_server(ask, self.budget, now)
             if heard is None:
                 break
             now = heard.at
@@ -77,33 +67,16 @@ class Forwarder:
                 return heard.outcome, now
         return None, now
 
-    def _ask_one(self, server: Endpoint, until: Instant) -> Resolution[Heard | None]:
-        """All tries with one server share its timeout, so that n servers take n timeouts at most.
-        None: the budget is spent."""
-        ask = Ask(
+    def _ask(self, server: Endpoint, now: Instant, timeout_ns: Duration) -> Ask:
+        return Ask(
             server,
             self.question,
             question_wire(self.question),
             self.transport,
-            until,
+            now + timeout_ns,
             Edns(limits.UDP_PAYLOAD_OCTETS, self.wishes.do),
             self.wishes.cd,
         )
-        if not self.budget.spend():
-            return None
-        heard = yield ask
-        if _knows_no_edns(heard):
-            # RFC 6891 7: the server is older than EDNS, so it is asked as in its day.
-            ask = replace(ask, edns=None)
-            if not self.budget.spend():
-                return None
-            heard = yield ask
-        if isinstance(heard.outcome, Reply) and heard.outcome.tc and ask.transport is Transport.UDP:
-            # RFC 7766 5: TC=1 has the same server asked again over TCP, before any other.
-            if not self.budget.spend():
-                return None
-            heard = yield replace(ask, transport=Transport.TCP)
-        return heard
 
     def _usable(self, reply: Reply) -> bool:
         if reply.tc or reply.question is None or reply.rcode > 0xF:
@@ -118,19 +91,9 @@ def _checked(rule: ForwardRule) -> ForwardRule:
         servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in rule.servers)
     except (MalformedName, ValueError) as wrong:
         raise ValueError(f"forward rule {rule.zone}: {wrong}") from wrong
-    if not servers:
-        raise ValueError(f"forward rule {rule.zone}: no servers; name at least one")
     if rule.timeout_ns <= 0:
         raise ValueError(f"forward rule {rule.zone}: its timeout must be longer than nothing")
-    return ForwardRule(zone, servers, rule.timeout_ns)
-
-
-def _knows_no_edns(heard: Heard) -> bool:
-    return (
-        isinstance(heard.outcome, Reply)
-        and heard.outcome.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
-        and not heard.outcome.edns
-    )
+    return replace(rule, zone=zone, servers=servers)
 
 
 def _is_referral(reply: Reply) -> bool:

@@ -17,9 +17,10 @@ from resolver.dns.asking import Heard, Resolution
 from resolver.dns.cache import Wishes
 from resolver.dns.exchange import Exchanges, Settled
 from resolver.dns.facts import Answered, QuestionArrived
-from resolver.dns.message import Rcode, build_reply
+from resolver.dns.message import build_reply
+from resolver.dns.outcome import FAILED, Outcome, Terms
 from resolver.dns.reception import Client, Reception
-from resolver.dns.resolution import Outcome, Source, Sources, Terms
+from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
 from resolver.machine import Effect, Event, Flow, Instant, Note, Transport
 
@@ -48,14 +49,15 @@ class _Errand:
 
 
 class Resolver:
-    """The forwarding resolver ("the local DNS server"), the first part of a full resolver.
+    """The full resolver ("the local DNS server"): own zones, cache, forwarding, recursion.
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
-    `selection` chooses among addresses. Raises ValueError for zones or rules that cannot be used.
+    `selection` chooses among addresses, and among servers that are equally good. Raises ValueError
+    for zones, rules or root hints that cannot be used.
     """
 
     def __init__(self, config: ResolverConfig, identifiers: Random, selection: Random) -> None:
-        self._sources = Sources(config)
+        self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
         self._exchanges: Exchanges[_Errand] = Exchanges(identifiers)
         self._reception = Reception(recursion_available=self._sources.recursion_available)
@@ -109,7 +111,7 @@ class Resolver:
         if len(errand.clients) < limits.CLIENTS_PER_RESOLUTION:
             errand.add(client)
         else:
-            self._answer(client, Outcome(Rcode.SERVFAIL, Source.FAILED), now, effects)
+            self._answer(client, FAILED, now, effects)
 
     def _go_on(self, settled: Settled[_Errand], effects: list[Effect]) -> None:
         self._run(settled.asker, settled.heard, settled.heard.at, effects)
@@ -125,7 +127,7 @@ class Resolver:
             return
         if errand.topic not in self._errands:
             if len(self._errands) >= limits.RESOLUTIONS_IN_FLIGHT:
-                self._finish(errand, Outcome(Rcode.SERVFAIL, Source.FAILED), now, effects)
+                self._finish(errand, FAILED, now, effects)
                 return
             self._errands[errand.topic] = errand
         self._exchanges.ask(ask, errand, effects)

@@ -32,6 +32,7 @@ class Rcode(IntEnum):
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    YXDOMAIN = 6
     BADVERS = 16
 
 
@@ -129,7 +130,8 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's reply. Records of the additional section are not kept: nobody may trust them."""
+    """A server's reply. Records of the additional section are not kept: nobody may trust them, but
+    for the glue that `read_additional` finds."""
 
     id: int
     question: Question | None
@@ -238,6 +240,27 @@ def _read_reply(message: bytes) -> Reply:
         authority=authority,
         wire=message,
     )
+
+
+def read_additional(reply: Reply) -> tuple[Record, ...]:
+    """The records of the additional section but OPT, as far as they can be read."""
+    message = reply.wire
+    records: list[Record] = []
+    try:
+        *_, questions, answers, authorities, additionals = _header.unpack_from(message)
+        if questions != 1 or reply.tc:
+            return ()
+        offset, _ = _skip_to_opts(message, _read_question(message)[2], (answers + authorities, 0))
+        for _ in range(additionals):
+            rtype = _record_tail.unpack_from(message, names.from_wire(message, offset)[1])[0]
+            if rtype == Type.OPT:
+                offset, _ = _skip_to_opts(message, offset, (0, 1))
+            else:
+                read, offset = _read_records(message, offset, 1)
+                records += read
+    except _Unreadable:
+        pass
+    return tuple(records)
 
 
 def build_query(

@@ -1,143 +1,230 @@
-"""One client question, from source to source: own zones, the cache, the longest forward rule.
+"""One client question, from source to source: own zones, the cache, the longest forward rule, own
+recursion.
 
-Each source either has the last word on a name or passes. Own recursion will be one more.
+Each source either has the last word on a name or passes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import TypeAlias
 
 from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
-from resolver.dns import names
-from resolver.dns.asking import Resolution
-from resolver.dns.cache import Cache, Failure, Negative, Positive, Slot, Wishes
-from resolver.dns.forwarding import Budget, Forwarder, ForwardTable
-from resolver.dns.message import Question, Rcode, Reply
-from resolver.dns.records import IN, PROOF_TYPES, Record, Type, covered_type
+from resolver.dns.asking import Budget, Resolution
+from resolver.dns.cache import Cache, Failure, Negative, Positive, Route, Slot, Wishes
+from resolver.dns.delegation import (
+    Cuts,
+    Delegation,
+    address_of,
+    askable,
+    delegation_of_root,
+    read_delegation,
+)
+from resolver.dns.forwarding import Forwarder, ForwardTable
+from resolver.dns.iteration import Iteration, Pursuit, Recursion
+from resolver.dns.learning import Learner, Speaker, alias_target
+from resolver.dns.message import Question, Rcode
+from resolver.dns.outcome import FAILED, NOBODY, Outcome, Source, Terms
+from resolver.dns.records import IN, Record, Type
+from resolver.dns.servers import Servers
 from resolver.dns.zones import Found, Missing, Referral, Zones
 from resolver.machine import Instant, Transport
-
-
-class Source(Enum):
-    """Who had the last word."""
-
-    OWN_ZONE = "own zone"
-    CACHE = "cache"
-    FORWARDED = "forwarded"
-    NOBODY = "nobody responsible"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a client's question may be resolved."""
-
-    wishes: Wishes
-    transport: Transport
-    recursion: bool
-    """RFC 1034 4.3.1: with RD=0 nobody is asked; what is here is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What there is to answer."""
-
-    rcode: int
-    source: Source
-    answers: tuple[Record, ...] = ()
-    """Alias links first, then the RRset."""
-    authority: tuple[Record, ...] = ()
-    additional: tuple[Record, ...] = ()
-    authoritative: bool = False
-    alias: str | None = None
-    """The answers end in an alias, and this is the name to go on with."""
-
-
-_NOBODY = Outcome(Rcode.REFUSED, Source.NOBODY)
-_FAILED = Outcome(Rcode.SERVFAIL, Source.FAILED)
 
 _META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
 """RFC 6895 3.1: types that stand for no data (transfers, signatures over messages)."""
 
+_FOR_OURSELVES = Terms(Wishes(), Transport.UDP, recursion=True)
 
-@dataclass(slots=True)
+_Way: TypeAlias = ForwardRule | Delegation
+"""Whom to ask: a rule's servers, or those of a delegation and of what lies below it."""
+
+
 class Sources:
     """Every source the resolver has, in their order (document B: zone data or cache, then the
-    longest condition).
+    longest condition, then standard recursion).
 
-    Raises ValueError for zones or rules that cannot be used.
+    `random` chooses among equally good servers. Raises ValueError for zones, rules or root hints
+    that cannot be used.
     """
 
-    config: ResolverConfig
-    zones: Zones = field(init=False)
-    cache: Cache = field(init=False)
-    rules: ForwardTable = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = self.config
-        self.zones = Zones(config.zones)
-        self.rules = ForwardTable(config.forward)
-        self.cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+    def __init__(self, config: ResolverConfig, random: Random) -> None:
+        self._config = config
+        self._zones = Zones(config.zones)
+        self._rules = ForwardTable(config.forward)
+        self._cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+        self._root = delegation_of_root(config.root_hints) if config.recursion else None
+        self._recursion = Recursion(
+            self,
+            Cuts(config.max_ttl_s),
+            Servers(random),
+            config.qname_minimisation,
+            config.server_timeout_ns,
+            frozenset(endpoint.address for endpoint in config.listen),
+        )
 
     @property
     def recursion_available(self) -> bool:
         """RA: whether there is anybody we would ask on a client's behalf."""
-        return bool(self.rules)
+        return bool(self._rules) or self._root is not None
 
     def resolve(self, question: Question, terms: Terms, now: Instant) -> Resolution[Outcome]:
         """Resolve a question, following aliases from source to source."""
         if question.qclass != IN or question.qtype in _META_TYPES:
-            return _NOBODY
-        budget = Budget()
+            return NOBODY
+        messages = (
+            limits.QUESTIONS_PER_RESOLUTION
+            if self._root is None
+            else limits.QUESTIONS_PER_RECURSION
+        )
+        pursuit = Pursuit(Budget(messages, now + self._config.query_timeout_ns))
         links: tuple[Record, ...] = ()
         first: Outcome | None = None
         for _ in range(limits.ALIASES_PER_RESOLUTION + 1):
-            step, now = yield from self._step(question, terms, budget, now)
+            step, now = yield from self._step(question, terms, pursuit, now)
             if first is None:
                 first = step
             elif step.source is Source.NOBODY and not self._may_ask(terms):
                 return replace(first, answers=links, alias=None)  # the client asks on from here
             elif step.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
-                return _FAILED
+                return FAILED
             links += step.answers
             if step.alias is None:
                 # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
                 return replace(step, answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
-        return _FAILED
+        return FAILED
+
+    def admits(self, name: str, route: Route) -> bool:
+        """Whether what was learnt on `route` may be believed of `name` (normalised)."""
+        own = self._from_zones(name, Type.A, _FOR_OURSELVES)
+        if isinstance(own, Outcome):
+            return False
+        return any(_route(way) == route for way in self._ways(name, own))
+
+    def addresses_at_hand(self, name: str, rtype: int, now: Instant) -> tuple[str, ...]:
+        """Addresses of a name server that are known without asking anybody."""
+        own = self._from_zones(name, rtype, _FOR_OURSELVES)
+        if isinstance(own, Outcome):
+            return _addresses(own, name, rtype)
+        learnt = (
+            self.addresses_learnt(name, rtype, _route(way), now) for way in self._ways(name, own)
+        )
+        return next(filter(None, learnt), ())
+
+    def addresses_learnt(
+        self, name: str, rtype: int, route: Route, now: Instant
+    ) -> tuple[str, ...]:
+        """Addresses of a name server that are in the cache by one route."""
+        cached = self._from_cache(Slot(name, rtype, _FOR_OURSELVES.wishes, route), now)
+        return () if cached is None else _addresses(cached, name, rtype)
+
+    def find_addresses(
+        self, name: str, rtype: int, pursuit: Pursuit, now: Instant
+    ) -> Resolution[tuple[tuple[str, ...], Instant]]:
+        """Look for a name server's addresses, from source to source like any question."""
+        step, now = yield from self._step(Question(name, rtype), _FOR_OURSELVES, pursuit, now)
+        return _addresses(step, name, rtype), now
 
     def _may_ask(self, terms: Terms) -> bool:
         return terms.recursion and self.recursion_available
 
     def _step(
-        self, question: Question, terms: Terms, budget: Budget, now: Instant
+        self, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
     ) -> Resolution[tuple[Outcome, Instant]]:
         """Resolve a name as far as the source responsible for it goes."""
         name = question.name.lower()
-        if (own := self._from_zones(name, question.qtype, terms)) is not None:
+        own = self._from_zones(name, question.qtype, terms)
+        if isinstance(own, Outcome):
             return own, now
-        rule = self.rules.longest_match(name)
-        if rule is None:
-            return _NOBODY, now
-        slot = Slot(name, question.qtype, terms.wishes, rule.zone)
-        if (cached := self._from_cache(slot, now)) is not None:
-            return cached, now
+        ways = tuple(self._ways(name, own))
+        cached: list[Outcome | None] = []
+        for way in ways:
+            slot = Slot(name, question.qtype, terms.wishes, _route(way))
+            known = self._from_cache(slot, now)
+            if known is not None and known.source is Source.CACHE:
+                return known, now
+            cached.append(known)
         if not terms.recursion:
-            return _NOBODY, now
+            return next((known for known in cached if known is not None), NOBODY), now
+        last = FAILED if ways or self._rules.longest_match(name) else NOBODY
+        for way, known in zip(ways, cached, strict=True):
+            if known is None:
+                last, now = yield from self._ask(way, question, terms, pursuit, now)
+            else:
+                last = known  # a failure a moment ago: straight to the next way (RFC 9520 3.2)
+            if last.rcode != Rcode.SERVFAIL:
+                break
+        return last, now
+
+    def _ways(self, name: str, cut: Delegation | None) -> Iterator[_Way]:
+        """Whom to ask about a name, in order. No shorter rule takes the place of the longest one:
+        a private name must not leak to its zone's outside."""
+        rule = self._rules.longest_match(name)
+        if rule is not None and rule.servers:
+            yield rule
+        if self._root is not None and (rule is None or not rule.servers or rule.recursion):
+            yield cut or self._root
+
+    def _ask(
+        self, way: _Way, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
+    ) -> Resolution[tuple[Outcome, Instant]]:
+        slot = Slot(question.name.lower(), question.qtype, terms.wishes, _route(way))
+        if isinstance(way, ForwardRule):
+            return (yield from self._forward(way, question, terms, pursuit.budget, slot, now))
+        return (yield from self._recurse(way, question, pursuit, slot, now))
+
+    def _forward(
+        self,
+        rule: ForwardRule,
+        question: Question,
+        terms: Terms,
+        budget: Budget,
+        slot: Slot,
+        now: Instant,
+    ) -> Resolution[tuple[Outcome, Instant]]:
         forwarder = Forwarder(
-            question, terms.wishes, terms.transport, self.config.next_on_rcodes, budget
+            question, terms.wishes, terms.transport, self._config.next_on_rcodes, budget
         )
         reply, now = yield from forwarder.ask_in_order(rule, now)
         if reply is None:
-            # No other rule is tried: a private name must not leak to its zone's outside.
-            self.cache.keep_failure(slot, Rcode.SERVFAIL, now)
-            return _FAILED, now
-        return self._learn(reply, slot, rule, now), now
+            self._cache.keep_failure(slot, Rcode.SERVFAIL, now)
+            return FAILED, now
 
-    def _from_zones(self, name: str, rtype: int, terms: Terms) -> Outcome | None:
-        zone = self.zones.closest(name)
+        def speaks_for(name: str) -> bool:
+            return self._rules.longest_match(name) is rule and not self._zones.answers(name)
+
+        speaker = Speaker(Source.FORWARDED, rule.zone, speaks_for)
+        return Learner(self._cache, reply, speaker, now).learn(slot), now
+
+    def _recurse(
+        self, start: Delegation, question: Question, pursuit: Pursuit, slot: Slot, now: Instant
+    ) -> Resolution[tuple[Outcome, Instant]]:
+        iteration = Iteration(
+            self._recursion, question, slot.wishes, start, slot.route, pursuit, now
+        )
+        told = yield from iteration.run()
+        now = iteration.now
+        if told is None:
+            # What one stranger's question could not afford is no failure of the names it led to.
+            if not (pursuit.sought and pursuit.budget.curtailed):
+                self._cache.keep_failure(slot, Rcode.SERVFAIL, now)
+            return FAILED, now
+        zone = told.zone
+
+        def speaks_for(name: str) -> bool:
+            cut = self._recursion.cuts.closest(slot.route, name, now) or start
+            return cut.zone == zone and self.admits(name, slot.route)
+
+        speaker = Speaker(Source.RECURSION, zone, speaks_for)
+        asked = slot._replace(name=told.question.name.lower(), rtype=told.question.qtype)
+        return Learner(self._cache, told.reply, speaker, now).learn(asked), now
+
+    def _from_zones(self, name: str, rtype: int, terms: Terms) -> Outcome | Delegation | None:
+        """What our own zones say: the last word, or where below them others are responsible."""
+        zone = self._zones.closest(name)
         if zone is None:
             return None
         match zone.look_up(name, rtype):
@@ -149,99 +236,31 @@ class Sources:
                 return Outcome(rcode, Source.OWN_ZONE, authority=authority, authoritative=True)
             case Referral(authority, additional):
                 if self._may_ask(terms):
-                    return None  # below the cut the other sources are asked (document B)
+                    # Below the cut the other sources are asked (document B).
+                    return read_delegation(authority, additional, lambda _: True)
                 return Outcome(
                     Rcode.NOERROR, Source.OWN_ZONE, authority=authority, additional=additional
                 )
 
     def _from_cache(self, slot: Slot, now: Instant) -> Outcome | None:
-        match self.cache.find(slot, now):
+        match self._cache.find(slot, now):
             case Positive(records):
                 return Outcome(Rcode.NOERROR, Source.CACHE, records)
             case Negative(rcode, authority):
                 return Outcome(rcode, Source.CACHE, authority=authority)
             case Failure(rcode):
                 return Outcome(rcode, Source.FAILED)
-        match self.cache.find(slot._replace(rtype=Type.CNAME), now):
+        match self._cache.find(slot._replace(rtype=Type.CNAME), now):
             case Positive(records) if slot.rtype != Type.ANY:
-                return Outcome(Rcode.NOERROR, Source.CACHE, records, alias=records[0].target)
+                return Outcome(Rcode.NOERROR, Source.CACHE, records, alias=alias_target(records))
         return None
 
-    def _learn(self, reply: Reply, slot: Slot, rule: ForwardRule, now: Instant) -> Outcome:
-        """Take from a forwarder's reply what lies on the way from the question to its answer, and
-        nothing else: no record outside the rule's zone, or below another source's, is looked at."""
-        if reply.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
-            self.cache.keep_failure(slot, reply.rcode, now)
-            return Outcome(reply.rcode, Source.FORWARDED)
-        if slot.rtype == Type.ANY and reply.answers:
-            every = tuple(r for r in reply.answers if r.name.lower() == slot.name)
-            return Outcome(Rcode.NOERROR, Source.FORWARDED, every)
-        links: tuple[Record, ...] = ()
-        for _ in range(limits.ALIASES_PER_RESOLUTION + 1):
-            if rrset := _rrset(reply, slot):
-                links += self.cache.keep_rrset(slot, rrset, now)
-                return Outcome(Rcode.NOERROR, Source.FORWARDED, links)
-            alias_slot = slot._replace(rtype=Type.CNAME)
-            alias = _rrset(reply, alias_slot)
-            if not alias:
-                return self._learn_absence(reply, slot, links, now)
-            links += self.cache.keep_rrset(alias_slot, alias, now)
-            target = alias[0].target
-            slot = slot._replace(name=target.lower())
-            if not self._is_for(rule, slot.name):
-                return Outcome(Rcode.NOERROR, Source.FORWARDED, links, alias=target)
-        return _FAILED
 
-    def _learn_absence(
-        self, reply: Reply, slot: Slot, links: tuple[Record, ...], now: Instant
-    ) -> Outcome:
-        # RFC 2308 2.1: behind aliases, the RCODE and the SOA speak of the last name.
-        authority = _proof_of_absence(reply, slot)
-        if links and not authority and reply.rcode == Rcode.NOERROR:
-            # The forwarder stopped half-way: ask it for the rest.
-            return Outcome(Rcode.NOERROR, Source.FORWARDED, links, alias=links[-1].target)
-        kept = self.cache.keep_negative(slot, reply.rcode, authority, now)
-        return Outcome(reply.rcode, Source.FORWARDED, links, kept)
-
-    def _is_for(self, rule: ForwardRule, name: str) -> bool:
-        return self.rules.longest_match(name) is rule and not self.zones.answers(name)
+def _route(way: _Way) -> Route:
+    return Route(way.zone, recursive=isinstance(way, Delegation))
 
 
-def _rrset(reply: Reply, slot: Slot) -> tuple[Record, ...]:
-    """The slot's RRset in the answer section, with its signatures if they were asked for."""
-    owned = [r for r in reply.answers if r.rclass == IN and r.name.lower() == slot.name]
-    rrset = [record for record in owned if record.rtype == slot.rtype]
-    if slot.rtype == Type.CNAME:
-        del rrset[1:]  # RFC 2181 10.1: a name has one canonical name
-    if not rrset or not slot.wishes.do or slot.rtype == Type.RRSIG:
-        return tuple(rrset)
-    signatures = (r for r in owned if r.rtype == Type.RRSIG and covered_type(r) == slot.rtype)
-    return (*rrset, *signatures)
-
-
-def _proof_of_absence(reply: Reply, slot: Slot) -> tuple[Record, ...]:
-    """The SOA of a zone the name is in, and with DO what proves the absence.
-
-    The SOA may stand above the rule's zone: it says how long the absence holds, and nothing else
-    is ever taken from it.
-    """
-    soa = next(
-        (
-            record
-            for record in reply.authority
-            if record.rtype == Type.SOA
-            and record.rclass == IN
-            and names.is_at_or_below(slot.name, record.name)
-        ),
-        None,
-    )
-    if soa is None:
-        return ()
-    if not slot.wishes.do:
-        return (soa,)
-    proofs = (
-        record
-        for record in reply.authority
-        if record.rtype in PROOF_TYPES and names.is_at_or_below(record.name, soa.name)
-    )
-    return (soa, *proofs)
+def _addresses(outcome: Outcome, name: str, rtype: int) -> tuple[str, ...]:
+    """The addresses of a name server itself: it must not be an alias (RFC 2181 10.3)."""
+    owned = (r for r in outcome.answers if (r.name.lower(), r.rtype) == (name, rtype))
+    return askable(address_of(record) for record in owned)

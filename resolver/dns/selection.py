@@ -9,6 +9,8 @@ from resolver import limits
 from resolver.config import Selection
 from resolver.dns.records import ADDRESS_TYPES, Record, Type
 
+_LINKS = frozenset({Type.CNAME, Type.DNAME})
+
 
 class Selector:
     """Applied to each answer as it leaves; the cache keeps whole RRsets."""
@@ -33,8 +35,8 @@ class Selector:
                     chosen += (self._random.choice(rrset),)
                 else:
                     chosen += self._rotated(rrset)
-        links = tuple(record for record in rest if record.rtype == Type.CNAME)
-        others = tuple(record for record in rest if record.rtype != Type.CNAME)
+        links = tuple(record for record in rest if record.rtype in _LINKS)
+        others = tuple(record for record in rest if record.rtype not in _LINKS)
         return links + chosen + others
 
     def _rotated(self, rrset: list[Record]) -> tuple[Record, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver import limits
-from resolver.dns.cache import Cache, Failure, Negative, Positive, Slot, Wishes
+from resolver.dns.cache import Cache, Failure, Negative, Positive, Route, Slot, Wishes
 from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type
 from resolver.machine import SECOND
@@ -20,7 +20,7 @@ def cache(entries: int = 100, max_ttl_s: int = 86_400, max_negative_ttl_s: int =
 
 
 def slot(name: str = ZONE, rtype: int | None = Type.A, wishes=PLAIN, route: str = ZONE) -> Slot:
-    return Slot(name, rtype, wishes, route)
+    return Slot(name, rtype, wishes, Route(route))
 
 
 def ttls(finding) -> list[int]:

@@ -92,7 +92,6 @@ def test_no_shorter_rule_steps_in_when_the_longest_fails():
 @pytest.mark.parametrize(
     ("rules", "says"),
     [
-        ((ForwardRule("x", ()),), "rule x: no servers"),
         ((ForwardRule("a..b", (FIRST,)),), "rule a..b: .*empty label"),
         ((ForwardRule("x", (Endpoint("10.0.0.300", 53),)),), "rule x: .*10.0.0.300"),
         ((ForwardRule("x", (FIRST,)), ForwardRule("X.", (FIRST,))), "given twice"),

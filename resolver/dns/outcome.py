@@ -1,0 +1,52 @@
+"""What a client's question comes to, and on which terms it is resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from resolver.dns.cache import Wishes
+from resolver.dns.message import Rcode
+from resolver.dns.records import Record
+from resolver.machine import Transport
+
+
+class Source(Enum):
+    """Who had the last word."""
+
+    OWN_ZONE = "own zone"
+    CACHE = "cache"
+    FORWARDED = "forwarded"
+    RECURSION = "recursion"
+    NOBODY = "nobody responsible"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a client's question may be resolved."""
+
+    wishes: Wishes
+    transport: Transport
+    recursion: bool
+    """RFC 1034 4.3.1: with RD=0 nobody is asked; what is here is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What there is to answer."""
+
+    rcode: int
+    source: Source
+    answers: tuple[Record, ...] = ()
+    """Alias links first, then the RRset."""
+    authority: tuple[Record, ...] = ()
+    additional: tuple[Record, ...] = ()
+    authoritative: bool = False
+    alias: str | None = None
+    """The answers end in an alias, and this is the name to go on with."""
+
+
+NOBODY: Final = Outcome(Rcode.REFUSED, Source.NOBODY)
+FAILED: Final = Outcome(Rcode.SERVFAIL, Source.FAILED)
