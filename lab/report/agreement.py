@@ -4,6 +4,8 @@ They must give the same verdict for every expectation and, within each exchange,
 in the same causal order. IDs, ports, ARP (and "host unreachable", which is what its failure comes
 to), SYN repetitions and health checks are no part of that.
 
+A scenario that one of the worlds could not run (UNSUPPORTED) is not compared.
+
 Where a scenario polls (`Repeat`, `Until`), how often it asks and which server's turn it is depend
 on the phase of the health checks, which differs between worlds; there the kinds of exchange that
 occurred must be the same, whatever their number and whichever address was handed out.
@@ -29,6 +31,11 @@ def disagreements(one: RunRecord, other: RunRecord) -> list[str]:
     lines = [f"{identifier}: only one run has it" for identifier in sorted(set(ours) ^ set(theirs))]
     for identifier in sorted(set(ours) & set(theirs)):
         pair = ours[identifier], theirs[identifier]
+        if "unsupported" in {each.outcome for each in pair}:
+            continue
+        if pair[0].scenario != pair[1].scenario:
+            lines.append(f"{identifier}: the runs are of different versions of it")
+            continue
         lines += [f"{identifier}: {line}" for line in (*_verdicts(*pair), *_exchanges(*pair))]
     return lines
 

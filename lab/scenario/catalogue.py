@@ -93,7 +93,8 @@ def _told(error: BaseException, path: Path) -> str:
             for each in error.errors()
         )
     else:
-        words = str(error) or type(error).__name__
+        told = str(error) if isinstance(error, Exception) else f"SystemExit: {error}"
+        words = told or type(error).__name__
     return f"line {lines[-1]}: {words}" if lines else words
 
 

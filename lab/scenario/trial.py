@@ -69,21 +69,29 @@ def run_trial(
     `keep_standing` is called with the world still up when the scenario failed or broke.
     """
     began = monotonic()
+
+    def timed(record: ScenarioRecord) -> ScenarioRecord:
+        return record.model_copy(update={"wall_s": monotonic() - began})
+
+    def stand(world: World, record: ScenarioRecord) -> None:
+        if keep_standing is not None and record.outcome in {"failed", "broken"}:
+            keep_standing(world, timed(record))
+
     try:
         topology = load_topology(trial.topology)
         plan = make_plan(topology, trial.topology.stem)
-        record = _run(trial, plan, keep_standing)
+        record = _run(trial, plan, stand)
     except WorldUnavailable as error:
         record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
     except (TopologyError, FaultNotPossible, WorldBroken, CaptureError) as error:
         record = broken(trial, str(error))
     except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
         record = broken(trial, traceback.format_exc())
-    return record.model_copy(update={"wall_s": monotonic() - began})
+    return timed(record)
 
 
 def _run(
-    trial: Trial, plan: Plan, keep_standing: Callable[[World, ScenarioRecord], None] | None
+    trial: Trial, plan: Plan, judged: Callable[[World, ScenarioRecord], None]
 ) -> ScenarioRecord:
     actual = plan
     for fault in trial.scenario.faults:
@@ -99,8 +107,7 @@ def _run(
         capture = world.seal()
         record = _judged(trial, plan, actual, capture, world.clock, tuple(stage.records))
         record = record.model_copy(update={"duration_s": duration_ns / SECOND})
-        if keep_standing and record.outcome in {"failed", "broken"}:
-            keep_standing(world, record)
+        judged(world, record)
     finally:
         world.stop()
     return record
@@ -178,7 +185,7 @@ def _judged(
         frames=len(timeline.records),
         frames_lost=capture.frames_lost,
         steps=steps,
-        expectations=_expectation_records(judgement),
+        expectations=_expectation_records(judgement, trusted=not problems),
         violates=trial.scenario.violates,
         exchanges=exchange_records(timeline),
         nodes=_node_records(actual, trial.folder),
@@ -201,19 +208,21 @@ def _problems(capture: Capture) -> list[str]:
     return problems
 
 
-def _expectation_records(judgement: Judgement) -> tuple[ExpectationRecord, ...]:
+def _expectation_records(judgement: Judgement, *, trusted: bool) -> tuple[ExpectationRecord, ...]:
+    """What came of each expectation. Not `trusted`: the lab broke, and nobody is to blame for what
+    was seen; the evidence stays for whoever mends it."""
     return tuple(
         ExpectationRecord(
             text=each.expectation.text,
             rules=each.expectation.rules,
             severity=each.severity,
-            outcome=each.finding.outcome.value,
+            outcome=each.finding.outcome.value if trusted else "broken",
             evidence=tuple(
                 EvidenceRecord(text=evidence.text, frames=evidence.frames)
                 for evidence in each.finding.evidence
             ),
             value=each.finding.value,
-            meant_to_fail=each.meant_to_fail,
+            meant_to_fail=trusted and each.meant_to_fail,
         )
         for each in judgement.expectations
     )

@@ -7,6 +7,7 @@ person sees is the same: a configuration file, a process, a standard error.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import select
 import signal
@@ -64,9 +65,15 @@ class _Running:
         loop.remove_reader(self.readiness)
 
     def last_words(self) -> str:
-        """The end of its standard error."""
-        words = self.stderr.read_text(encoding="utf-8", errors="replace").strip()
-        return words[-_TAIL:] or "(it wrote nothing on standard error)"
+        """What it said at the end on its standard error, in a line: of a bug its cause."""
+        words = self.stderr.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(words) if line.strip()), "(it wrote nothing)")
+        try:
+            told = json.loads(last)["traceback"]
+        except (ValueError, KeyError, TypeError):
+            return last[-_TAIL:]
+        first, _, _ = told.partition("\n\nThe above exception was the direct cause")
+        return str(first.strip().splitlines()[-1])
 
 
 class Programs:
@@ -139,7 +146,8 @@ class Programs:
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         self._deaths.append(
-            f"{running.node}: {running.name} {how} by itself: {running.last_words()}"
+            f"{running.node}: {running.name} {how} by itself: {running.last_words()} "
+            f"({running.stderr.name} of the node says more)"
         )
 
     def _forget(self, running: _Running) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from leftovers import Watch, processes_marked
 
 from lab.worlds.isolation import Isolated, IsolationFailed, run_isolated, way_in
 from lab.worlds.obstacles import probe
@@ -186,67 +187,8 @@ for world in worlds:
 """
 
 
-def processes_marked(mark):
-    """Processes with the mark in their environment, wherever they moved to since."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if mark.encode() in (entry / "environ").read_bytes():
-                    found.append((int(entry.name), (entry / "cmdline").read_bytes()))
-            except OSError:
-                continue
-    return found
-
-
-def network_spaces():
-    """Every network namespace that a process lives in or holds open."""
-    spaces = set()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        for link in [entry / "ns/net", *_descriptors(entry)]:
-            try:
-                target = str(link.readlink())
-            except OSError:
-                continue
-            if target.startswith("net:"):
-                spaces.add(target)
-    return spaces
-
-
-def _descriptors(entry):
-    try:
-        return list((entry / "fd").iterdir())
-    except OSError:
-        return []
-
-
-def mounts_with(text):
-    """Mounts of any process that mention the text."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if text in (entry / "mountinfo").read_text():
-                    found.append(entry.name)
-            except OSError:
-                continue
-    return found
-
-
 def wait_until_nothing_is_left(mark, spaces, place):
-    deadline = time.monotonic() + 2  # what the project promises
-    while True:
-        left = (
-            processes_marked(mark),
-            spaces & network_spaces(),
-            mounts_with(place),
-        )
-        if not any(left):
-            return
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    Watch(mark=mark, seen_spaces=spaces).wait_until_nothing_is_left(place)
 
 
 @pytest.mark.parametrize("instant", range(10))

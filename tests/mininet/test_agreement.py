@@ -1,0 +1,50 @@
+"""Both worlds say the same: real kernels and virtual time run the same machines, and one judge
+reads both. Every shipped scenario, through the command, with its default number of workers."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from lab.report.agreement import disagreements
+from lab.report.render import read_record
+from lab.scenario.catalogue import all_scenarios
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+
+def test_every_scenario_says_the_same_in_both_worlds(forwardlab, tmp_path, project):
+    records = {}
+    for world in ("mininet", "simulated"):
+        done = forwardlab("run", "--world", world, "--out", tmp_path / world)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+        records[world] = read_record(tmp_path / world)
+    assert disagreements(records["mininet"], records["simulated"]) == []
+
+    # Agreement about nothing would be worth nothing.
+    for record in records.values():
+        assert [each.id for each in record.scenarios] == list(all_scenarios(project))
+        assert record.world == record.world_requested
+    outcomes = {
+        world: Counter(each.outcome for each in r.scenarios) for world, r in records.items()
+    }
+    assert set(outcomes["simulated"]) <= {"passed", "observed"}
+    cannot = [each for each in records["mininet"].scenarios if each.outcome == "unsupported"]
+    assert all("link" in each.reason for each in cannot), "only netem may be missing here"
+    compared = len(records["mininet"].scenarios) - len(cannot)
+    assert compared >= 30
+    exchanges = sum(len(each.exchanges) for each in records["mininet"].scenarios)
+    assert exchanges > 3 * compared
+
+
+def test_a_machine_that_draws_otherwise_is_noticed(forwardlab, tmp_path):
+    """The comparison is made of what ran: another seed picks another server somewhere."""
+    runs = []
+    for seed in ("1", "2"):
+        out = tmp_path / seed
+        words = ("run", "cluster", "--world", "simulated", "--seed", seed, "--out", out)
+        assert forwardlab(*words).returncode == 0
+        runs.append(read_record(out))
+        assert json.loads((out / "record.json").read_text())["seed"] == int(seed)
+    assert disagreements(*runs) != []
