@@ -69,7 +69,11 @@ HINTS = (RootHint("ns", (ROOT.address,)),)
 
 def serving(*origins: str, after: int = RTT) -> Script:
     """A server of the named zones."""
-    zones = Zones(HostedZone(origin, ZONES[origin][0]) for origin in origins)
+    return authority(Zones(HostedZone(origin, ZONES[origin][0]) for origin in origins), after)
+
+
+def authority(zones: Zones, after: int = RTT) -> Script:
+    """A server of these zones."""
 
     def script(asked: Asked) -> Iterable[tuple[int, bytes]]:
         question = asked.query.question

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import domain_names, messages
 
-from resolver.config import ForwardRule, HostedZone, ResolverConfig
+from resolver.config import ForwardRule, HostedZone, ResolverConfig, RootHint
 from resolver.dns.full import Resolver
 from resolver.dns.message import Edns, Query, build_query, build_reply, parse_query
 from resolver.dns.names import to_wire
@@ -28,27 +28,36 @@ from resolver.machine import (
     Unreachable,
 )
 
-OWN = HostedZone("own", "@ 5 SOA ns h 1 2 3 4 5\n@ 5 NS ns\nns 5 A 192.0.2.1\na 5 CNAME a.b.\n")
-NAMES = st.sampled_from([ZONE, "a." + ZONE, "b", "a.b", "own", "a.own", "x.y.own"])
+OWN = HostedZone("own", "@ 5 SOA ns h 1 2 3 4 5\n@ 5 NS ns\nns 5 A 192.0.2.1\na 5 CNAME a.b.\n"
+                 "cut 5 NS ns.cut\nns.cut 5 A 192.0.2.3\n")  # fmt: skip
+NAMES = st.sampled_from(
+    [ZONE, "a." + ZONE, "b", "a.b", "own", "a.own", "x.y.own", "c", "d.c", "e.d.c", "x.cut.own"]
+)
 
 
 def resolver() -> Resolver:
-    rules = (ForwardRule(ZONE, (FIRST, SECOND_)), ForwardRule("b", (SECOND_,), 3))
-    config = ResolverConfig((HERE,), (OWN,), rules, cache_entries=4)
+    rules = (ForwardRule(ZONE, (FIRST, SECOND_)), ForwardRule("b", (SECOND_,), 3, recursion=True))
+    hints = (RootHint("root", ("192.0.2.4", "2001:db8::4")),)
+    config = ResolverConfig(
+        (HERE,), (OWN,), rules, cache_entries=4, recursion=True, root_hints=hints
+    )
     return Resolver(config, Random(1), Random(2))
 
 
 @st.composite
 def replies(draw, query: Query) -> bytes:
     """Something like a reply to `query`, of all the shapes a forwarder may think of."""
-    owners = st.sampled_from([query.question.name, ZONE, "a.b", "b", "."]) | domain_names()
-    record = st.builds(
-        lambda name, kind, ttl, target: Record(
-            name, *{1: (1, ttl, b"\1\2\3\4"), 5: (5, ttl, to_wire(target)), 2: (2, ttl, b"\0"),
-                    6: (6, ttl, b"\0\0" + bytes(16) + b"\0\0\0\5")}[kind],
-        ),
-        owners, st.sampled_from([1, 5, 2, 6]), st.integers(0, 4), NAMES,
-    )  # fmt: skip
+    owners = (
+        st.sampled_from([query.question.name, ZONE, "a.b", "b", ".", "c", "d.c"]) | domain_names()
+    )
+
+    def record_of(name: str, rtype: int, ttl: int, target: str) -> Record:
+        soa = b"\0\0" + bytes(16) + b"\0\0\0\5"
+        rdata = {1: b"\1\2\3\4", 6: soa}.get(rtype, to_wire(target))
+        return Record(name, rtype, ttl, rdata)
+
+    types = st.sampled_from([1, 5, 2, 6, 39])
+    record = st.builds(record_of, owners, types, st.integers(0, 4), NAMES)
     message = bytearray(
         build_reply(
             query,
@@ -56,6 +65,8 @@ def replies(draw, query: Query) -> bytes:
             rcode=draw(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 5, 9])),
             answers=draw(st.lists(record, max_size=3)),
             authority=draw(st.lists(record, max_size=2)),
+            additional=draw(st.lists(record, max_size=2)),
+            authoritative=draw(st.booleans()),
         )
     )
     if draw(st.integers(0, 4)) == 0:
