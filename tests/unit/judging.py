@@ -3,7 +3,7 @@
     cases = Cases()
 
     @cases.passes(Answered(count=1))
-    @cases.fails(Answered(count=2), because="1 addresses instead of 2")
+    @cases.fails(Answered(count=2), because="1 address instead of 2")
     def one_address() -> Wire: ...
 
     test_cases = cases.test()

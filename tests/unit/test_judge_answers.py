@@ -24,7 +24,7 @@ cases = Cases()
     Answered(asker="dns", among=REAL),
 )
 @cases.fails(Answered(rcode="NXDOMAIN"), because="RCODE NOERROR instead of NXDOMAIN")
-@cases.fails(Answered(count=2), because="1 addresses instead of 2")
+@cases.fails(Answered(count=2), because="1 address instead of 2")
 @cases.fails(Answered(addresses=REAL), because=f"addresses {REAL[2]} instead of {REAL[0]}, ")
 @cases.fails(Answered(among=REAL[:2]), because=f"addresses {REAL[2]}, expected some of")
 @cases.fails(Answered(authoritative=True), because="AA=0")
@@ -89,7 +89,7 @@ def the_first_reply_is_lost() -> Wire:
 
 
 @cases.fails(Answered(), because="viewer got no reply")
-@cases.fails(AnsweredOnce(), because="1 replies, 0 that fit")
+@cases.fails(AnsweredOnce(), because="1 reply, 0 of them fitting")
 def a_reply_that_does_not_fit() -> Wire:
     wire = cluster()
     wire.reply(wire.ask("viewer", DNS), REAL[0], identifier=4711)

@@ -46,7 +46,7 @@ def asked_one_after_the_other(*servers: str, answered: bool = True) -> Wire:
 @cases.fails(AskedInOrder(servers=(SECOND, FIRST)), because=f"asked {FIRST}, then {SECOND}; exp")
 @cases.fails(AskedInOrder(servers=(FIRST,)), because=f"asked {FIRST}, then {SECOND}; expected")
 @cases.fails(AskedInOrder(servers=REAL), because=f"expected {FIRST}, then {SECOND}, then {THIRD}")
-@cases.fails(AskedInOrder(servers=(FIRST, SECOND), times=2), because="1 questions went upstream")
+@cases.fails(AskedInOrder(servers=(FIRST, SECOND), times=2), because="1 question went upstream")
 @cases.fails(AskedInOrder(asker="tgp1", servers=(FIRST,)), because="tgp1 asked nobody upstream")
 def the_second_after_the_first() -> Wire:
     return asked_one_after_the_other(FIRST, SECOND)

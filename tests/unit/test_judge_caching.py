@@ -274,7 +274,7 @@ def the_dns_server_makes_it_up() -> Wire:
     return wire
 
 
-@cases.fails(FamilyHarmless(), because="0 A questions answered after them")
+@cases.fails(FamilyHarmless(), because="with SOA; no A question afterwards")
 def no_question_for_addresses_follows() -> Wire:
     wire = cluster()
     lookup(wire)

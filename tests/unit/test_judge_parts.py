@@ -11,6 +11,7 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
 from wire import ALIAS, INNER, REAL, VIEWER, cluster_nat_plan, cluster_plan
 
+from lab.judge.checks.base import counted
 from lab.judge.checks.crossing_faults import crossing_fault
 from lab.judge.checks.failover import _is_unreachable
 from lab.judge.checks.icmp import _original
@@ -142,3 +143,14 @@ def test_without_nat_nothing_is_hidden():
     realms = Realms(cluster_plan())
     assert not realms.real_addresses
     assert not realms.is_real(REAL[0])
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 replies"), (1, "1 reply"), (2, "2 replies"), (11, "11 replies")]
+)
+def test_things_are_counted_in_real_plurals(number: int, words: str) -> None:
+    assert counted(number, "reply", "replies") == words
+
+
+def test_most_things_take_an_s() -> None:
+    assert (counted(1, "packet"), counted(3, "packet")) == ("1 packet", "3 packets")

@@ -8,6 +8,7 @@ from typing import Literal
 from lab.judge.checks.base import (
     CheckBase,
     balancers,
+    counted,
     frames_of,
     listed,
     node_named,
@@ -60,7 +61,8 @@ class NoRealAddressOnClientSide(CheckBase):
         if not named or not served:
             return failed("the name or the service was not seen on the viewers' side")
         return passed(
-            f"{len(seen)} packets and {named} DNS messages on {', '.join(sorted(networks))}",
+            f"{counted(len(seen), 'packet')} and {counted(named, 'DNS message')} "
+            f"on {', '.join(sorted(networks))}, no real address in any",
             *served[0].frames,
         )
 
@@ -96,7 +98,9 @@ class RelayedUnchanged(CheckBase):
         if not relayed:
             return failed(f"{self.translator} relayed no reply")
         return passed(
-            f"{len(relayed) // 2} replies unchanged", *relayed[-2].frames, *relayed[-1].frames
+            f"{counted(len(relayed) // 2, 'reply', 'replies')} relayed unchanged",
+            *relayed[-2].frames,
+            *relayed[-1].frames,
         )
 
     def _gave(self, client: DnsExchange) -> list[DnsMessage]:

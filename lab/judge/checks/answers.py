@@ -7,6 +7,7 @@ from typing import Literal
 from lab.judge.bounds import answer_allowance_ns
 from lab.judge.checks.base import (
     CheckBase,
+    counted,
     frames_of,
     is_superseded,
     listed,
@@ -63,17 +64,18 @@ class Answered(CheckBase):
             fault = self._fault(exchange, exchange.reply, timeline)
             if fault:
                 return failed(fault, *frames_of([exchange]))
-        shown = f"{len(chosen)} of {len(asked)} questions count, all answered as described"
-        return passed(f"{shown}; last: {tell(chosen[-1].reply)}", *frames_of(chosen[-1:]))
+        last = tell(chosen[-1].reply)
+        return passed(f"{_told(chosen, asked)}: {last}", *frames_of(chosen[-1:]))
 
     def _fault(self, exchange: DnsExchange, reply: DnsMessage, timeline: Timeline) -> str | None:
         got = reply.addresses
+        found = counted(len(got), "address", "addresses")
         conditions = (
             (reply.rcode == self.rcode, f"RCODE {reply.rcode} instead of {self.rcode}"),
             (not reply.tc, "the reply is truncated"),
             (
                 self.count in {None, len(got)},
-                f"{len(got)} addresses instead of {self.count}: {tell(reply)}",
+                f"{found} instead of {self.count}: {tell(reply)}",
             ),
             (
                 self.addresses is None or sorted(got) == sorted(self.addresses),
@@ -113,10 +115,13 @@ class AnsweredOnce(CheckBase):
             came = [*exchange.replies, *exchange.strays, *exchange.latecomers]
             if len(came) != 1 or not exchange.replies:
                 frames = (frame for reply in came for frame in reply.frames)
-                text = f"{len(came)} replies, {len(exchange.replies)} that fit"
+                came_in = counted(len(came), "reply", "replies")
+                text = f"{came_in}, {len(exchange.replies)} of them fitting"
                 return failed(text, *exchange.query.frames, *frames)
         if self.late_from is None:
-            return passed(f"{len(asked)} questions, one reply each", *frames_of(asked))
+            return passed(
+                f"{counted(len(asked), 'question')}, one reply to each", *frames_of(asked)
+            )
         for exchange in asked:
             for late in self._late(timeline, exchange):
                 return passed(
@@ -163,7 +168,7 @@ class NotAnswered(CheckBase):
                     return failed("a reply came", *exchange.query.frames, *reply.frames)
             if exchange.server is None or exchange.query.receiver != exchange.server:
                 return failed("the question never reached the server", *exchange.query.frames)
-        return passed(f"{len(asked)} questions, no reply", *frames_of(asked))
+        return passed(f"{counted(len(asked), 'question')}, no reply", *frames_of(asked))
 
 
 class ErrorWithin(CheckBase):
@@ -212,8 +217,21 @@ class TtlAtMost(CheckBase):
         if max(largest.ttls) > self.seconds:
             return failed(f"a TTL of {shown}, allowed {self.seconds} s", *largest.frames)
         return passed(
-            f"the largest TTL in {len(with_addresses)} replies is {shown}", *largest.frames
+            f"the largest TTL in {counted(len(with_addresses), 'reply', 'replies')} is {shown}",
+            *largest.frames,
         )
+
+
+def _told(chosen: list[DnsExchange], asked: list[DnsExchange]) -> str:
+    """How many of an asker's questions were looked at; what follows is the last answer."""
+    if len(asked) == 1:
+        return "the question was answered as described"
+    if len(chosen) == len(asked):
+        return f"all {len(asked)} questions were answered as described, the last"
+    if len(chosen) == 1:
+        return f"the question that counts, of {len(asked)}, was answered as described"
+    those = f"the {len(chosen)} questions that count, of {len(asked)},"
+    return f"{those} were answered as described, the last"
 
 
 def _is_within(exchange: DnsExchange, bound_s: float, timeline: Timeline) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from lab.judge.checks.base import (
     CheckBase,
+    counted,
     frames_of,
     is_among,
     served_by,
@@ -54,7 +55,7 @@ class AskedInOrder(CheckBase):
             )
         if self.times not in {None, len(groups)}:
             return failed(
-                f"{len(groups)} questions went upstream, expected {self.times}",
+                f"{counted(len(groups), 'question')} went upstream, expected {self.times}",
                 *(frame for group in groups for frame in frames_of(group)),
             )
         return passed(
@@ -83,7 +84,9 @@ class AskedOnly(CheckBase):
             if connection.dialled.address not in self.servers:
                 return failed(f"a connection to {connection.dialled}", *connection.frames[:4])
         reached = sorted({message.destination.address for message in asked})
-        return passed(f"{len(asked)} questions, all to {', '.join(reached)}", *asked[0].frames)
+        return passed(
+            f"{counted(len(asked), 'question')}, to {', '.join(reached)} only", *asked[0].frames
+        )
 
 
 class AskedNobody(CheckBase):
@@ -107,7 +110,7 @@ class AskedNobody(CheckBase):
         if wanted is None:
             for connection in _dialled_for_dns(timeline, self.asker):
                 return failed(f"it dialled {connection.dialled}", *connection.frames[:4])
-        return passed(f"{len(came)} questions came, none went out", *frames_of(came))
+        return passed(f"{counted(len(came), 'question')} came, none went out", *frames_of(came))
 
 
 class NameStaysWithin(CheckBase):
@@ -155,7 +158,9 @@ class NothingSent(CheckBase):
         for passage in sent:
             if is_among(passage.ip.destination, self.to):
                 return failed(f"a packet to {passage.ip.destination}", *passage.frames)
-        return passed(f"none of {len(sent)} packets", *sent[0].frames)
+        return passed(
+            f"{self.node} sent {counted(len(sent), 'packet')}, none of them there", *sent[0].frames
+        )
 
 
 def _unasked(timeline: Timeline, asker: str) -> list[DnsExchange]:

@@ -12,6 +12,7 @@ from lab.judge.checks.base import (
     CheckBase,
     arrival,
     balancer_lists,
+    counted,
     frames_of,
     latest,
     ms,
@@ -61,7 +62,7 @@ class EveryMemberHandedOut(CheckBase):
         frames = tuple(frame for each in asked for frame in each.frames[-1:])
         if missing := [server for server in self.servers if not counts[server]]:
             return failed(f"never handed out: {', '.join(missing)} ({shown})", *frames)
-        return passed(f"{len(asked)} answers: {shown}", *frames)
+        return passed(f"{counted(len(asked), 'answer')}: {shown}", *frames)
 
 
 class GoneWithin(CheckBase):
@@ -126,7 +127,8 @@ class GoneWithin(CheckBase):
                 return failed(text, halt.number, *each.frames)
         last = f"last named {ms(arrival(named[-1]) - halt.at)} after the halt" if named else "gone"
         return passed(
-            f"{last}; {len(later)} answers after the bound of {self.bound_s} s without it",
+            f"{last}; {counted(len(later), 'answer')} without it "
+            f"after the bound of {self.bound_s} s",
             halt.number,
             *(named[-1].frames if named else ()),
             *later[0].frames,

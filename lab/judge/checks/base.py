@@ -161,6 +161,11 @@ def tell(reply: DnsMessage | None) -> str:
     return f"{reply.rcode} {', '.join(reply.addresses)}{ttl}"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number of things for people: "1 reply", "2 replies"; `many` where an s does not do."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def listed(addresses: Iterable[str]) -> str:
     """Addresses for people, sorted; "no address" when there are none."""
     return ", ".join(sorted(addresses)) or "no address"

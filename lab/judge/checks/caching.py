@@ -10,6 +10,7 @@ from lab.judge.bounds import answer_allowance_ns
 from lab.judge.checks.base import (
     CheckBase,
     balancers,
+    counted,
     frames_of,
     is_superseded,
     questions,
@@ -52,7 +53,7 @@ class FromCache(CheckBase):
         if not repeated:
             return failed("no question that went upstream was repeated within the TTL")
         return passed(
-            f"{len(repeated)} repeated questions, nothing upstream; "
+            f"{counted(len(repeated), 'repeated question')}, nothing upstream; "
             f"last: {tell(repeated[-1].reply)}",
             *frames_of(repeated),
         )
@@ -95,9 +96,10 @@ class FamilyHarmless(CheckBase):
                 return failed(
                     f"an A question afterwards got {tell(exchange.reply)}", *frames_of([exchange])
                 )
+        followed = f"{counted(len(after), 'A question')} answered" if after else "no A question"
         return (passed if after else failed)(
-            f"{len(every)} {self.qtype} questions got NODATA with SOA; "
-            f"{len(after)} A questions answered after them",
+            f"{counted(len(every), f'{self.qtype} question')} got NODATA with SOA; "
+            f"{followed} afterwards",
             *frames_of(every[-1:]),
             *frames_of(after[-1:]),
         )

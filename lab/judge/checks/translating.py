@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lab.judge.checks.base import CheckBase, node_at
+from lab.judge.checks.base import CheckBase, counted, node_at
 from lab.judge.checks.crossing_faults import crossing_fault, unmatched_crossings
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.crossing import Crossing
@@ -48,7 +48,7 @@ class Translated(CheckBase):
                     way = "towards the servers" if inward else "back"
                     return failed(f"no {protocol} packet crossed {way}")
         frames = tuple(frame for each in directions.values() for frame in each.frames)
-        return passed(f"{len(timeline.crossings)} packets translated rightly", *frames)
+        return passed(f"{counted(len(timeline.crossings), 'packet')} translated rightly", *frames)
 
 
 class MappingStable(CheckBase):
@@ -110,7 +110,7 @@ class NotTranslated(CheckBase):
                 return failed(f"{connection.reached_node} answered", *connection.frames[:4])
         meant = node_at(timeline, self.address)
         whose = f", meant for {meant.name}" if meant is not None else ""
-        return passed(f"{len(came)} packets{whose}, none passed on", *came[0].frames)
+        return passed(f"{counted(len(came), 'packet')}{whose}, none passed on", *came[0].frames)
 
 
 def _mapping(crossing: Crossing) -> tuple[str, str]:
