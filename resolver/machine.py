@@ -167,7 +167,7 @@ class Note:
     """Write a fact to the journal. Facts are for people and counters; no verdict reads them."""
 
     fact: object
-    """A frozen dataclass named in the past tense: `ForwarderTimedOut(...)`."""
+    """A frozen dataclass named in the past tense: `ServerTimedOut(...)`."""
 
 
 Effect: TypeAlias = Send | Open | Close | SendPacket | Note

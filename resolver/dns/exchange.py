@@ -15,11 +15,11 @@ from typing import Generic, TypeVar
 from resolver import limits
 from resolver.dns.asking import TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
 from resolver.dns.facts import (
-    ForwarderAsked,
-    ForwarderReplied,
-    ForwarderTimedOut,
-    ForwarderUnreachable,
     ReplyMismatched,
+    ServerAsked,
+    ServerReplied,
+    ServerTimedOut,
+    ServerUnreachable,
 )
 from resolver.dns.message import Malformed, Rcode, Reply, build_query, parse_reply
 from resolver.dns.timers import Timers
@@ -84,7 +84,7 @@ class Exchanges(Generic[AskerT]):
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         self._open(_InFlight(ask, asker, id_, message, self._draw_port(), 0), effects)
-        effects.append(Note(ForwarderAsked(ask.server, ask.question, ask.transport)))
+        effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
 
     def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
         """Take an event of a flow that was opened here; late ones are no error."""
@@ -108,9 +108,7 @@ class Exchanges(Generic[AskerT]):
                 refusal = reason
         if refusal is None:
             return None
-        effects.append(
-            Note(ForwarderUnreachable(pending.ask.server, pending.ask.question, refusal))
-        )
+        effects.append(Note(ServerUnreachable(pending.ask.server, pending.ask.question, refusal)))
         return self._settle(flow, UNREACHABLE, now, effects)
 
     def expire(self, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
@@ -119,7 +117,7 @@ class Exchanges(Generic[AskerT]):
         if flow is None:
             return None
         ask = self._in_flight[flow].ask
-        effects.append(Note(ForwarderTimedOut(ask.server, ask.question)))
+        effects.append(Note(ServerTimedOut(ask.server, ask.question)))
         return self._settle(flow, TIMED_OUT, now, effects)
 
     def deadline(self) -> Instant | None:
@@ -163,7 +161,7 @@ class Exchanges(Generic[AskerT]):
                 Note(ReplyMismatched(ask.server, ask.question, event.source, fault or "malformed"))
             )
             return None
-        effects.append(Note(ForwarderReplied(ask.server, ask.question, reply.rcode)))
+        effects.append(Note(ServerReplied(ask.server, ask.question, reply.rcode)))
         return self._settle(event.flow, reply, now, effects)
 
     def _settle(

@@ -32,8 +32,8 @@ class MessageRejected:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwarderAsked:
-    """A question went to a forwarder."""
+class ServerAsked:
+    """A question went to a forwarder, or in recursion to an authoritative server."""
 
     server: Endpoint
     question: Question
@@ -44,8 +44,8 @@ class ForwarderAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwarderReplied:
-    """A forwarder's reply was accepted as one to our question; whether it is of use is another
+class ServerReplied:
+    """A server's reply was accepted as one to our question; whether it is of use is another
     matter."""
 
     server: Endpoint
@@ -57,8 +57,8 @@ class ForwarderReplied:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwarderTimedOut:
-    """A forwarder said nothing for as long as its rule waits."""
+class ServerTimedOut:
+    """A server said nothing for as long as it was waited for."""
 
     server: Endpoint
     question: Question
@@ -68,8 +68,8 @@ class ForwarderTimedOut:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwarderUnreachable:
-    """The network or the forwarder's host refused the question."""
+class ServerUnreachable:
+    """The network or the server's host refused the question."""
 
     server: Endpoint
     question: Question
@@ -102,7 +102,7 @@ class Answered:
     question: Question
     rcode: int
     source: str
-    """Where the answer came from, for people: "own zone", "cache", "forwarded", "failed"."""
+    """Where the answer came from, for people: "own zone", "cache", "recursion", "failed", …"""
 
     def __str__(self) -> str:
         return f"{self.client} answered {rcode_text(self.rcode)} to {self.question} ({self.source})"

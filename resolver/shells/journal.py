@@ -11,7 +11,7 @@ from resolver.machine import Endpoint, Instant
 
 
 class JournalWriter:
-    """Writes one JSON object per line: `{"at_ns": …, "fact": "ForwarderTimedOut", …fields}`."""
+    """Writes one JSON object per line: `{"at_ns": …, "fact": "ServerTimedOut", …fields}`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -22,7 +22,7 @@ from dns_upstreams import (
 
 from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
-from resolver.dns.facts import ForwarderUnreachable, ReplyMismatched
+from resolver.dns.facts import ReplyMismatched, ServerUnreachable
 from resolver.dns.full import Resolver
 from resolver.dns.message import Question, build_query, build_reply, question_wire
 from resolver.dns.records import Type
@@ -149,7 +149,7 @@ def test_a_host_without_free_ports_is_an_unreachable_server():
     for _ in range(limits.SOURCE_PORT_DRAWS):
         effects = resolver.handle(PortTaken(only(effects, Open).flow), 0)
     effects = resolver.handle(PortTaken(only(effects, Open).flow), 0)
-    fact = ForwarderUnreachable(FIRST, Question("x", 1), "no free source port")
+    fact = ServerUnreachable(FIRST, Question("x", 1), "no free source port")
     assert Note(fact) in effects
     assert only(effects, Send).flow == "c"
     assert resolver.deadline() is None

@@ -23,7 +23,7 @@ from strategies import domain_names
 from resolver import limits
 from resolver.config import ForwardRule
 from resolver.dns import names
-from resolver.dns.facts import ForwarderTimedOut, ForwarderUnreachable
+from resolver.dns.facts import ServerTimedOut, ServerUnreachable
 from resolver.dns.forwarding import ForwardTable
 from resolver.dns.message import Edns, Rcode, build_reply
 from resolver.dns.records import Record, Type
@@ -111,7 +111,7 @@ def test_two_silent_forwarders_and_the_third_answers():
     got = play.resolve()
     assert asked(play) == [(0, FIRST), (T, SECOND_), (2 * T, THIRD)]
     assert (got.at, got.addresses) == (2 * T + MILLISECOND, ["10.0.0.3"])
-    assert [type(f) for f in play.facts if "Timed" in type(f).__name__] == [ForwarderTimedOut] * 2
+    assert [type(f) for f in play.facts if "Timed" in type(f).__name__] == [ServerTimedOut] * 2
 
 
 def test_all_silent_is_a_failure_after_all_their_timeouts():
@@ -126,7 +126,7 @@ def test_an_unreachable_forwarder_costs_no_timeout():
     got = play.resolve()
     assert asked(play) == [(0, FIRST), (MILLISECOND, SECOND_), (2 * MILLISECOND, THIRD)]
     assert got.at == 3 * MILLISECOND
-    assert ForwarderUnreachable(FIRST, play.asked[0].query.question, "port unreachable") in (
+    assert ServerUnreachable(FIRST, play.asked[0].query.question, "port unreachable") in (
         play.facts
     )
 

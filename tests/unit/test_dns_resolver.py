@@ -463,10 +463,10 @@ def test_what_happened_is_told_in_order_and_readable():
     assert isinstance(play.facts[0], QuestionArrived)
     assert [type(fact).__name__ for fact in play.facts] == [
         "QuestionArrived",
-        "ForwarderAsked",
-        "ForwarderTimedOut",
-        "ForwarderAsked",
-        "ForwarderReplied",
+        "ServerAsked",
+        "ServerTimedOut",
+        "ServerAsked",
+        "ServerReplied",
         "Answered",
         "MessageRejected",
     ]
