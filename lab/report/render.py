@@ -60,7 +60,9 @@ def _write_all(folder: Path, record: RunRecord, topology_svgs: Mapping[str, str]
     _write(folder, "timing.csv", timing_csv(record))
     for scenario in record.scenarios:
         for name, text in _node_files(scenario):
-            _write(folder, f"nodes/{scenario.id}/{name}", text)
+            # The world has written it already, unless there is nothing but a record.
+            if not _place_for(folder, f"nodes/{scenario.id}/{name}").exists():
+                _write(folder, f"nodes/{scenario.id}/{name}", text)
     return _write(folder, "report.html", report_page(record, topology_svgs))
 
 
@@ -140,12 +142,16 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _write(folder: Path, name: str, text: str) -> Path:
+    path = _place_for(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _place_for(folder: Path, name: str) -> Path:
     # Names come from the record, and a record may come from anywhere.
     if ".." in Path(name).parts or "\0" in name or "//" in name:
         raise RecordUnreadable(
             f"{name!r}: leads out of the run's folder; this record was not written by forwardlab"
         )
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return folder / name

@@ -239,7 +239,7 @@ def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
             configs={program.name: render_config(program.config) for program in node.programs},
             stderr={
                 path.stem: path.read_text(encoding="utf-8", errors="replace")
-                for path in sorted((folder / "nodes" / node.name).glob("*.stderr"))
+                for path in sorted((folder / node.name).glob("*.stderr"))
             },
         )
         for node in plan.nodes

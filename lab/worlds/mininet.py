@@ -41,7 +41,7 @@ class MininetWorld:
     """A `World` of Mininet nodes. Its clock is the kernel's real-time clock, which stamps captures.
 
     Make it inside `isolation.Isolated`: its interfaces are named after the plan's. `out` gets
-    `capture.pcapng` and `nodes/<node>/<program>.toml` and `.stderr`.
+    `capture.pcapng` and `<node>/<program>.toml` and `.stderr`.
     """
 
     clock = Clock.MEASURED
@@ -49,7 +49,7 @@ class MininetWorld:
     def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
         self._plan = plan
         self._path = out / "capture.pcapng"
-        self._folder = out / "nodes"
+        self._folder = out
         self._loop = Loop()
         self._programs = Programs(self._loop, self._folder, seed)
         self._net: PlanNet | None = None

@@ -54,7 +54,7 @@ class SimulatedWorld:
         self._out = out
         self._seed = seed
         self._agenda = Agenda()
-        self._journals = Journals(out / "nodes")
+        self._journals = Journals(out)
         self._capture = out / "capture.pcapng"
         self._tap: Tap | None = None
         self._hosts: dict[str, Host] = {}

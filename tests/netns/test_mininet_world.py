@@ -268,9 +268,13 @@ def test_every_program_leaves_its_configuration_and_its_journal(tmp_path):
     live(plan, tmp_path, lambda world: world.seal() and None)
     for node in plan.nodes:
         for program in node.programs:
-            folder = tmp_path / "nodes" / node.name
+            folder = tmp_path / node.name
             assert read_config(folder / f"{program.name}.toml") == program.config
             assert "ProgramReady" in (folder / f"{program.name}.stderr").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "capture.pcapng",
+        *(node.name for node in plan.nodes if node.programs),
+    }
 
 
 # --- power ------------------------------------------------------------------------------------
@@ -362,7 +366,7 @@ def test_a_scripted_peer_takes_a_programs_seat_and_gives_it_back(tmp_path):
         assert world.seal().problems == ()
 
     live(plan, tmp_path, story)
-    assert "10.9.8.7" in (tmp_path / "nodes/server1/balancer.script").read_text()
+    assert "10.9.8.7" in (tmp_path / "server1/balancer.script").read_text()
 
 
 def test_a_program_that_dies_by_itself_is_a_problem(tmp_path):

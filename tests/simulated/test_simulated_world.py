@@ -192,7 +192,7 @@ def test_a_detached_actor_hears_nothing(stage):
 def test_configurations_and_journals_are_left_beside_the_capture(stage):
     stage.play(Tiny(Note(WorldBroken("a fact"))))
     stage.world.seal()
-    place = stage.out / "nodes" / "server"
+    place = stage.out / "server"
     assert 'name = "server"' in (place / "service.toml").read_text()
     assert "cluster.test" in (place / "dns-translator.toml").read_text()
     assert (place / "dns-translator.script").read_text() == "tiny\n"

@@ -127,3 +127,12 @@ def test_matplotlib_and_scapy_are_not_imported_until_something_is_drawn():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ran.stdout == "[]\n"
+
+
+def test_what_a_world_wrote_of_its_nodes_stays(tmp_path):
+    kept = tmp_path / "nodes/translation/cluster_nat/dns/resolver.stderr"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the world's own words")
+    write_reports(tmp_path, sample_run(), {})
+    assert kept.read_text() == "the world's own words"
+    assert (kept.parent / "resolver.toml").exists()
