@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from devtools import Page
 from sample_record import dead_node, eight_steps, large_run, run_of, sample_run
+from shipped import shipped_topologies
 
 from lab.report.render import read_record, write_reports
 from lab.topology.draw import draw_topology
@@ -77,7 +78,7 @@ def page(browser):
 def pictures():
     return {
         path.stem: draw_topology(make_plan(load_topology(path), path.stem))
-        for path in sorted(Path("topologies").glob("*.toml"))
+        for path in shipped_topologies()
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from shipped import shipped_topologies
 from typer.testing import CliRunner
 
 from lab import cli
@@ -14,7 +15,7 @@ from lab.doctor import Diagnosis
 from lab.report.record import RunRecord
 
 ROOT = Path(__file__).parents[2]
-TOPOLOGIES = sorted((ROOT / "topologies").glob("*.toml"))
+TOPOLOGIES = shipped_topologies()
 ERRATA = ROOT / "topologies" / "errata" / "faq-as-printed.toml"
 FIVE_STEPS = "cluster/five_steps"
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from shipped import shipped_scenarios
 
 from lab.judge.checks import NeverConnected
 from lab.judge.rules import RULES
-from lab.scenario.catalogue import CatalogueError, all_scenarios, load_module, select
+from lab.scenario.catalogue import CatalogueError, load_module, select
 from lab.scenario.model import (
     Ask,
     Await,
@@ -19,7 +20,7 @@ from lab.scenario.model import (
 from lab.scenario.steps import describe
 
 ROOT = Path(__file__).parents[2]
-SCENARIOS = all_scenarios(ROOT)
+SCENARIOS = shipped_scenarios()
 NEVER = Expectation(text="never", rules=("CLU-04",), check=NeverConnected())
 
 

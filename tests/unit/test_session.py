@@ -2,11 +2,11 @@
 starts, and what a run ends with. Through the command, in a project folder of its own."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from sample_record import run_of, scenario
+from shipped import copy_shipped
 from typer.testing import CliRunner
 
 from lab.cli import app
@@ -14,7 +14,6 @@ from lab.scenario import session
 from lab.scenario.catalogue import all_scenarios
 from lab.scenario.session import exit_code
 
-ROOT = Path(__file__).parents[2]
 OBSTACLE = "no veth devices: modprobe veth as root"
 NO_TUN = "/dev/net/tun: Permission denied, the NAT translator needs it: chmod 0666 /dev/net/tun"
 PLAIN, TRANSLATED = "cluster/five_steps", "cluster/eight_steps/translator_address"
@@ -22,9 +21,7 @@ PLAIN, TRANSLATED = "cluster/five_steps", "cluster/eight_steps/translator_addres
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    for name in ("topologies", "scenarios"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    copy_shipped(tmp_path)
     monkeypatch.chdir(tmp_path)
     all_scenarios.cache_clear()
     yield tmp_path
@@ -83,27 +80,27 @@ def test_mininet_asked_for_by_name_is_refused(command, project, host):
     assert not (project / "reports").exists()
 
 
-def chosen(world, *wanted: str):
-    prepared = session.Session.prepare(wanted=wanted, world=world, root=ROOT)
+def chosen(project, world, *wanted: str):
+    prepared = session.Session.prepare(wanted=wanted, world=world, root=project)
     return prepared.world, prepared.world_reason
 
 
-def test_without_tun_auto_takes_mininet_only_where_no_scenario_translates(host):
+def test_without_tun_auto_takes_mininet_only_where_no_scenario_translates(project, host):
     host(tun=(NO_TUN,))
-    assert chosen("auto", PLAIN) == ("mininet", "")
-    world, reason = chosen("auto", PLAIN, TRANSLATED)
+    assert chosen(project, "auto", PLAIN) == ("mininet", "")
+    world, reason = chosen(project, "auto", PLAIN, TRANSLATED)
     assert world == "simulated"
     assert NO_TUN in reason
 
 
-def test_without_tun_mininet_by_name_runs_what_it_can(host):
+def test_without_tun_mininet_by_name_runs_what_it_can(project, host):
     host(tun=(NO_TUN,))
-    assert chosen("mininet", PLAIN, TRANSLATED) == ("mininet", "")
+    assert chosen(project, "mininet", PLAIN, TRANSLATED) == ("mininet", "")
 
 
-def test_simulated_asks_the_host_nothing(monkeypatch):
+def test_simulated_asks_the_host_nothing(project, monkeypatch):
     monkeypatch.setattr(session, "mininet_obstacles", None)
-    assert chosen("simulated", PLAIN) == ("simulated", "")
+    assert chosen(project, "simulated", PLAIN) == ("simulated", "")
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -211,8 +208,8 @@ def test_every_misfit_is_told_at_once(command, project):
     ]
 
 
-def test_the_shipped_scenarios_fit():
-    session.Session.prepare(wanted=(), world="simulated", root=ROOT)
+def test_the_shipped_scenarios_fit(project):
+    session.Session.prepare(wanted=(), world="simulated", root=project)
 
 
 # --- what it ends with ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
+from shipped import shipped_topologies
 from topology_samples import clusters
 
 from lab.topology.draw import draw_topology
@@ -15,7 +16,7 @@ from lab.topology.model import Topology
 from lab.topology.planner import make_plan
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
-SHIPPED = sorted(TOPOLOGIES.glob("*.toml"))
+SHIPPED = shipped_topologies()
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shipped import shipped_topologies
 
 from lab.scenario.model import DropNatEntry, OffsetAliasBase, RewriteAnswers
 from lab.topology.faults import FaultNotPossible, apply_fault
@@ -26,7 +27,7 @@ from resolver.config_file import read_config, render_config
 from resolver.machine import MILLISECOND, SECOND, Endpoint
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
-SHIPPED = sorted(file.stem for file in TOPOLOGIES.glob("*.toml"))
+SHIPPED = [file.stem for file in shipped_topologies()]
 BALANCERS = (Endpoint("10.10.10.100", 53), Endpoint("10.10.10.101", 53))
 
 

@@ -12,6 +12,7 @@ import pytest
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import all_shipped_topologies, shipped_topologies
 from topology_samples import clusters, problems_in
 
 from lab.topology.addressing import alias_of
@@ -23,7 +24,7 @@ from lab.topology.planner import make_plan
 from resolver.config import BalancerConfig, NatConfig
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
-SHIPPED = sorted(TOPOLOGIES.glob("*.toml"))
+SHIPPED = shipped_topologies()
 
 
 @given(base=st.integers(0, 2**32 - 1), number=st.integers(1, 65_535))
@@ -205,5 +206,5 @@ def test_the_readme_documents_every_key_and_every_file():
     for table in (schema(), *schema()["$defs"].values()):
         for name in table["properties"]:
             assert re.search(rf"[`.\[]{name}\b", text), f"{table.get('title')}.{name}"
-    for file in TOPOLOGIES.rglob("*.toml"):
+    for file in all_shipped_topologies():
         assert str(file.relative_to(TOPOLOGIES)) in text
