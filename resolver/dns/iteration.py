@@ -19,6 +19,7 @@ With *QNAME minimisation* (RFC 9156) a server is told only as many labels as it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -65,6 +66,10 @@ class Pursuit:
 class AddressBook(Protocol):
     """Where the addresses of name servers are found, by all the sources that the resolver has."""
 
+    def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:
+        """Whether recursion on this route has learnt that `name` exists, with or without data."""
+        ...
+
     def admits(self, name: str, route: Route) -> bool:
         """Whether `name` is one that recursion on this route may speak of."""
         ...
@@ -101,7 +106,7 @@ class Recursion:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The last word of an authoritative server."""
+    """What an authoritative server said of a name, not referring us elsewhere."""
 
     reply: Reply
     question: Question
@@ -120,6 +125,8 @@ class Iteration:
     route: Route
     pursuit: Pursuit
     now: Instant
+    on_the_way: Callable[[Told], object]
+    """Given what was said of names above the question's."""
     _minimised: int = 0
     """Questions so far that did not tell the whole name."""
     _whole: bool = False
@@ -131,7 +138,7 @@ class Iteration:
         """The authoritative reply; None when no server could be brought to give one. `now` tells
         when."""
         cut = self._closest_cut()
-        known = cut.zone  # how much of the name is known to exist
+        known = self._known_part(cut)
         self._whole = not self.recursion.minimise
         while True:
             asked = self._next_question(known)
@@ -148,6 +155,7 @@ class Iteration:
                 self._note_own_servers(reply, asked)
                 return Told(reply, asked, cut.zone)
             else:
+                self.on_the_way(Told(reply, asked, cut.zone))
                 known = asked.name.lower()
 
     def _closest_cut(self) -> Delegation:
@@ -157,6 +165,15 @@ class Iteration:
             # RFC 4035 3.1.4.1: the DS RRset of a zone stands above its cut.
             name = next(a for a in names.with_ancestors(name) if a != name)
         return self.recursion.cuts.closest(self.route, name, self.now) or self.start
+
+    def _known_part(self, cut: Delegation) -> str:
+        """How much of the name is known to exist: the cut's zone, or a name on the way of an
+        earlier question."""
+        book = self.recursion.book
+        for ancestor in names.with_ancestors(self.question.name.lower()):
+            if ancestor == cut.zone or book.is_there(ancestor, self.wishes, self.route, self.now):
+                return ancestor
+        return cut.zone
 
     def _descend(self, cut: Delegation, ns: tuple[Record, ...], reply: Reply) -> Delegation:
         zone = ns[0].name.lower()

@@ -24,7 +24,7 @@ from resolver.dns.delegation import (
     read_delegation,
 )
 from resolver.dns.forwarding import Forwarder, ForwardTable
-from resolver.dns.iteration import Iteration, Pursuit, Recursion
+from resolver.dns.iteration import Iteration, Pursuit, Recursion, Told
 from resolver.dns.learning import Learner, Speaker, alias_target
 from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, NOBODY, Outcome, Source, Terms
@@ -96,6 +96,11 @@ class Sources:
                 return replace(step, answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
         return FAILED
+
+    def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:
+        """Whether a name is in the cache by one route as one that exists."""
+        known = self._from_cache(Slot(name, Type.A, wishes, route), now)
+        return known is not None and known.rcode == Rcode.NOERROR
 
     def admits(self, name: str, route: Route) -> bool:
         """Whether what was learnt on `route` may be believed of `name` (normalised)."""
@@ -202,25 +207,27 @@ class Sources:
     def _recurse(
         self, start: Delegation, question: Question, pursuit: Pursuit, slot: Slot, now: Instant
     ) -> Resolution[tuple[Outcome, Instant]]:
+        def learn(told: Told) -> Outcome:
+            now = iteration.now
+
+            def speaks_for(name: str) -> bool:
+                cut = self._recursion.cuts.closest(slot.route, name, now) or start
+                return cut.zone == told.zone and self.admits(name, slot.route)
+
+            speaker = Speaker(Source.RECURSION, told.zone, speaks_for)
+            asked = slot._replace(name=told.question.name.lower(), rtype=told.question.qtype)
+            return Learner(self._cache, told.reply, speaker, now).learn(asked)
+
         iteration = Iteration(
-            self._recursion, question, slot.wishes, start, slot.route, pursuit, now
+            self._recursion, question, slot.wishes, start, slot.route, pursuit, now, learn
         )
         told = yield from iteration.run()
-        now = iteration.now
-        if told is None:
-            # What one stranger's question could not afford is no failure of the names it led to.
-            if not (pursuit.sought and pursuit.budget.curtailed):
-                self._cache.keep_failure(slot, Rcode.SERVFAIL, now)
-            return FAILED, now
-        zone = told.zone
-
-        def speaks_for(name: str) -> bool:
-            cut = self._recursion.cuts.closest(slot.route, name, now) or start
-            return cut.zone == zone and self.admits(name, slot.route)
-
-        speaker = Speaker(Source.RECURSION, zone, speaks_for)
-        asked = slot._replace(name=told.question.name.lower(), rtype=told.question.qtype)
-        return Learner(self._cache, told.reply, speaker, now).learn(asked), now
+        if told is not None:
+            return learn(told), iteration.now
+        # What one stranger's question could not afford is no failure of the names it led to.
+        if not (pursuit.sought and pursuit.budget.curtailed):
+            self._cache.keep_failure(slot, Rcode.SERVFAIL, iteration.now)
+        return FAILED, iteration.now
 
     def _from_zones(self, name: str, rtype: int, terms: Terms) -> Outcome | Delegation | None:
         """What our own zones say: the last word, or where below them others are responsible."""

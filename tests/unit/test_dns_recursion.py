@@ -87,6 +87,18 @@ def test_a_long_name_takes_ten_partial_questions_at_most():
     assert len(told) <= limits.MINIMISED_QUESTIONS
 
 
+def test_what_was_met_on_the_way_is_not_asked_again():
+    play = internet(servers=NO_V6)
+    play.resolve("a.b.c.d.e.f.g.h.i.j.k.l.m.alpha.test")
+    play.asked.clear()
+    for name in ("z.b.c.d.e.f.g.h.i.j.k.l.m.alpha.test", "y.m.alpha.test"):
+        assert play.resolve(name).reply.rcode == Rcode.NXDOMAIN
+        assert trace(play)[-1][2] == f"{name} A"
+    assert len(play.asked) == 2
+    assert play.resolve("m.alpha.test").reply.rcode == Rcode.NOERROR  # an empty non-terminal
+    assert len(play.asked) == 2
+
+
 def test_a_server_that_chokes_on_part_of_a_name_gets_all_of_it():
     def choking(asked: Asked):
         whole = asked.query.question.name == "x.y.www.beta.test"
