@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cli_process import COMMAND
+from shipped import copy_shipped
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "lab.cli")
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of what a user edits: topologies and scenarios, with reports of its own."""
     folder = tmp_path / "project"
-    for name in ("topologies", "scenarios"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    copy_shipped(folder)
     return folder
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND
+from cli_process import COMMAND
 from leftovers import Watch
 
 from lab.topology.load import load_topology

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import COMMAND
+from cli_process import COMMAND
 from leftovers import Watch, processes_marked
 
 from lab.report.render import read_record

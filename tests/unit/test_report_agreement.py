@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from sample_record import dead_node, eight_steps, forged_reply, run_of, silent_forwarder
+from shipped import shipped_scenarios
 
 from lab.report.agreement import disagreements
 from lab.report.record import ExchangeRecord, ScenarioRecord
@@ -209,8 +209,7 @@ def test_another_way_while_polling():
 def test_the_shipped_scenarios_are_compared_message_by_message_where_they_do_not_poll():
     """Polling relaxes the comparison, so it must stay the exception."""
     from lab.report.agreement import _polls
-    from lab.scenario.catalogue import all_scenarios
 
-    scenarios = all_scenarios(Path(__file__).parents[2]).values()
+    scenarios = shipped_scenarios().values()
     relaxed = [each for each in scenarios if _polls(each.model_dump(mode="json"))]
     assert len(relaxed) < len(scenarios) / 3
