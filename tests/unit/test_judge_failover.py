@@ -52,7 +52,7 @@ def silent_first(after_ms: float = 1000.0) -> Wire:
     NextAskedAfterTimeout(timeout_s=1.2),
     because="the next was asked after 1000.00 ms, expected 1",
 )
-@cases.fails(NextAskedAfterTimeout(timeout_s=0.8), because="the next was asked after 1000.00 ms")
+@cases.fails(NextAskedAfterTimeout(timeout_s=0.6), because="the next was asked after 1000.00 ms")
 @cases.fails(NextAskedAfterTimeout(asker="tgp1", timeout_s=1), because="tgp1 never went on")
 @cases.fails(REFUSED, because="no REFUSED came from the first server")
 @cases.fails(UNREACHABLE, because="no unreachable came from the first server")
