@@ -26,4 +26,5 @@ benchmarks: setup
 	.venv/bin/python benchmarks/added_latency.py
 
 clean:
-	rm -rf .venv .build reports/runs reports/latest
+	rm -rf .venv .build .vagrant *.egg-info reports/runs reports/latest
+	rm -rf .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -5,6 +5,7 @@ All selected scenarios run first, several at once; each item then reports what c
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,8 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="where scenarios run (default: auto: Mininet where this host can, else simulated)",
     )
-    group.addoption("--seed", type=int, default=_SEED, help="for IDs, ports and selection")
+    group.addoption(
+        "--seed",
+        type=_seed,
+        default=_SEED,
+        metavar="NUMBER",
+        help=f"for IDs, ports and selection, 0 or more (default: {_SEED})",
+    )
+    # pytest has a --strict of its own.
     group.addoption("--strict-should", action="store_true", help="a failed SHOULD fails its item")
+
+
+def _seed(text: str) -> int:
+    """The seed, as `forwardlab run` takes one."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; write a number from 0 on")
+    return int(text)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -126,6 +126,9 @@ class RunDisplay:
             # A fault made on purpose that was found is good news.
             if each.outcome == "failed" and not each.meant_to_fail:
                 lines.extend(_failure(each, warning=record.outcome == "passed"))
+        if record.violates and record.outcome == "passed":
+            meant = f"    broken as meant: {', '.join(record.violates)}"
+            lines.append(Text(meant, style=_STYLES["passed"]))
         if record.outcome == "failed":
             missed = missing_violations(record)
             if missed:

@@ -110,6 +110,10 @@ class Session:
         display = RunDisplay(total=len(self.scenarios), quiet=quiet or progress is not None)
         if self.world_reason:
             display.say(self.world_reason)
+        if self.keep_on_failure and self.world == "simulated":
+            typer.echo(
+                "--keep-on-failure is ignored: a simulated world has no node to enter", err=True
+            )
         _preload(self.world)
         began, started = monotonic(), datetime.now(UTC)
         folder = RunFolder.create(self.root / "reports", self.out, started)

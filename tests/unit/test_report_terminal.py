@@ -68,6 +68,15 @@ def test_a_failed_should_is_a_warning_and_a_meant_failure_is_silent():
     assert "failed" not in shown(run_of(broken_on_purpose()))
 
 
+def test_a_set_up_broken_on_purpose_names_below_its_verdict_what_was_found():
+    lines = shown(run_of(broken_on_purpose(), eight_steps())).splitlines()
+    place = lines.index("    broken as meant: CLU-14, CLU-13")
+    assert "alias_base_off_by_one" in lines[place - 1]
+    assert sum("broken as meant" in line for line in lines) == 1
+    undetected = broken_on_purpose().model_copy(update={"outcome": "failed"})
+    assert "broken as meant" not in shown(run_of(undetected))
+
+
 def test_broken_and_unsupported_say_why():
     assert "the capture lost 12 frames" in shown(run_of(lab_fault()))
     assert "needs link delay" in shown(sample_run())
