@@ -20,17 +20,15 @@ With *QNAME minimisation* (RFC 9156) a server is told only as many labels as it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass
 
 from resolver import limits
 from resolver.dns import names
-from resolver.dns.asking import TIMED_OUT, Ask, Budget, Heard, Resolution, Silence, ask_server
+from resolver.dns.asking import TIMED_OUT, Ask, Heard, Resolution, Silence, ask_server
 from resolver.dns.cache import Route, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
-    NameServer,
     looks_like_referral,
     read_delegation,
     referral_in,
@@ -43,52 +41,12 @@ from resolver.dns.message import (
     question_wire,
     read_additional,
 )
-from resolver.dns.records import ADDRESS_TYPES, IN, Record, Type
+from resolver.dns.records import IN, Record, Type
+from resolver.dns.search import AddressBook, Pursuit, ServerSearch
 from resolver.dns.servers import Servers
 from resolver.machine import Duration, Endpoint, Instant, Transport
 
 _DNS_PORT = 53
-
-
-@dataclass(frozen=True, slots=True)
-class Pursuit:
-    """The client's question that everything is done for."""
-
-    budget: Budget
-    sought: tuple[str, ...] = ()
-    """Name servers whose addresses are being looked for, the outermost first."""
-
-    def allows(self, server: str) -> bool:
-        """Whether the address of `server` may be looked for as well."""
-        return server not in self.sought and len(self.sought) < limits.GLUELESS_DEPTH
-
-
-class AddressBook(Protocol):
-    """Where the addresses of name servers are found, by all the sources that the resolver has."""
-
-    def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:
-        """Whether recursion on this route has learnt that `name` exists, with or without data."""
-        ...
-
-    def admits(self, name: str, route: Route) -> bool:
-        """Whether `name` is one that recursion on this route may speak of."""
-        ...
-
-    def addresses_at_hand(self, name: str, rtype: int, now: Instant) -> tuple[str, ...]:
-        """What is known without asking anybody."""
-        ...
-
-    def addresses_learnt(
-        self, name: str, rtype: int, route: Route, now: Instant
-    ) -> tuple[str, ...]:
-        """What recursion on this very route has learnt."""
-        ...
-
-    def find_addresses(
-        self, name: str, rtype: int, pursuit: Pursuit, now: Instant
-    ) -> Resolution[tuple[tuple[str, ...], Instant]]:
-        """Look for them; empty when there are none to be had."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +174,17 @@ class Iteration:
     def _ask_servers(self, cut: Delegation, asked: Question) -> Resolution[Reply | None]:
         """RFC 1034 5.3.3, step 3: ask them one after the other until one is of use."""
         servers = self.recursion.servers
-        search = _Search(self, cut)
+        search = ServerSearch(
+            self.recursion.book, cut, self.route, self.pursuit, self.recursion.own_addresses
+        )
         self._refused = False
         attempt = 1
-        waiting = servers.in_order(search.at_hand(), cut.zone, self.now)
+        waiting = servers.in_order(search.at_hand(self.now), cut.zone, self.now)
         met = set(waiting)
         silent: list[str] = []
         while True:
             if not waiting and search.goes_on():
-                found = yield from search.next_addresses()
+                found, self.now = yield from search.next_addresses(self.now)
                 fresh = [address for address in found if address not in met]
                 met.update(fresh)
                 waiting = servers.in_order(fresh, cut.zone, self.now)
@@ -285,60 +245,6 @@ class Iteration:
             self.recursion.servers.note_lame(address, zone, self.now)
             return False
         return True
-
-
-@dataclass(slots=True)
-class _Search:
-    """The addresses of a delegation's servers: first those at hand, then those to be looked for."""
-
-    iteration: Iteration
-    cut: Delegation
-    _left: list[tuple[str, int]] = field(default_factory=list)
-    """Name and address type, in the order in which they are looked for."""
-
-    def at_hand(self) -> tuple[str, ...]:
-        """What is known now; what is not will be looked for."""
-        known: list[str] = []
-        unknown: list[str] = []
-        for server in self.cut.servers:
-            found = [a for rtype in sorted(ADDRESS_TYPES) for a in self._known(server, rtype)]
-            known += found
-            # Without glue a server below the cut could only be found through itself.
-            if not found and not names.is_at_or_below(server.name, self.cut.zone):
-                unknown.append(server.name)
-        pursuit = self.iteration.pursuit
-        sought = [name for name in unknown if pursuit.allows(name)][: limits.GLUELESS_PER_CUT]
-        if len(sought) < len(unknown):
-            pursuit.budget.curtailed = True
-        self._left = [(name, rtype) for rtype in sorted(ADDRESS_TYPES) for name in sought]
-        return self._not_ours(known)
-
-    def goes_on(self) -> bool:
-        """Whether there is anything left to look for."""
-        return bool(self._left)
-
-    def next_addresses(self) -> Resolution[tuple[str, ...]]:
-        """Look for the next server's addresses."""
-        name, rtype = self._left.pop(0)
-        iteration = self.iteration
-        pursuit = replace(iteration.pursuit, sought=(*iteration.pursuit.sought, name))
-        found, iteration.now = yield from iteration.recursion.book.find_addresses(
-            name, rtype, pursuit, iteration.now
-        )
-        return self._not_ours(found)
-
-    def _known(self, server: NameServer, rtype: int) -> tuple[str, ...]:
-        """RFC 2181 5.4.1: what a name's own servers said of it counts more than glue; but what a
-        forwarder said of it does not, or it could steer recursion (MaginotDNS)."""
-        iteration = self.iteration
-        book, route, now = iteration.recursion.book, iteration.route, iteration.now
-        if not server.glue:
-            return book.addresses_at_hand(server.name, rtype, now)
-        glue = tuple(a for a in server.glue if (":" in a) == (rtype == Type.AAAA))
-        return book.addresses_learnt(server.name, rtype, route, now) or glue
-
-    def _not_ours(self, addresses: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-        return tuple(a for a in addresses if a not in self.iteration.recursion.own_addresses)
 
 
 def _ends_here(reply: Reply, asked: Question) -> bool:

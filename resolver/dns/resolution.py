@@ -24,11 +24,12 @@ from resolver.dns.delegation import (
     read_delegation,
 )
 from resolver.dns.forwarding import Forwarder, ForwardTable
-from resolver.dns.iteration import Iteration, Pursuit, Recursion, Told
+from resolver.dns.iteration import Iteration, Recursion, Told
 from resolver.dns.learning import Learner, Speaker, alias_target
 from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, NOBODY, Outcome, Source, Terms
 from resolver.dns.records import IN, Record, Type
+from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
 from resolver.dns.zones import Found, Missing, Referral, Zones
 from resolver.machine import Instant, Transport
