@@ -55,10 +55,10 @@ def _refuse(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
 
 def _ids() -> list[str]:
     """Complete scenario ids in the shell; silent where there are none to find."""
-    from lab.scenario.catalogue import CatalogueError, all_scenarios
+    from lab.scenario.catalogue import CatalogueError, read_catalogue
 
     try:
-        return list(all_scenarios())
+        return list(read_catalogue().scenarios)
     except CatalogueError:
         return []
 
@@ -71,7 +71,7 @@ def _ids() -> list[str]:
 def run(
     scenario: Annotated[
         list[str] | None,
-        typer.Argument(help="Ids, folders or globs; none runs all.", autocompletion=_ids),
+        typer.Argument(help="Ids, paths, folders or globs; none runs all.", autocompletion=_ids),
     ] = None,
     world: Annotated[
         WorldChoice,
@@ -126,15 +126,20 @@ def run(
 
 @app.command("list", epilog="Example:  [bold]forwardlab list forwarding[/]")
 def list_scenarios(
-    scenario: Annotated[list[str] | None, typer.Argument(help="Ids, folders or globs.")] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Argument(help="Ids, paths, folders or globs.")
+    ] = None,
 ) -> None:
     """List scenarios: id, topology, title."""
-    from lab.scenario.catalogue import CatalogueError, all_scenarios, select
+    from lab.scenario.catalogue import CatalogueError, read_catalogue
 
     try:
-        chosen = select(scenario or [], all_scenarios())
+        catalogue = read_catalogue()
+        chosen = catalogue.select(scenario or [])
     except CatalogueError as error:
         _refuse(str(error))
+    for line in catalogue.left_out():
+        typer.echo(line, err=True)
     width = max(map(len, chosen), default=0)
     reach = max((len(each.topology) for each in chosen.values()), default=0)
     for identifier, each in chosen.items():

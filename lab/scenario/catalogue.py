@@ -3,47 +3,132 @@
 A module under `scenarios/` binds `SCENARIO`, or `SCENARIOS` (variant → scenario) where one question
 has variants: `scenarios/security/forged_reply.py` with the variant `wrong_id` has the id
 `security/forged_reply/wrong_id`. Modules whose name begins with an underscore are not scenarios.
+
+A module that cannot be read is in nobody's way but of those who select it.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib.util
-import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from lab.judge.rules import RULES
 from lab.scenario.model import Scenario
+from lab.scenario.wording import complaint
+
+_FOLDER = "scenarios"
 
 
 class CatalogueError(Exception):
     """A scenario that cannot be loaded or found; the message names the file and the remedy."""
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The scenarios of a project folder."""
+
+    folder: Path
+    """`scenarios/`."""
+    scenarios: Mapping[str, Scenario]
+    """By id, in the order of their ids."""
+    refused: Mapping[str, str]
+    """Why a module cannot be read, by the id it has or would have."""
+
+    def select(self, wanted: Iterable[str]) -> dict[str, Scenario]:
+        """Select scenarios by id, folder, glob or path; nothing wanted selects all.
+
+        Raises CatalogueError for a word that selects nothing, with the nearest known id, and for
+        one that selects a module that cannot be read.
+        """
+        words = list(wanted)
+        if not words:
+            self._refuse(self.refused)
+            return dict(self.scenarios)
+        chosen: dict[str, Scenario] = {}
+        unreadable: dict[str, str] = {}
+        for word in words:
+            pattern = self._pattern(word)
+            matching = {each: self.scenarios[each] for each in _covered(pattern, self.scenarios)}
+            refused = {each: self.refused[each] for each in _covered(pattern, self.refused)}
+            # A module that cannot be read does not say which variants it has.
+            refused |= {
+                each: why for each, why in self.refused.items() if pattern.startswith(f"{each}/")
+            }
+            if not matching and not refused:
+                near = difflib.get_close_matches(pattern, self.scenarios, n=1, cutoff=0.4)
+                hint = f"did you mean {near[0]}?" if near else "`forwardlab list` shows all"
+                raise CatalogueError(f"no scenario, folder or pattern {word!r}; {hint}")
+            chosen |= matching
+            unreadable |= refused
+        self._refuse(unreadable)
+        return dict(sorted(chosen.items()))
+
+    def left_out(self) -> tuple[str, ...]:
+        """A line for each module that cannot be read, for whoever did not select it."""
+        return tuple(f"warning: left out: {why}" for why in self.refused.values())
+
+    def place(self, identifier: str, problem: str) -> str:
+        """A problem of a scenario, with its file and, where it has variants, its variant."""
+        path = self.folder / f"{identifier}.py"
+        if path.is_file():
+            return f"{path}: {problem}"
+        module, _, variant = identifier.rpartition("/")
+        return f"{self.folder / module}.py: {_variant(variant)}{problem}"
+
+    def _refuse(self, refused: Mapping[str, str]) -> None:
+        if refused:
+            raise CatalogueError("\n".join(why for _, why in sorted(refused.items())))
+
+    def _pattern(self, word: str) -> str:
+        """The id, folder or glob that a word means; an empty one means everything.
+
+        What exists is a path, from the current folder; anything else is taken for an id.
+        """
+        for path in (Path(word), Path(f"{word}.py")):
+            if word and path.exists():
+                real, folder = path.resolve(), self.folder.resolve()
+                if real.is_relative_to(folder):
+                    return _identifier(real.relative_to(folder))
+                if real == folder.parent:
+                    return ""
+                if path.is_absolute() or ".." in path.parts:
+                    raise CatalogueError(
+                        f"{word!r} lies outside {self.folder}; name something in there, or run "
+                        "forwardlab from the folder it belongs to"
+                    )
+        within = word.rstrip("/").removesuffix(".py")
+        return "" if within == _FOLDER else within.removeprefix(f"{_FOLDER}/") or word
+
+
 def project_root() -> Path:
-    """Return the folder that holds `scenarios/` and `topologies/`: the current one, or ours."""
-    for folder in (Path.cwd(), Path(__file__).resolve().parent.parent.parent):
-        if (folder / "scenarios").is_dir() and (folder / "topologies").is_dir():
+    """Return the folder that holds `scenarios/` and `topologies/`: the current one, the nearest
+    above it, or ours."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parent.parent.parent):
+        if (folder / _FOLDER).is_dir() and (folder / "topologies").is_dir():
             return folder
     raise CatalogueError(
         "no folder here has scenarios/ and topologies/; run forwardlab from the project's folder"
     )
 
 
-@cache
-def all_scenarios(root: Path | None = None) -> Mapping[str, Scenario]:
-    """Every scenario by id, in the order of their ids."""
-    folder = (root or project_root()) / "scenarios"
+def read_catalogue(root: Path | None = None) -> Catalogue:
+    """Read every module below `scenarios/`, those that cannot be read too."""
+    folder = (root or project_root()) / _FOLDER
     found: dict[str, Scenario] = {}
+    refused: dict[str, str] = {}
     for path in sorted(folder.rglob("*.py")):
         if not path.name.startswith("_") and path.name != "conftest.py":
-            found.update(load_module(path, path.relative_to(folder).with_suffix("").as_posix()))
-    return dict(sorted(found.items()))
+            identifier = _identifier(path.relative_to(folder))
+            try:
+                found.update(load_module(path, identifier))
+            except CatalogueError as error:
+                refused[identifier] = str(error)
+    return Catalogue(folder, dict(sorted(found.items())), refused)
 
 
 def load_module(path: Path, identifier: str) -> dict[str, Scenario]:
@@ -52,83 +137,69 @@ def load_module(path: Path, identifier: str) -> dict[str, Scenario]:
         f"forwardlab_scenarios.{identifier.replace('/', '.')}", path
     )
     if spec is None or spec.loader is None:
-        raise CatalogueError(f"{path}: not a Python module")
+        raise CatalogueError(f"{path}: file: not a Python module; give it a name that ends in .py")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise CatalogueError(f"{path}: {_told(error, path)}") from error
+        raise CatalogueError(f"{path}: {complaint(error, path)}") from error
     one = getattr(module, "SCENARIO", None)
     several = getattr(module, "SCENARIOS", None)
     if isinstance(one, Scenario):
-        scenarios = {identifier: one}
-    elif (
+        _check_rules(f"{path}: ", one)
+        return {identifier: one}
+    if (
         isinstance(several, Mapping)
         and several
         and all(isinstance(each, Scenario) for each in several.values())
     ):
-        scenarios = {f"{identifier}/{variant}": each for variant, each in several.items()}
-    else:
-        raise CatalogueError(
-            f"{path}: binds neither SCENARIO nor SCENARIOS; bind one of them to a Scenario, or to "
-            "Scenarios by variant, or begin the file's name with an underscore"
-        )
-    for each in scenarios.values():
-        _check_rules(path, each)
-    return scenarios
+        for variant, each in several.items():
+            _check_rules(f"{path}: {_variant(variant)}", each)
+        return {f"{identifier}/{variant}": each for variant, each in several.items()}
+    raise CatalogueError(
+        f"{path}: file: binds neither SCENARIO nor SCENARIOS; bind one of them to a Scenario, or "
+        "to Scenarios by variant, or begin the file's name with an underscore"
+    )
 
 
-def _told(error: BaseException, path: Path) -> str:
-    """Tell in one line what is wrong in a module, and where: the last line of it that ran."""
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
+def _identifier(within: Path) -> str:
+    identifier = within.with_suffix("") if within.suffix == ".py" else within
+    return "" if identifier == Path() else identifier.as_posix()
+
+
+def _variant(name: str) -> str:
+    return f"SCENARIOS[{name!r}]."
+
+
+def _covered(pattern: str, identifiers: Iterable[str]) -> list[str]:
+    """Those of the ids that an id, a folder or a glob covers; an empty one covers all."""
+    return [
+        each
+        for each in identifiers
+        if pattern in {"", each} or each.startswith(f"{pattern}/") or fnmatchcase(each, pattern)
     ]
-    if isinstance(error, ValidationError):
-        words = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}".removeprefix(": ")
-            for each in error.errors()
-        )
-    else:
-        told = str(error) if isinstance(error, Exception) else f"SystemExit: {error}"
-        words = told or type(error).__name__
-    return f"line {lines[-1]}: {words}" if lines else words
 
 
-def select(wanted: Iterable[str], scenarios: Mapping[str, Scenario]) -> dict[str, Scenario]:
-    """Select scenarios by id, folder or glob; nothing wanted selects all.
-
-    Raises CatalogueError for a word that selects nothing, with the nearest known id.
-    """
-    words = [word.removeprefix("scenarios/").removesuffix(".py").rstrip("/") for word in wanted]
-    if not words:
-        return dict(scenarios)
-    chosen: dict[str, Scenario] = {}
-    for word in words:
-        matching = {
-            identifier: scenario
-            for identifier, scenario in scenarios.items()
-            if identifier == word
-            or identifier.startswith(f"{word}/")
-            or fnmatchcase(identifier, word)
-        }
-        if not matching:
-            near = difflib.get_close_matches(word, scenarios, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else "`forwardlab list` shows all"
-            raise CatalogueError(f"no scenario, folder or pattern {word!r}; {hint}")
-        chosen.update(matching)
-    return dict(sorted(chosen.items()))
-
-
-def _check_rules(path: Path, scenario: Scenario) -> None:
+def _check_rules(where: str, scenario: Scenario) -> None:
     for place, expectation in enumerate(scenario.expectations):
         for rule in expectation.rules:
             if rule not in RULES:
                 near = difflib.get_close_matches(rule, RULES, n=1)
                 hint = f"did you mean {near[0]}?" if near else "see lab/judge/rules.tsv"
                 raise CatalogueError(
-                    f"{path}: expectations[{place}].rules: no rule {rule!r}; {hint}"
+                    f"{where}expectations[{place}].rules: no rule {rule!r}; {hint}"
                 )
+
+
+def unknown_topology(scenario: Scenario, root: Path) -> str | None:
+    """Tell that the project has no such topology; None when it has."""
+    folder = root / "topologies"
+    known = sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml")
+    )
+    if scenario.topology in known:
+        return None
+    by_stem = {name.rpartition("/")[2]: name for name in known}
+    near = difflib.get_close_matches(scenario.topology.rpartition("/")[2], by_stem, n=1)
+    hint = f"did you mean {by_stem[near[0]]!r}?" if near else f"known are {', '.join(known)}"
+    return f"topology: no topology {scenario.topology!r}; {hint}"

@@ -6,9 +6,17 @@ breaks half-way.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
+from lab.judge.checks import (
+    BackWithin,
+    Check,
+    EveryMemberHandedOut,
+    GoneWithin,
+    MappingStable,
+    Reached,
+    StepsInOrder,
+)
 from lab.scenario.model import (
     Ask,
     Await,
@@ -26,8 +34,9 @@ from lab.scenario.model import (
     Step,
     Until,
 )
+from lab.scenario.values import unknown
 from lab.topology.faults import FaultNotPossible, apply_fault
-from lab.topology.plan import Plan
+from lab.topology.plan import Plan, PlannedNode
 from lab.worlds.world import Capability
 
 
@@ -36,8 +45,12 @@ def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
     for place, need in enumerate(scenario.needs):
         known = [each.value for each in Capability]
         if need not in known:
-            yield f"needs[{place}]: {_unknown('capability', need, known)}"
+            yield f"needs[{place}]: {unknown('capability', need, known)}"
     yield from _steps(scenario.steps, plan, "steps")
+    for place, expectation in enumerate(scenario.expectations):
+        for field, name in _named(expectation.check):
+            if name not in {node.name for node in plan.nodes}:
+                yield f"expectations[{place}].check.{field}: {_no_node(name, plan)}"
 
 
 def _steps(steps: Iterable[Step], plan: Plan, where: str) -> Iterator[str]:
@@ -51,8 +64,7 @@ def _steps(steps: Iterable[Step], plan: Plan, where: str) -> Iterator[str]:
             continue
         missing = [each for each in _nodes(step) if each not in {node.name for node in plan.nodes}]
         for name in missing:
-            unknown = _unknown("node", name, [node.name for node in plan.nodes])
-            yield f"{here}: {plan.source} has {unknown}"
+            yield f"{here}: {_no_node(name, plan)}"
         if not missing:
             yield from (f"{here}: {problem}" for problem in _acting(step, plan))
         if isinstance(step, Repeat | Until):
@@ -79,6 +91,9 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
                 yield f"{step.node} has no DNS server to ask; name one with server="
             if (step.name or plan.cluster_name) is None:
                 yield f"{plan.source} has no cluster, so no name to ask for; say name="
+            yield from _out_of_family(plan.node(step.node), step.server)
+        case Connect() | Ping() | Datagram():
+            yield from _out_of_family(plan.node(step.node), step.to)
         case Halt() | Resume() | Play():
             seats = [program.name for program in plan.node(step.node).programs]
             if step.program is not None and step.program not in seats:
@@ -86,7 +101,35 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
                 yield f"{step.node} has no program {step.program!r}; it has {has}"
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    return f"no {kind} {name!r}; {hint}"
+def _out_of_family(node: PlannedNode, address: str | None) -> Iterator[str]:
+    if address is not None and all(
+        (":" in own) is not (":" in address) for own in node.addresses()
+    ):
+        family, other = ("IPv6", "IPv4") if ":" in address else ("IPv4", "IPv6")
+        yield (
+            f"{node.name} has no {family} address, so {address} is out of its reach; "
+            f"write an {other} address, or give the node an {family} address in the topology"
+        )
+
+
+# --- checks -----------------------------------------------------------------------------------
+
+
+def _named(check: Check) -> Iterator[tuple[str, str]]:
+    """The nodes that a check names, each with the field where it does."""
+    for field in ("asker", "node", "victim", "translator"):
+        if (name := getattr(check, field, None)) is not None:
+            yield field, name
+    match check:
+        case GoneWithin() | BackWithin():
+            yield "server", check.server
+        case EveryMemberHandedOut() | MappingStable() | Reached():
+            yield from ((f"servers[{place}]", each) for place, each in enumerate(check.servers))
+        case StepsInOrder():
+            for place, step in enumerate(check.steps):
+                for name in step.partition(" ")[0].replace(">", "|").split("|"):
+                    yield f"steps[{place}]", name
+
+
+def _no_node(name: str, plan: Plan) -> str:
+    return f"{plan.source} has {unknown('node', name, [node.name for node in plan.nodes])}"

@@ -7,11 +7,24 @@ can print one and a person can send one. Nothing here acts: `lab.scenario.steps`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lab.judge.checks import Check
+from lab.scenario.values import (
+    Address,
+    DnsName,
+    HopLimit,
+    Ipv4Address,
+    Port,
+    QueryType,
+    Rcode,
+    Seconds,
+    SomeSeconds,
+    TtlS,
+)
 
 
 class _Value(BaseModel):
@@ -24,13 +37,13 @@ class _Value(BaseModel):
 class Script(_Value):
     """How a scripted DNS server treats every question it gets."""
 
-    delay_s: float = 0.0
+    delay_s: Seconds = 0.0
     """How long it thinks before it answers."""
     silent: bool = False
-    rcode: str = "NOERROR"
-    answers: tuple[str, ...] = ()
+    rcode: Rcode = "NOERROR"
+    answers: tuple[Ipv4Address, ...] = ()
     """IPv4 addresses of the A records in its answer (with NOERROR, to an A question)."""
-    ttl_s: int = 2
+    ttl_s: TtlS = 2
     authoritative: bool = True
 
 
@@ -42,16 +55,16 @@ class Ask(_Value):
 
     kind: Literal["ask"] = "ask"
     node: str = "viewer"
-    name: str | None = None
+    name: DnsName | None = None
     """None: the cluster's name."""
-    qtype: str = "A"
+    qtype: QueryType = "A"
     transport: Literal["udp", "tcp"] = "udp"
-    server: str | None = None
+    server: Address | None = None
     """An address; None: the server the node is set up to ask."""
     edns: bool = False
-    patience_s: float = 10.0
+    patience_s: Seconds = 10.0
     """How long it waits; one datagram, no repetition."""
-    label: str | None = None
+    label: Annotated[str, Field(min_length=1)] | None = None
     """Names the question for `Await`; needed with `wait=False` and only then."""
     wait: bool = True
     """False: go on with the next step; `Await(label)` collects it."""
@@ -59,7 +72,10 @@ class Ask(_Value):
     @model_validator(mode="after")
     def _label_fits(self) -> Self:
         if self.wait is not (self.label is None):
-            raise ValueError("label goes with wait=False, and wait=False with a label")
+            raise ValueError(
+                f"wait={self.wait} with label={self.label!r} cannot be; label goes with "
+                "wait=False, and wait=False with a label"
+            )
         return self
 
 
@@ -75,11 +91,11 @@ class Connect(_Value):
 
     kind: Literal["connect"] = "connect"
     node: str = "viewer"
-    to: str | None = None
+    to: Address | None = None
     """An address; None: the first address of the node's latest answer (no answer, no attempt)."""
-    port: int | None = None
+    port: Port | None = None
     """None: the service port."""
-    patience_s: float = 2.0
+    patience_s: Seconds = 2.0
 
 
 class Ping(_Value):
@@ -87,9 +103,9 @@ class Ping(_Value):
 
     kind: Literal["ping"] = "ping"
     node: str = "viewer"
-    to: str
-    ttl: int = 64
-    patience_s: float = 2.0
+    to: Ipv4Address
+    ttl: HopLimit = 64
+    patience_s: Seconds = 2.0
 
 
 class Datagram(_Value):
@@ -98,9 +114,9 @@ class Datagram(_Value):
 
     kind: Literal["datagram"] = "datagram"
     node: str = "viewer"
-    to: str
-    port: int = 9
-    patience_s: float = 2.0
+    to: Ipv4Address
+    port: Port = 9
+    patience_s: Seconds = 2.0
 
 
 class Forge(_Value):
@@ -111,9 +127,9 @@ class Forge(_Value):
     forger: str
     victim: str
     fault: Literal["source", "port", "id", "question", "question-type"]
-    address: str
+    address: Ipv4Address
     """The address the forged answer promises."""
-    patience_s: float = 5.0
+    patience_s: Seconds = 5.0
 
 
 class Halt(_Value):
@@ -145,16 +161,16 @@ class Elapse(_Value):
     """Let time pass."""
 
     kind: Literal["elapse"] = "elapse"
-    seconds: float
+    seconds: Seconds
 
 
 class Repeat(_Value):
     """The same steps several times, a fixed time from start to start."""
 
     kind: Literal["repeat"] = "repeat"
-    times: int
-    every_s: float = 0.0
-    steps: tuple[Step, ...]
+    times: int = Field(ge=1)
+    every_s: Seconds = 0.0
+    steps: tuple[Step, ...] = Field(min_length=1)
 
 
 class Until(_Value):
@@ -164,9 +180,18 @@ class Until(_Value):
     node: str = "viewer"
     answer: Literal["has", "lacks", "is-empty"]
     server: str | None = None
-    every_s: float = 0.25
-    deadline_s: float
-    steps: tuple[Step, ...]
+    every_s: SomeSeconds = 0.25
+    deadline_s: Seconds
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _server_fits(self) -> Self:
+        if (self.answer == "is-empty") is not (self.server is None):
+            raise ValueError(
+                f"answer={self.answer!r} with server={self.server!r} cannot be; name a server with "
+                "answer='has' and answer='lacks', and only with these"
+            )
+        return self
 
 
 # --- deliberate faults ------------------------------------------------------------------------
@@ -251,25 +276,55 @@ class Scenario(_Value):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        acting = False
-        open_labels: set[str] = set()
-        for step in self.steps:
-            if isinstance(step, Misconfigure) and acting:
-                raise ValueError("Misconfigure steps come first: they break the plan, not the run")
-            acting = acting or not isinstance(step, Misconfigure)
-            if isinstance(step, Ask) and step.label:
-                open_labels.add(step.label)
-            if isinstance(step, Await) and step.label not in open_labels:
-                raise ValueError(f"Await({step.label!r}) has no Ask(wait=False) before it")
+        _check_order(self.steps)
         cited = {rule for expectation in self.expectations for rule in expectation.rules}
         if missing := set(self.violates) - cited:
-            raise ValueError(f"violates names rules that no expectation cites: {sorted(missing)}")
+            raise ValueError(
+                f"violates names rules that no expectation cites: {sorted(missing)}; add an "
+                "expectation that must fail, or take them away"
+            )
         return self
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The deliberate faults of its `Misconfigure` steps."""
         return tuple(step.fault for step in self.steps if isinstance(step, Misconfigure))
+
+
+def _check_order(steps: Iterable[Step], *, acting: bool = False) -> None:
+    """Raise ValueError where a step has no sense after those before it. `acting`: the world runs.
+
+    The steps of a `Repeat` or `Until` happen again and again, so they await their own questions.
+    """
+    open_labels: set[str] = set()
+    for step in steps:
+        if not isinstance(step, Misconfigure):
+            acting = True
+        elif acting:
+            raise ValueError(
+                "Misconfigure steps come first: they break the plan, not the run; move it up"
+            )
+        if isinstance(step, Ask) and step.label is not None:
+            if step.label in open_labels:
+                raise ValueError(
+                    f"Ask(label={step.label!r}) comes twice; add Await(label={step.label!r}) "
+                    "between them, or choose another label"
+                )
+            open_labels.add(step.label)
+        if isinstance(step, Await):
+            if step.label not in open_labels:
+                raise ValueError(
+                    f"Await({step.label!r}) has no Ask(wait=False) before it; add "
+                    f"Ask(wait=False, label={step.label!r}) in the same list of steps"
+                )
+            open_labels.remove(step.label)
+        if isinstance(step, Repeat | Until):
+            _check_order(step.steps, acting=True)
+    for label in sorted(open_labels):
+        raise ValueError(
+            f"Ask(label={label!r}) is never awaited; add Await(label={label!r}) in the same list "
+            "of steps"
+        )
 
 
 Repeat.model_rebuild()

@@ -21,7 +21,7 @@ from lab.report.folder import RunFolder
 from lab.report.record import RunRecord, ScenarioRecord
 from lab.report.render import write_reports
 from lab.report.terminal import RunDisplay
-from lab.scenario.catalogue import all_scenarios, project_root, select
+from lab.scenario.catalogue import Catalogue, project_root, read_catalogue, unknown_topology
 from lab.scenario.fitting import misfits
 from lab.scenario.model import Scenario
 from lab.scenario.runner import Progress, Standing, run_trials
@@ -78,11 +78,15 @@ class Session:
         asked for by name cannot run here.
         """
         root = root or project_root()
-        scenarios = select(wanted, all_scenarios(root))
+        catalogue = read_catalogue(root)
+        scenarios = catalogue.select(wanted)
+        for line in catalogue.left_out():
+            typer.echo(line, err=True)
         if not scenarios:
             raise SessionError(f"{root / 'scenarios'} holds no scenario; add one")
+        _check_topologies(scenarios, catalogue, root)
         plans = _plans(root, scenarios.values())
-        _check_fit(scenarios, plans)
+        _check_fit(scenarios, plans, catalogue)
         translating = [
             identifier
             for identifier, scenario in scenarios.items()
@@ -235,9 +239,21 @@ def _plans(root: Path, scenarios: Iterable[Scenario]) -> dict[str, Plan]:
     return plans
 
 
-def _check_fit(scenarios: Mapping[str, Scenario], plans: Mapping[str, Plan]) -> None:
+def _check_topologies(scenarios: Mapping[str, Scenario], catalogue: Catalogue, root: Path) -> None:
     problems = [
-        f"{identifier}: {problem}"
+        catalogue.place(identifier, problem)
+        for identifier, scenario in scenarios.items()
+        if (problem := unknown_topology(scenario, root)) is not None
+    ]
+    if problems:
+        raise SessionError("\n".join(problems))
+
+
+def _check_fit(
+    scenarios: Mapping[str, Scenario], plans: Mapping[str, Plan], catalogue: Catalogue
+) -> None:
+    problems = [
+        catalogue.place(identifier, problem)
         for identifier, scenario in scenarios.items()
         for problem in misfits(scenario, plans[scenario.topology])
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from lab.report.agreement import disagreements
 from lab.report.render import read_record
-from lab.scenario.catalogue import all_scenarios
+from lab.scenario.catalogue import read_catalogue
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -24,7 +24,7 @@ def test_every_scenario_says_the_same_in_both_worlds(forwardlab, tmp_path, proje
 
     # Agreement about nothing would be worth nothing.
     for record in records.values():
-        assert [each.id for each in record.scenarios] == list(all_scenarios(project))
+        assert [each.id for each in record.scenarios] == list(read_catalogue(project).scenarios)
         assert record.world == record.world_requested
     outcomes = {
         world: Counter(each.outcome for each in r.scenarios) for world, r in records.items()

@@ -8,7 +8,7 @@ from shipped import shipped_scenarios
 
 from lab.judge.checks import NeverConnected
 from lab.judge.rules import RULES
-from lab.scenario.catalogue import CatalogueError, load_module, select
+from lab.scenario.catalogue import Catalogue, CatalogueError, load_module
 from lab.scenario.model import (
     Ask,
     Await,
@@ -21,6 +21,7 @@ from lab.scenario.steps import describe
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = shipped_scenarios()
+CATALOGUE = Catalogue(ROOT / "scenarios", SCENARIOS, {})
 NEVER = Expectation(text="never", rules=("CLU-04",), check=NeverConnected())
 
 
@@ -62,16 +63,16 @@ def test_the_faq_is_asked_in_full() -> None:
     ],
 )
 def test_a_word_selects(word: str, count: int) -> None:
-    assert len(select([word], SCENARIOS)) == count
+    assert len(CATALOGUE.select([word])) == count
 
 
 def test_no_word_selects_all() -> None:
-    assert select([], SCENARIOS) == dict(SCENARIOS)
+    assert CATALOGUE.select([]) == dict(SCENARIOS)
 
 
 def test_a_wrong_word_names_the_nearest_scenario() -> None:
     with pytest.raises(CatalogueError, match="did you mean cluster/five_steps"):
-        select(["cluster/five_step"], SCENARIOS)
+        CATALOGUE.select(["cluster/five_step"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from lab.cli import app
 from lab.scenario import session
-from lab.scenario.catalogue import all_scenarios
 from lab.scenario.session import exit_code
 
 OBSTACLE = "no veth devices: modprobe veth as root"
@@ -23,9 +22,7 @@ PLAIN, TRANSLATED = "cluster/five_steps", "cluster/eight_steps/translator_addres
 def project(tmp_path, monkeypatch):
     copy_shipped(tmp_path)
     monkeypatch.chdir(tmp_path)
-    all_scenarios.cache_clear()
-    yield tmp_path
-    all_scenarios.cache_clear()
+    return tmp_path
 
 
 @pytest.fixture
@@ -124,44 +121,50 @@ SCENARIO = Scenario(
         ),
         (
             'topology="cluster", steps=(Misconfigure(fault=RewriteAnswers()),)',
-            "odd: steps[0]: rewrite-answers has no place: cluster has no DNS translator",
+            "odd.py: steps[0]: rewrite-answers has no place: cluster has no DNS translator",
         ),
         (
             'topology="cluster", steps=(Ask(node="viewr"),)',
-            "odd: steps[0]: cluster has no node 'viewr'; did you mean 'viewer'?",
+            "odd.py: steps[0]: cluster has no node 'viewr'; did you mean 'viewer'?",
         ),
         (
             'topology="cluster", steps=(Ask(), Repeat(times=2, steps=(Connect(node="vewer"),)))',
-            "odd: steps[1].steps[0]: cluster has no node 'vewer'; did you mean 'viewer'?",
+            "odd.py: steps[1].steps[0]: cluster has no node 'vewer'; did you mean 'viewer'?",
         ),
         (
             (
                 'topology="cluster", '
                 'steps=(Until(answer="has", server="sever1", deadline_s=1, steps=(Ask(),)),)'
             ),
-            "odd: steps[0]: cluster has no node 'sever1'; did you mean 'server1'?",
+            "odd.py: steps[0]: cluster has no node 'sever1'; did you mean 'server1'?",
         ),
         (
-            'topology="cluster", steps=(Forge(forger="x", victim="dns", fault="id", address=""),)',
-            "odd: steps[0]: cluster has no node 'x'; known are ",
+            (
+                'topology="cluster", '
+                'steps=(Forge(forger="x", victim="dns", fault="id", address="10.0.0.1"),)'
+            ),
+            "odd.py: steps[0]: cluster has no node 'x'; known are ",
         ),
         (
             'topology="cluster", steps=(Halt(node="server3", program="nat"),)',
-            "odd: steps[0]: server3 has no program 'nat'; it has ",
+            "odd.py: steps[0]: server3 has no program 'nat'; it has ",
         ),
         (
             'topology="cluster", steps=(Play(node="viewer", script=Script()),)',
-            "odd: steps[0]: viewer has no program 'balancer'; it has none",
+            "odd.py: steps[0]: viewer has no program 'balancer'; it has none",
         ),
         (
             'topology="cluster", steps=(Ask(node="server3"),)',
-            "odd: steps[0]: server3 has no DNS server to ask; name one with server=",
+            "odd.py: steps[0]: server3 has no DNS server to ask; name one with server=",
         ),
         (
             'topology="cluster", steps=(Ask(),), needs=("link dely",)',
-            "odd: needs[0]: no capability 'link dely'; did you mean 'link delay'?",
+            "odd.py: needs[0]: no capability 'link dely'; did you mean 'link delay'?",
         ),
-        ('topology="nowhere", steps=(Ask(),)', "nowhere.toml"),
+        (
+            'topology="clustr", steps=(Ask(),)',
+            "odd.py: topology: no topology 'clustr'; did you mean 'cluster'?",
+        ),
     ],
 )
 @pytest.mark.parametrize("world", ["simulated", "mininet"])
@@ -184,9 +187,9 @@ def test_a_scenario_that_does_not_fit_is_told_before_anything_starts(
         ("\n\nraise SystemExit(3)\n", "line 3: SystemExit: 3"),
         (
             HEAD + '    topology="cluster", steps=(Ask(), Await(label="q")),\n)',
-            "line 5: Value error",
+            "line 5, Scenario: Await('q') has no Ask(wait=False) before it; add ",
         ),
-        ("SCENARIOS = {'a': 1}\n", "binds neither SCENARIO nor SCENARIOS"),
+        ("SCENARIOS = {'a': 1}\n", "file: binds neither SCENARIO nor SCENARIOS"),
     ],
 )
 def test_a_module_that_cannot_be_read_is_told_with_its_line(text, complaint, command, project):
@@ -204,7 +207,9 @@ def test_every_misfit_is_told_at_once(command, project):
         (project / "scenarios" / f"{name}.py").write_text(f"{HEAD}    {body},\n)\n")
     done = command("run", "one", "two", "--world", "simulated")
     assert [line.split(": ")[:2] for line in done.output.splitlines()] == [
-        [name, place] for name in ("one", "two") for place in ("steps[0]", "steps[1]")
+        [str(project / "scenarios" / f"{name}.py"), place]
+        for name in ("one", "two")
+        for place in ("steps[0]", "steps[1]")
     ]
 
 
