@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -28,6 +29,7 @@ from resolver.dns.message import (
     parse_reply,
     question_wire,
     rcode_text,
+    read_additional,
     type_text,
 )
 from resolver.dns.records import Record, Type
@@ -327,3 +329,20 @@ def test_no_pointer_reaches_beyond_its_fourteen_bits():
 def test_codes_are_written_as_people_write_them():
     assert [type_text(t) for t in (1, 28, 65280)] == ["A", "AAAA", "TYPE65280"]
     assert [rcode_text(r) for r in (0, 3, 16, 23)] == ["NOERROR", "NXDOMAIN", "BADVERS", "RCODE23"]
+
+
+@given(messages)
+def test_glue_can_be_read_from_any_reply(message):
+    reply = parse_reply(message)
+    if isinstance(reply, Reply):
+        assert all(record.rtype != Type.OPT for record in read_additional(reply))
+
+
+def test_glue_stands_beside_opt_and_may_be_cut_short():
+    query = parse_query(build_query(1, question_wire(Question("a.test", 1)), edns=Edns(1232)))
+    glue = [Record("ns.test", Type.A, 5, b"\1\2\3\4"), Record("ns.test", Type.AAAA, 5, b"6" * 16)]
+    whole = build_reply(query, Transport.UDP, additional=glue)
+    reply = parse_reply(whole)
+    assert read_additional(reply) == tuple(glue)
+    cut_short = whole.replace(b"\0\4\1\2\3\4", b"\0\3\1\2\3")  # an address of three octets
+    assert read_additional(replace(reply, wire=cut_short)) == ()
