@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from itertools import combinations
 
 from lab.topology.addressing import Address, address_of
-from lab.topology.model import Server, SubCluster, Topology, Translator
+from lab.topology.model import Server, SubCluster, Topology, Translator, place_in
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.survey import Survey, members_by_number
 
@@ -126,7 +126,8 @@ def _load_balancers(topology: Topology, part: SubCluster, place: str) -> Iterato
         yield Problem(
             f"nodes[{topology.nodes.index(extra)}].load_balancer",
             f'"{part.name}" has {len(balancers)} load balancers',
-            f"a sub-cluster has at most {MAX_LOAD_BALANCERS}",
+            f"a sub-cluster has at most {MAX_LOAD_BALANCERS}: write load_balancer = false at the "
+            "others",
         )
 
 
@@ -145,9 +146,9 @@ def _real_addresses(survey: Survey, part: SubCluster) -> Iterator[Problem]:
             for position, text in enumerate(texts):
                 address = address_of(text)
                 if address is not None and address.version == 6:
-                    where = f"[{position}]" if len(texts) > 1 else ""
+                    place = f"nodes[{index}].addresses.{key(part.network)}"
                     yield Problem(
-                        f"nodes[{index}].addresses.{key(part.network)}{where}",
+                        place_in(place, position, texts),
                         f"{address} is behind NAT, and the NAT translator maps IPv4 only",
                         "give the server one IPv4 address there",
                     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.topology.addressing import Address, address_of
-from lab.topology.model import ExpectedAnswer, Server
+from lab.topology.model import ExpectedAnswer, Server, place_in
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
 
@@ -48,14 +48,14 @@ def _answer(survey: Survey, expected: ExpectedAnswer, place: str) -> Iterator[Pr
     for position, text in enumerate(expected.addresses):
         address = address_of(text)
         if address is None:
-            where = f"{place}.addresses[{position}]"
+            where = place_in(f"{place}.addresses", position, expected.addresses)
             yield Problem(where, f'"{text}" is no IP address', 'write one like "192.168.1.100"')
             return
         addresses.append(address)
     answered = {server.number: _answered(survey, server, addresses) for server in servers}
     if not all(answered.values()):  # what is wrong with the server has been said
         return
-    yield from _differences(survey, addresses, answered, place)
+    yield from _differences(survey, expected.addresses, addresses, answered, place)
 
 
 def _answered(survey: Survey, server: Server, like: list[Address]) -> tuple[Address, ...]:
@@ -72,6 +72,7 @@ def _answered(survey: Survey, server: Server, like: list[Address]) -> tuple[Addr
 
 def _differences(
     survey: Survey,
+    texts: tuple[str, ...],
     expected: list[Address],
     answered: dict[int, tuple[Address, ...]],
     place: str,
@@ -79,7 +80,7 @@ def _differences(
     given = {address: number for number, pair in answered.items() for address in pair}
     lacking = [(address, number) for address, number in given.items() if address not in expected]
     for position, address in enumerate(expected):
-        where = f"{place}.addresses[{position}]"
+        where = place_in(f"{place}.addresses", position, texts)
         if address in expected[:position]:
             yield Problem(where, f"{address} is in this list already", "list each address once")
         elif address not in given:

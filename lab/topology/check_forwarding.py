@@ -17,6 +17,7 @@ from lab.topology.model import (
     Topology,
     Translator,
     TranslatorDns,
+    place_in,
 )
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
@@ -39,7 +40,7 @@ def forwarding_problems(survey: Survey) -> Iterator[Problem]:
 def _rule(survey: Survey, node: Resolver, rule: Forward, place: str) -> Iterator[Problem]:
     told: set[str] = set()
     for position, text in enumerate(rule.servers):
-        where = _at(f"{place}.servers", position, rule.servers)
+        where = place_in(f"{place}.servers", position, rule.servers)
         address = address_of(text)
         if address is None:
             yield _no_address(where, text)
@@ -210,7 +211,7 @@ def _translator_dns(
             f"{place}.zone", f'"{dns.zone}" is not the cluster\'s name', f'write "{name}"'
         )
     for position, text in enumerate(dns.servers):
-        where = _at(f"{place}.servers", position, dns.servers)
+        where = place_in(f"{place}.servers", position, dns.servers)
         address = address_of(text)
         if address is None:
             yield _no_address(where, text)
@@ -315,7 +316,3 @@ def way_to(survey: Survey, node: Node, network: str) -> str:
 
 def _no_address(place: str, text: str) -> Problem:
     return Problem(place, f'"{text}" is no IP address', 'write one like "192.168.1.100"')
-
-
-def _at(place: str, position: int, texts: tuple[str, ...]) -> str:
-    return f"{place}[{position}]" if len(texts) > 1 else place

@@ -65,7 +65,8 @@ def schema() -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode("utf-8")
+        # "sig": editors on Windows begin a file with a byte order mark.
+        text = path.read_bytes().decode("utf-8-sig")
         return tomllib.loads(text)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()

@@ -11,16 +11,34 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+class Lone(tuple[str, ...]):
+    """One string that stood where a list may stand: as good as a list of it, but without
+    brackets in the file and so without an index in a problem's place."""
+
+    __slots__ = ()
+
+
+def _one_or_more(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    return Lone(validate((value,))) if isinstance(value, str) else validate(value)
 
 
 OneOrMore: TypeAlias = Annotated[
     tuple[str, ...],
-    BeforeValidator(_one_or_more),
+    WrapValidator(_one_or_more),
     WithJsonSchema(
         {
             "anyOf": [
@@ -33,7 +51,28 @@ OneOrMore: TypeAlias = Annotated[
 ]
 """One string, or a list of them: an IPv4 address, or an IPv4 and an IPv6 one."""
 
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=3600)]
+
+def place_in(place: str, position: int, texts: tuple[str, ...]) -> str:
+    """The place of one of the strings at `place`, as the file has it."""
+    return place if isinstance(texts, Lone) else f"{place}[{position}]"
+
+
+_YES_OR_NO = {"yes": True, "no": False}
+
+
+def _yes_or_no(value: object) -> object:
+    return _YES_OR_NO.get(value, value) if isinstance(value, str) else value
+
+
+YesOrNo: TypeAlias = Annotated[
+    StrictBool,
+    BeforeValidator(_yes_or_no),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": list(_YES_OR_NO)}]}),
+]
+"""True or false, or the words of the FAQ's table. Strict, like every number here: what `check`
+reads and what the schema allows must not differ."""
+
+Seconds: TypeAlias = Annotated[StrictFloat, Field(gt=0, le=3600)]
 """A time that has to pass: more than nothing, at most an hour."""
 
 
@@ -48,9 +87,9 @@ class Network(_Value):
 
     prefix: OneOrMore
     """IPv4 prefix, e.g. "192.168.1.0/24", or a list with an IPv6 one beside it."""
-    delay_ms: float = Field(default=0.0, ge=0, le=10_000)
+    delay_ms: StrictFloat = Field(default=0.0, ge=0, le=10_000)
     """One-way delay of what each node sends into this network; 0 is as fast as the host."""
-    rate_mbit: float = Field(default=0.0, ge=0, le=100_000)
+    rate_mbit: StrictFloat = Field(default=0.0, ge=0, le=100_000)
     """Rate limit of what each node sends into this network, Mbit/s; 0 is none."""
 
 
@@ -62,9 +101,9 @@ class Health(_Value):
     """From one check of a server to the next."""
     timeout_s: Seconds = 0.4
     """How long a check waits for the connection."""
-    fall: int = Field(default=2, ge=1, le=100)
+    fall: StrictInt = Field(default=2, ge=1, le=100)
     """Failures in a row that take a server out."""
-    rise: int = Field(default=2, ge=1, le=100)
+    rise: StrictInt = Field(default=2, ge=1, le=100)
     """Successes in a row that bring it back."""
 
 
@@ -86,11 +125,11 @@ class Cluster(_Value):
 
     dns_name: str
     """The "DNS name of TightGate-Pro", e.g. "internet.intern.netz"."""
-    service_port: int = Field(default=5900, ge=1, le=65_535)
+    service_port: StrictInt = Field(default=5900, ge=1, le=65_535)
     """TCP port of the servers that viewers connect to and health checks try."""
-    ttl_s: int = Field(default=2, ge=0, le=86_400)
+    ttl_s: StrictInt = Field(default=2, ge=0, le=86_400)
     """TTL of the load balancers' answers."""
-    answers: int = Field(default=0, ge=0, le=100)
+    answers: StrictInt = Field(default=0, ge=0, le=100)
     """How many addresses an answer holds; 0 is all available ones."""
     when_none_available: Literal[
         "nodata", "nxdomain", "servfail", "refused", "silent", "all-members"
@@ -156,9 +195,9 @@ class Server(_Node):
     address NAT"), that on the viewers' network behind NAT its alias ("IP address LAN")."""
 
     plays: Literal["server"]
-    number: int = Field(ge=1, le=65_535)
+    number: StrictInt = Field(ge=1, le=65_535)
     """Running number in the cluster, from 1; gaps are allowed."""
-    load_balancer: bool = False
+    load_balancer: YesOrNo = False
     """The "Load balancer" column: whether it answers for the cluster's name."""
     sub_cluster: str | None = None
     """Its sub-cluster, where there are several."""
@@ -173,7 +212,7 @@ class TranslatorDns(_Value):
     """The load balancers' real addresses, in this order."""
     timeout_s: Seconds = 0.4
     """How long each server is waited for before the next is asked."""
-    serves_aliases: bool = False
+    serves_aliases: YesOrNo = False
     """Whether it also takes what is sent to port 53 of the load balancers' aliases."""
 
 
@@ -209,16 +248,16 @@ class Link(_Value):
     """The node."""
     network: str
     """The network."""
-    delay_ms: float | None = Field(default=None, ge=0, le=10_000)
+    delay_ms: StrictFloat | None = Field(default=None, ge=0, le=10_000)
     """Instead of the network's `delay_ms`."""
-    rate_mbit: float | None = Field(default=None, ge=0, le=100_000)
+    rate_mbit: StrictFloat | None = Field(default=None, ge=0, le=100_000)
     """Instead of the network's `rate_mbit`."""
 
 
 class ExpectedAnswer(_Value):
     """What a document says the load balancers answer; checked, and otherwise without effect."""
 
-    available: tuple[int, ...] = Field(min_length=1)
+    available: tuple[StrictInt, ...] = Field(min_length=1)
     """Numbers of the servers that are available, all of one sub-cluster."""
     addresses: OneOrMore
     """The addresses the answer holds, in any order."""

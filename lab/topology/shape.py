@@ -33,13 +33,10 @@ _BOUNDS = {
 _TYPES = {
     "string_type": ("text", 'put it in quotes: "..."'),
     "int_type": ("a whole number", "write digits without quotes"),
-    "int_parsing": ("a whole number", "write digits without quotes"),
     "int_from_float": ("a whole number", "drop the fraction"),
     "float_type": ("a number", "write digits without quotes"),
-    "float_parsing": ("a number", "write digits without quotes"),
     "finite_number": ("a finite number", "write one"),
     "bool_type": ("true or false", "write true or false without quotes"),
-    "bool_parsing": ("true or false", "write true or false without quotes"),
     "dict_type": ("a table", "write [...] above its keys"),
     "model_type": ("a table", "write [...] above its keys"),
     "model_attributes_type": ("a table", "write [...] above its keys"),
@@ -93,6 +90,8 @@ def _meant(loc: tuple[int | str, ...]) -> str | None:
 def _translated(error: ErrorDetails) -> Problem:
     """In the order of likelihood: what pydantic's error type says, then its own words."""
     kind, place, given = error["type"], _place(_without_tags(error["loc"])), _shown(error["input"])
+    if kind == "int_type" and isinstance(error["input"], float):
+        kind = "int_from_float"
     if kind in _TYPES:
         wanted, remedy = _TYPES[kind]
         return Problem(place, f"{given} is not {wanted}", remedy)

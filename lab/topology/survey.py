@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from lab.topology.addressing import Address, Prefix, address_of, alias_of, prefix_of
-from lab.topology.model import Node, Server, SubCluster, Topology
+from lab.topology.model import Node, Server, SubCluster, Topology, place_in
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.routing import Routing
 
@@ -116,7 +116,7 @@ class Survey:
 
     def _prefixes(self, name: str, texts: tuple[str, ...]) -> Iterator[Prefix]:
         for position, text in enumerate(texts):
-            place = f"networks.{key(name)}.prefix" + _index(position, texts)
+            place = place_in(f"networks.{key(name)}.prefix", position, texts)
             prefix = prefix_of(text)
             if prefix is None:
                 self.problems.append(Problem(place, f'"{text}" is no prefix', _mended(text)))
@@ -182,7 +182,7 @@ class Survey:
                     )
                     continue
                 for position, text in enumerate(texts):
-                    place = where + _index(position, texts)
+                    place = place_in(where, position, texts)
                     address = address_of(text)
                     if address is None:
                         self.problems.append(
@@ -285,10 +285,6 @@ class Survey:
 def members_by_number(survey: Survey, part: SubCluster) -> tuple[Server, ...]:
     """The servers of a sub-cluster, by number."""
     return tuple(sorted(survey.topology.members(part), key=lambda server: server.number))
-
-
-def _index(position: int, texts: tuple[str, ...]) -> str:
-    return f"[{position}]" if len(texts) > 1 else ""
 
 
 def _reserved(address: Address, prefix: Prefix) -> bool:

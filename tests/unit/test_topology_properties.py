@@ -12,6 +12,7 @@ import pytest
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from shipped import all_shipped_topologies, shipped_topologies
 from topology_samples import clusters, problems_in
 
@@ -166,6 +167,41 @@ def test_whatever_stands_in_a_file_it_is_refused_in_words_or_can_be_run(data):
 def test_the_schema_takes_every_shipped_topology(file):
     checker = jsonschema.Draft202012Validator(schema())
     assert list(checker.iter_errors(tomllib.loads(file.read_text(encoding="utf-8")))) == []
+
+
+SCHEMA = jsonschema.Draft202012Validator(schema())
+
+
+@given(data=st.data())
+@settings(max_examples=400, deadline=None)
+def test_the_schema_takes_whatever_is_read(data):
+    raw = data.draw(st.sampled_from(RAW))
+    path = data.draw(st.sampled_from(list(paths_in(raw))[1:]))
+    words = st.sampled_from(["yes", "no", "Yes", "true", "on", "1", "0.5", 1.0, 0.0, 1, 0])
+    raw = with_value(raw, path, data.draw(st.one_of(ODD, words)))
+    try:
+        Topology.model_validate(raw)
+    except ValidationError:
+        return
+    SCHEMA.validate(raw)
+
+
+@pytest.mark.parametrize("word", ["yes", "no", True, False])
+def test_check_and_schema_read_the_faqs_words(word):
+    raw = tomllib.loads((TOPOLOGIES / "cluster.toml").read_text(encoding="utf-8"))
+    (last,) = [at for at, node in enumerate(raw["nodes"]) if node["name"] == "server3"]
+    raw = with_value(raw, ("nodes", last), {**raw["nodes"][last], "load_balancer": word})
+    SCHEMA.validate(raw)
+    assert Topology.model_validate(raw).nodes[last].load_balancer is (word in ("yes", True))
+
+
+@pytest.mark.parametrize("odd", ["5900", True, "yes"])
+def test_neither_check_nor_the_schema_guesses_at_numbers(odd):
+    raw = tomllib.loads((TOPOLOGIES / "cluster.toml").read_text(encoding="utf-8"))
+    raw = with_value(raw, ("cluster",), {**raw["cluster"], "service_port": odd})
+    with pytest.raises(ValidationError, match="service_port"):
+        Topology.model_validate(raw)
+    assert not SCHEMA.is_valid(raw)
 
 
 def test_the_schema_knows_ranges_words_and_unknown_keys():

@@ -34,6 +34,28 @@ def test_shipped_topologies_are_valid(file):
     assert problems_in(file) == []
 
 
+@pytest.mark.parametrize(
+    ("servers", "place"),
+    [
+        ('"10.10.10.9"', "servers"),
+        ('["10.10.10.9"]', "servers[0]"),
+        ('["192.168.1.1", "10.10.10.9"]', "servers[1]"),
+    ],
+)
+def test_a_place_has_an_index_where_the_file_has_a_list(servers, place, tmp_path):
+    file = tmp_path / "mine.toml"
+    text = changed("cluster-nat", [('servers = ["192.168.1.1"]', f"servers = {servers}")])
+    file.write_text(text, encoding="utf-8")
+    (problem,) = problems_in(file)
+    assert problem.startswith(f"{file}: nodes[1].forward[0].{place}: nobody has 10.10.10.9")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    file = tmp_path / "notepad.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + (TOPOLOGIES / "cluster.toml").read_bytes())
+    assert problems_in(file) == []
+
+
 def test_files_that_cannot_be_read_say_why(tmp_path):
     good = TOPOLOGIES / "cluster.toml"
     missing, broken = tmp_path / "missing.toml", tmp_path / "broken.toml"
