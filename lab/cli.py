@@ -10,16 +10,39 @@ import json
 import sys
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from lab.report.record import RunRecord
 
+
+class _Command(TyperCommand):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(params: list[Any]) -> list[Any]:
+    """Python's types say nothing to a user; of arguments and switches the name says all."""
+    for param in params:
+        if param.param_type_name == "argument" or param.is_flag:
+            vars(param)["display_type_rich"] = lambda ctx: None  # noqa: ARG005 - called by name
+    return params
+
+
 app = typer.Typer(
     name="forwardlab",
+    cls=_Group,
     help="Prove a DNS-forwarding and NAT set-up before it is deployed.",
+    epilog="Example:  [bold]forwardlab run cluster/eight_steps[/], then "
+    "[bold]forwardlab ladder latest cluster/eight_steps/translator_address[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,6 +71,33 @@ class WorldChoice(StrEnum):
     AUTO = "auto"
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from lab.doctor import forwardlab_version
+
+        typer.echo(f"forwardlab {forwardlab_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
+def _world(word: str) -> str:
+    if word not in list(WorldChoice):
+        raise typer.BadParameter(f"there is no world {word!r}; choose {', '.join(WorldChoice)}")
+    return word
+
+
 def _refuse(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
@@ -63,10 +113,31 @@ def _ids() -> list[str]:
         return []
 
 
+def _runs() -> list[str]:
+    """Complete the runs there are, the newest first."""
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        records = (project_root() / "reports" / "runs").glob("*/record.json")
+    except CatalogueError:
+        return []
+    return ["latest", *sorted((each.parent.name for each in records), reverse=True)]
+
+
+def _ids_of_run(ctx: typer.Context) -> list[str]:
+    """Complete the scenarios of the run that was named before."""
+    try:
+        record, _ = _read_run(ctx.params.get("run_folder") or "latest", quiet=True)
+    except typer.Exit:
+        return []
+    return [each.id for each in record.scenarios]
+
+
 @app.command(
+    cls=_Command,
     epilog="Examples:  [bold]forwardlab run[/]  ·  "
     "[bold]forwardlab run forwarding cluster/eight_steps[/]  ·  "
-    "[bold]forwardlab run 'failures/*' --world simulated --seed 7[/]"
+    "[bold]forwardlab run 'failures/*' --world simulated --seed 7[/]",
 )
 def run(
     scenario: Annotated[
@@ -74,26 +145,45 @@ def run(
         typer.Argument(help="Ids, paths, folders or globs; none runs all.", autocompletion=_ids),
     ] = None,
     world: Annotated[
-        WorldChoice,
-        typer.Option(help="auto: Mininet where this host can, else simulated."),
-    ] = WorldChoice.AUTO,
+        str,
+        typer.Option(
+            metavar="WORLD",
+            callback=_world,
+            autocompletion=lambda: list(WorldChoice),
+            help="mininet, simulated, or auto: Mininet where this host can, else simulated.",
+        ),
+    ] = WorldChoice.AUTO.value,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Scenarios at the same time. [default: by cores]")
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Scenarios at the same time.",
+            show_default="3 per core; simulated: 1 per core",
+        ),
     ] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="For IDs, ports and selection. [default: 1]"),
-    ] = None,
+        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
+    ] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the run. [default: reports/runs/<time>]")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the run, new or empty.",
+            show_default="reports/runs/<time>",
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the record instead of lines.")
     ] = False,
-    strict: Annotated[bool, typer.Option(help="A failed SHOULD fails its scenario.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A failed SHOULD fails its scenario.")
+    ] = False,
     keep_on_failure: Annotated[
         bool,
-        typer.Option(help="Leave a failed world standing and say how to enter it."),
+        typer.Option(
+            "--keep-on-failure", help="Leave a failed world standing and say how to enter it."
+        ),
     ] = False,
 ) -> None:
     """Run scenarios and report what was proved."""
@@ -104,9 +194,9 @@ def run(
     try:
         session = Session.prepare(
             wanted=scenario or [],
-            world=world.value,
+            world=WorldChoice(world).value,
             workers=workers,
-            seed=1 if seed is None else seed,
+            seed=seed,
             out=out,
             strict=strict,
             keep_on_failure=keep_on_failure,
@@ -124,7 +214,7 @@ def run(
     raise typer.Exit(exit_code(record))
 
 
-@app.command("list", epilog="Example:  [bold]forwardlab list forwarding[/]")
+@app.command("list", cls=_Command, epilog="Example:  [bold]forwardlab list forwarding[/]")
 def list_scenarios(
     scenario: Annotated[
         list[str] | None, typer.Argument(help="Ids, paths, folders or globs.")
@@ -146,7 +236,7 @@ def list_scenarios(
         typer.echo(f"{identifier:{width}}  {each.topology:{reach}}  {each.title}")
 
 
-@app.command(epilog="Example:  [bold]forwardlab check topologies/*.toml[/]")
+@app.command(cls=_Command, epilog="Example:  [bold]forwardlab check topologies/*.toml[/]")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Topology files.")],
 ) -> None:
@@ -166,7 +256,7 @@ def check(
         raise typer.Exit(Exit.BAD_INPUT)
 
 
-@app.command(epilog="Example:  [bold]forwardlab schema > topology.schema.json[/]")
+@app.command(cls=_Command, epilog="Example:  [bold]forwardlab schema > topology.schema.json[/]")
 def schema() -> None:
     """Print the JSON schema of topology files, for editors."""
     from lab.topology.load import schema as topology_schema
@@ -174,7 +264,9 @@ def schema() -> None:
     typer.echo(json.dumps(topology_schema(), indent=2))
 
 
-@app.command(epilog="Example:  [bold]forwardlab draw topologies/cluster-nat.toml -o nat.svg[/]")
+@app.command(
+    cls=_Command, epilog="Example:  [bold]forwardlab draw topologies/cluster-nat.toml -o nat.svg[/]"
+)
 def draw(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A topology file.")],
     out: Annotated[
@@ -201,7 +293,7 @@ def draw(
     typer.echo(out)
 
 
-@app.command(epilog="Example:  [bold]forwardlab doctor[/]")
+@app.command(cls=_Command, epilog="Example:  [bold]forwardlab doctor[/]")
 def doctor() -> None:
     """Say what this host can do, and the remedy for each missing thing."""
     from rich.console import Console
@@ -221,11 +313,20 @@ def doctor() -> None:
         raise typer.Exit(Exit.HOST_CANNOT)
 
 
-@app.command(epilog="Example:  [bold]forwardlab report latest[/]")
+_RUN = typer.Argument(
+    metavar="RUN",
+    help='"latest", the name of a run, its folder or its record.json.',
+    autocompletion=_runs,
+)
+
+
+@app.command(
+    cls=_Command,
+    epilog="Examples:  [bold]forwardlab report[/]  ·  "
+    "[bold]forwardlab report reports/runs/2026-04-15T21-50-00Z[/]",
+)
 def report(
-    run_folder: Annotated[
-        str, typer.Argument(metavar="RUN", help='"latest", a run\'s folder or its record.json.')
-    ] = "latest",
+    run_folder: Annotated[str, _RUN] = "latest",
 ) -> None:
     """Write the reports of a run anew from its record, and say where they are."""
     from lab.report.render import FolderUnusable, RecordUnreadable, write_reports
@@ -238,13 +339,15 @@ def report(
 
 
 @app.command(
-    epilog="Example:  [bold]forwardlab ladder latest cluster/eight_steps/alias_addresses[/]"
+    cls=_Command,
+    epilog="Example:  [bold]forwardlab ladder latest cluster/eight_steps/alias_addresses[/]",
 )
 def ladder(
-    run_folder: Annotated[
-        str, typer.Argument(metavar="RUN", help='"latest", a run\'s folder or its record.json.')
+    run_folder: Annotated[str, _RUN],
+    scenario: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO", help="A scenario's id.", autocompletion=_ids_of_run),
     ],
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's id.")],
 ) -> None:
     """Draw a scenario's messages as a ladder in the terminal."""
     import difflib
@@ -262,13 +365,15 @@ def ladder(
     typer.echo(ladder_text(found[scenario], width=width), nl=False)
 
 
-def _read_run(run_folder: str) -> tuple[RunRecord, Path]:
+def _read_run(run_folder: str, *, quiet: bool = False) -> tuple[RunRecord, Path]:
     from lab.report.render import RecordUnreadable, read_run
     from lab.scenario.catalogue import CatalogueError, project_root
 
     try:
         return read_run(run_folder, project_root() / "reports")
     except (CatalogueError, RecordUnreadable) as error:
+        if quiet:
+            raise typer.Exit from error
         _refuse(str(error))
 
 
