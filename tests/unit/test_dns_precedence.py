@@ -216,6 +216,15 @@ def test_an_alias_from_the_internet_into_a_condition_is_completed_there():
     assert play.resolve("host.corp").addresses == ["10.0.0.1"]
 
 
+def test_an_alias_within_a_zone_is_not_followed_into_a_condition_below_it():
+    lies = [cname("x.beta.test", "h.corp.beta.test"), a("h.corp.beta.test", "6.6.6.6")]
+    rules = (ForwardRule("corp.beta.test", (FIRST,)),)
+    servers = {BETA: replying(RTT, answers=lies, authoritative=True), FIRST: answering("10.0.0.1")}
+    play = internet(rules=rules, servers=servers)
+    assert play.resolve("x.beta.test").addresses == ["10.0.0.1"]
+    assert play.resolve("h.corp.beta.test").addresses == ["10.0.0.1"]
+
+
 def test_an_alias_from_a_condition_into_the_internet_is_resolved_there():
     rules = (ForwardRule("corp", (FIRST,)),)
     lies = [cname("x.corp", "www.beta.test"), a("www.beta.test", "6.6.6.6")]

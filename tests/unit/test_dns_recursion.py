@@ -120,6 +120,25 @@ def test_ds_is_the_parents():
     assert got.reply.authority[0].name == "test"
 
 
+def test_a_referral_to_those_who_cannot_have_the_ds_is_not_followed():
+    def referring(asked: Asked):
+        if asked.query.question.qtype == Type.DS:
+            yield (
+                RTT,
+                build_reply(
+                    asked.query, asked.transport, authority=[ns("beta.test", "ns.beta.test")]
+                ),
+            )
+        else:
+            yield from serving("test")(asked)
+
+    play = internet(servers={TLD: referring})
+    play.resolve("www.beta.test")
+    play.asked.clear()
+    assert play.resolve("beta.test", Type.DS).reply.rcode == Rcode.SERVFAIL
+    assert whom(play) == ["test"]
+
+
 def test_identical_questions_share_the_way_down():
     play = internet()
     for flow in ("one", "two", "three"):
@@ -258,6 +277,7 @@ def test_addresses_that_are_nobodys_or_our_own_are_not_asked(address):
 # --- lame, silent and slow servers -------------------------------------------------------------
 
 UP = replying(RTT, authority=[ns("test", "ns.nic.test")])
+UP_WITH_AA = replying(RTT, authority=[ns("test", "ns.nic.test")], authoritative=True)
 SIDEWAYS = replying(RTT, authority=[ns("beta.test", "ns.beta.test")])
 TO_ITSELF = replying(RTT, authority=[ns("alpha.test", "ns.alpha.test")])
 NOT_AUTHORITATIVE = replying(RTT, answers=[a("www.alpha.test", "6.6.6.6")])
@@ -266,7 +286,8 @@ DENIES_FROM_ABOVE = replying(RTT, rcode=3, authority=[soa("test")], authoritativ
 
 @pytest.mark.parametrize(
     "script",
-    [UP, SIDEWAYS, TO_ITSELF, NOT_AUTHORITATIVE, DENIES_FROM_ABOVE,
+    [UP,
+        UP_WITH_AA, SIDEWAYS, TO_ITSELF, NOT_AUTHORITATIVE, DENIES_FROM_ABOVE,
      replying(RTT, rcode=5), replying(RTT, rcode=2), replying(RTT, rcode=4), unreachable],
 )  # fmt: skip
 def test_a_lame_server_is_passed_over(script):
@@ -452,11 +473,12 @@ def test_a_dname_redirects_what_is_below_it():
     assert sum(".old." in q.query.question.name.lower() for q in play.asked) == 1
 
 
-def test_a_dname_above_the_zone_is_not_believed():
-    lies = [dname("test", "evil.example"), a("www.beta.test", "203.0.113.2")]
+@pytest.mark.parametrize("owner", ["test", ".", "www.beta.test"])
+def test_a_dname_redirects_neither_from_above_the_zone_nor_its_own_name(owner):
+    lies = [dname(owner, "alpha.test")]
     play = internet(servers={BETA: replying(RTT, answers=lies, authoritative=True)})
     got = play.resolve("www.beta.test")
-    assert [r.rtype for r in got.reply.answers] == [Type.A]
+    assert (got.reply.rcode, got.reply.answers) == (Rcode.NOERROR, ())
 
 
 def test_a_dname_to_too_long_a_name_says_so():
@@ -500,6 +522,34 @@ def test_a_failure_is_remembered_for_a_second():
     assert len(play.asked) == before
     play.run(failed_at + SECOND)
     play.resolve("www.beta.test")
+    assert len(play.asked) == before + 1
+
+
+@pytest.mark.parametrize(("owner", "there"), [("b.beta.test", True), ("x.beta.test", False)])
+def test_an_alias_to_nowhere_may_have_names_below_it(owner, there):
+    """RFC 6604 3: the RCODE behind an alias speaks of its target, not of the name asked for."""
+
+    def script(asked: Asked):
+        name = asked.query.question.name
+        if name == "a.b.beta.test":
+            yield from replying(RTT, answers=[a(name, "203.0.113.7")], authoritative=True)(asked)
+        else:
+            alias = [cname(owner, "gone.beta.test")]
+            yield from replying(RTT, rcode=3, answers=alias, authoritative=True)(asked)
+
+    got = internet(servers={BETA: script}).resolve("a.b.beta.test")
+    assert got.addresses == (["203.0.113.7"] if there else [])
+    assert got.reply.rcode == (Rcode.NOERROR if there else Rcode.NXDOMAIN)
+
+
+def test_absence_is_not_proved_in_the_name_of_a_zone_above():
+    play = internet(servers={BETA: replying(
+        RTT, rcode=3, answers=[cname("x.beta.test", "gone.beta.test")], authoritative=True,
+        authority=[soa("test", 600, 600)],
+    )})  # fmt: skip
+    assert play.resolve("x.beta.test").reply.authority == ()
+    before = len(play.asked)
+    play.resolve("gone.beta.test")
     assert len(play.asked) == before + 1
 
 

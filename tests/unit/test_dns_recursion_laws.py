@@ -200,3 +200,18 @@ def test_the_closest_cut_is_the_one_brute_force_finds(zones, name, top):
     assert (found.zone if found else None) == (max(above, key=names.depth) if above else None)
     assert cuts.closest(Route(top), name, RTT) is None
     assert cuts.closest(route, name, 600 * SECOND) is None
+
+
+def test_a_referral_does_not_take_the_place_of_what_the_zone_said_itself():
+    cuts, route = Cuts(86_400), Route(".", recursive=True)
+    referral = Delegation("a", (NameServer("n.a", ("192.0.2.1",)),), 600)
+    cuts.learn(route, referral, 0)
+    own = [Record("a", Type.NS, 300, to_wire(server)) for server in ("n.a", "n.b")]
+    cuts.confirm(route, own, 0)
+    cuts.learn(route, referral, SECOND)
+    found = cuts.closest(route, "x.a", SECOND)
+    assert found is not None
+    assert found.servers == (NameServer("n.a", ("192.0.2.1",)), NameServer("n.b"))
+    assert cuts.closest(route, "x.a", 300 * SECOND) is None
+    cuts.learn(route, referral, 300 * SECOND)
+    assert cuts.closest(route, "x.a", 300 * SECOND) == referral
