@@ -21,6 +21,7 @@ from lab.scenario.model import Scenario
 from lab.scenario.wording import complaint
 
 _FOLDER = "scenarios"
+_ALL = "*"
 
 
 class CatalogueError(Exception):
@@ -84,7 +85,7 @@ class Catalogue:
             raise CatalogueError("\n".join(why for _, why in sorted(refused.items())))
 
     def _pattern(self, word: str) -> str:
-        """The id, folder or glob that a word means; an empty one means everything.
+        """The id, folder or glob that a word means.
 
         What exists is a path, from the current folder; anything else is taken for an id.
         """
@@ -92,16 +93,16 @@ class Catalogue:
             if word and path.exists():
                 real, folder = path.resolve(), self.folder.resolve()
                 if real.is_relative_to(folder):
-                    return _identifier(real.relative_to(folder))
+                    return _identifier(real.relative_to(folder)) if real != folder else _ALL
                 if real == folder.parent:
-                    return ""
+                    return _ALL
                 if path.is_absolute() or ".." in path.parts:
                     raise CatalogueError(
                         f"{word!r} lies outside {self.folder}; name something in there, or run "
                         "forwardlab from the folder it belongs to"
                     )
         within = word.rstrip("/").removesuffix(".py")
-        return "" if within == _FOLDER else within.removeprefix(f"{_FOLDER}/") or word
+        return _ALL if within == _FOLDER else within.removeprefix(f"{_FOLDER}/")
 
 
 def project_root() -> Path:
@@ -163,8 +164,7 @@ def load_module(path: Path, identifier: str) -> dict[str, Scenario]:
 
 
 def _identifier(within: Path) -> str:
-    identifier = within.with_suffix("") if within.suffix == ".py" else within
-    return "" if identifier == Path() else identifier.as_posix()
+    return within.as_posix().removesuffix(".py")
 
 
 def _variant(name: str) -> str:
@@ -172,11 +172,11 @@ def _variant(name: str) -> str:
 
 
 def _covered(pattern: str, identifiers: Iterable[str]) -> list[str]:
-    """Those of the ids that an id, a folder or a glob covers; an empty one covers all."""
+    """Those of the ids that an id, a folder or a glob covers."""
     return [
         each
         for each in identifiers
-        if pattern in {"", each} or each.startswith(f"{pattern}/") or fnmatchcase(each, pattern)
+        if pattern == each or each.startswith(f"{pattern}/") or fnmatchcase(each, pattern)
     ]
 
 

@@ -52,7 +52,7 @@ def _dns_name(text: str) -> str:
     try:
         normalise(text)
     except MalformedName as error:
-        raise ValueError(f"{text!r} is no DNS name: {error}; write labels with dots") from None
+        raise ValueError(f"no DNS name: {error}; write it like 'www.example.net'") from None
     if not text:
         raise ValueError("'' is no DNS name; write '.' for the root")
     return text
@@ -60,7 +60,7 @@ def _dns_name(text: str) -> str:
 
 def _query_type(text: str) -> str:
     if text not in QUERY_TYPES:
-        nearest = difflib.get_close_matches(text.upper(), QUERY_TYPES, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(text.upper(), QUERY_TYPES, n=1)
         known = nearest or ["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
         hint = f"did you mean {known[0]!r}?" if nearest else f"write one such as {', '.join(known)}"
         raise ValueError(f"no query type {text!r}; {hint}")

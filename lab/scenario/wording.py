@@ -7,12 +7,15 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.judge import checks
+from lab.judge.checks import Check
 from lab.scenario import model
+from lab.scenario.model import Fault, Step
 from lab.scenario.values import unknown
 
 _GIVEN_LENGTH = 60
@@ -83,7 +86,9 @@ def _wrong(error: ErrorDetails, title: str) -> str:
         case "literal_error":
             words = f"{given} is not known; write {context['expected']}"
         case "string_pattern_mismatch":
-            words = f"{given} does not fit; write it as in {context['pattern']}"
+            words = f"{given} does not fit the pattern {context['pattern']}; write it like that"
+        case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
+            words = f"{given} is none of what may stand here; known are {_standing(title, key)}"
         case "too_short":
             words = f"holds too little; write {context['min_length']} or more"
         case _:
@@ -97,6 +102,12 @@ def _unknown_field(key: str, title: str) -> str:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return unknown("field", key, kind.model_fields)
     return f"no field {key!r}; take it away"
+
+
+def _standing(title: str, key: str) -> str:
+    """The names of what may stand in a place that takes one of several kinds."""
+    kinds = Check if (title, key) == ("Expectation", "check") else Fault if key == "fault" else Step
+    return ", ".join(each.__name__ for each in get_args(get_args(kinds)[0]))
 
 
 def _short(value: object) -> str:

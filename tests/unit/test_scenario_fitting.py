@@ -1,0 +1,111 @@
+"""Every node that a check names is held against the topology, whichever check it is."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from shipped import TOPOLOGIES
+
+from lab.judge import checks
+from lab.judge.checks import Answered, Check, Reached, RelayedUnchanged
+from lab.scenario.fitting import misfits
+from lab.scenario.model import Ask, Connect, Datagram, Expectation, Ping, Scenario, Step
+from lab.topology.load import load_topology
+from lab.topology.planner import make_plan
+
+CLUSTER = make_plan(load_topology(TOPOLOGIES / "cluster.toml"), "cluster")
+NAT = make_plan(load_topology(TOPOLOGIES / "cluster-nat.toml"), "cluster-nat")
+# The check needs it; no node has that name.
+NEEDED = {
+    "AskedInOrder": {"servers": ("10.10.10.100",)},
+    "AskedOnly": {"servers": ("10.10.10.100",)},
+    "BackWithin": {"bound_s": 1},
+    "EchoAnswered": {"address": "10.10.10.100"},
+    "ErrorTranslated": {"address": "10.10.10.100"},
+    "ErrorWithin": {"bound_s": 1},
+    "ForgeryIgnored": {"address": "10.10.10.100"},
+    "GoneWithin": {"bound_s": 1},
+    "NextAskedAfterError": {"error": "SERVFAIL"},
+    "NextAskedAfterTimeout": {"timeout_s": 1},
+    "NothingSent": {"to": ("10.10.10.0/24",)},
+}
+NAMING = ("asker", "node", "victim", "translator", "server")
+# Addresses there, node names elsewhere.
+BY_ADDRESS = {("AskedInOrder", "servers"), ("AskedOnly", "servers")}
+
+
+def scenario_of(*steps: Step, check: Check) -> Scenario:
+    expectation = Expectation(text="-", rules=("CLU-02",), check=check)
+    return Scenario(
+        title="-", story="-", topology="cluster", steps=steps, expectations=(expectation,)
+    )
+
+
+def fields_that_name_nodes():
+    for kind in get_args(get_args(checks.Check)[0]):
+        for field in kind.model_fields:
+            if field in NAMING or (field == "servers" and (kind.__name__, field) not in BY_ADDRESS):
+                yield pytest.param(kind, field, id=f"{kind.__name__}.{field}")
+
+
+@pytest.mark.parametrize(("kind", "field"), list(fields_that_name_nodes()))
+def test_a_name_that_no_node_has_is_refused_in_every_check(kind, field: str) -> None:
+    given = dict(NEEDED.get(kind.__name__, {}))
+    for other, about in kind.model_fields.items():
+        if about.is_required() and other not in given:
+            given[other] = ("server1",) if other in {"servers", "steps"} else "server1"
+    if kind is checks.StepsInOrder:
+        given["steps"] = ("viewer>dns query",)
+    given[field] = ("server1", "sever2") if field == "servers" else "sever2"
+    place = f"{field}[1]" if field == "servers" else field
+    plan = replace(NAT, source="ours")
+    problems = list(misfits(scenario_of(Ask(), check=kind(**given)), plan))
+    assert (
+        f"expectations[0].check.{place}: ours has no node 'sever2'; did you mean 'server2'?"
+        in problems
+    )
+
+
+def test_each_name_of_each_faq_step_is_looked_up() -> None:
+    check = checks.StepsInOrder(steps=("viewer>dns query", "dsn>server1|sever2 query"))
+    assert list(misfits(scenario_of(Ask(), check=check), CLUSTER)) == [
+        "expectations[0].check.steps[1]: cluster has no node 'dsn'; did you mean 'dns'?",
+        "expectations[0].check.steps[1]: cluster has no node 'sever2'; did you mean 'server2'?",
+    ]
+
+
+def test_a_translator_of_another_name_is_told_before_anything_runs() -> None:
+    named_nat = tuple(
+        replace(node, name="nat") if node.name == "translator" else node for node in NAT.nodes
+    )
+    ours = replace(NAT, source="ours", nodes=named_nat)
+    (problem,) = misfits(scenario_of(Ask(), check=RelayedUnchanged()), ours)
+    assert problem.startswith(
+        "expectations[0].check.translator: ours has no node 'translator'; known are viewer"
+    )
+    assert not list(misfits(scenario_of(Ask(), check=RelayedUnchanged(translator="nat")), ours))
+
+
+def test_reached_by_any_server_names_none() -> None:
+    assert not list(misfits(scenario_of(Ask(), check=Reached()), CLUSTER))
+
+
+@pytest.mark.parametrize(
+    ("step", "fits"),
+    [
+        (Connect(to="::1"), False),
+        (Ask(server="fd00:20::7"), False),
+        (Connect(to="10.10.10.100"), True),
+        (Ping(to="10.10.10.100"), True),
+        (Datagram(to="10.10.10.100"), True),
+        (Ask(), True),
+    ],
+)
+def test_an_address_of_a_family_that_the_node_lacks_is_refused(step, fits: bool) -> None:
+    problems = list(misfits(scenario_of(step, check=Answered()), CLUSTER))
+    if fits:
+        assert not problems
+    else:
+        (problem,) = problems
+        assert problem.startswith("steps[0]: viewer has no IPv6 address, so ")
+        assert "; write an IPv4 address" in problem
