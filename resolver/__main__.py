@@ -1,7 +1,7 @@
 """`python -m resolver --config FILE`: one program of the project as a process.
 
-Standard output carries one line, `ready`. Standard error carries the journal, one JSON object per
-line, and errors, one line each.
+Standard output carries one line, `ready`, or with `--check` `FILE: good`. Standard error carries
+the journal, one JSON object per line, and errors, one line each.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = read_config(options.config)
         if options.check:
             build_machine(config, seed=options.seed)
+            sys.stdout.write(f"{options.config}: good\n")
             return 0
         return run_program(config, seed=options.seed, journal=sys.stderr, on_ready=_say_ready)
     except ConfigError as error:

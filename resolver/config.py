@@ -154,6 +154,9 @@ class DnsTranslatorConfig:
     rewrite: tuple[tuple[str, str], ...] = ()
     """(from, to) addresses replaced in answers: a DNS_ALG (RFC 2694), which the FAQ's set-up must
     not have. Only the deliberately broken scenarios switch it on."""
+    foreign_addresses: bool = False
+    """Whether `listen` may name addresses that the host does not have: aliases of servers, whose
+    DNS port ends here. The host must route them to itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ def machine_for(config: ProgramConfig, identifiers: Random, selection: Random) -
             return Service(config)
 
 
+def may_be_foreign(config: ProgramConfig) -> bool:
+    """Whether a program may listen on addresses that its host does not have."""
+    return isinstance(config, DnsTranslatorConfig) and config.foreign_addresses
+
+
 def listens(config: ProgramConfig) -> tuple[Listening, ...]:
     """Where a program listens; the NAT translator has no sockets."""
     match config:

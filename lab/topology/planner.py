@@ -288,6 +288,7 @@ def _dns_translator(node: Translator, topology: Topology) -> DnsTranslatorConfig
         zone=normalise(node.dns.zone),
         servers=_endpoints(node.dns.servers, DNS_PORT),
         timeout_ns=_ns(node.dns.timeout_s),
+        foreign_addresses=node.dns.serves_aliases,
     )
 
 

@@ -26,7 +26,7 @@ from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
-from resolver.programs import Listening, listens
+from resolver.programs import Listening, listens, may_be_foreign
 from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, MachineFailed
@@ -204,11 +204,17 @@ class MininetWorld:
         self.stop_program(node, program)
         (self._folder / node).mkdir(parents=True, exist_ok=True)
         (self._folder / node / f"{program}.script").write_text(script + "\n", encoding="utf-8")
-        shell = self._shell(node, machine, listens(planned.config), program)
+        config = planned.config
+        shell = self._shell(node, machine, listens(config), program, may_be_foreign(config))
         self._peers[node, program] = shell
 
     def _shell(
-        self, node: str, machine: Machine, listening: tuple[Listening, ...], name: str
+        self,
+        node: str,
+        machine: Machine,
+        listening: tuple[Listening, ...],
+        name: str,
+        foreign_addresses: bool = False,
     ) -> SocketShell:
         folder = self._folder / node
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,6 +226,7 @@ class MininetWorld:
                 self._loop,
                 machine,
                 listening,
+                foreign_addresses=foreign_addresses,
                 enter=lambda: net.inside(node),
                 journal=JournalWriter(words),
             )

@@ -40,19 +40,9 @@ def listen(made: socket.socket, endpoint: Endpoint, transport: Transport) -> Non
     RFC 2181 4.1: a reply's source is its query's destination, so each address has its own socket
     and none is bound to the wildcard.
 
-    The address need not be the host's own: a translator ends the DNS port of aliases that belong
-    to nobody. Then the socket may be bound before the address exists (freebind) and, where the
-    privilege is there, may send from it without a local route (transparent).
     """
     if made.family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-        transparent = (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT)
-    else:
-        made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-        transparent = (socket.IPPROTO_IP, socket.IP_TRANSPARENT)
-    with suppress(PermissionError):  # then a foreign address needs a local route to send from
-        made.setsockopt(*transparent, 1)
     try:
         if transport is Transport.TCP:
             # A restarted program must not wait for the last one's connections to time out.
@@ -62,6 +52,21 @@ def listen(made: socket.socket, endpoint: Endpoint, transport: Transport) -> Non
             made.listen(LISTEN_BACKLOG)
     except OSError as error:
         raise CannotStart(_complaint(endpoint, transport, error)) from error
+
+
+def allow_foreign_address(made: socket.socket) -> None:
+    """Let a new socket listen on an address that is not the host's own: a translator ends the DNS
+    port of aliases that belong to nobody. It may be bound before the address exists (freebind) and,
+    where the privilege is there, may send from it without a local route (transparent).
+    """
+    if made.family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        transparent = (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT)
+    else:
+        made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        transparent = (socket.IPPROTO_IP, socket.IP_TRANSPARENT)
+    with suppress(PermissionError):  # then a foreign address needs a local route to send from
+        made.setsockopt(*transparent, 1)
 
 
 def refusal(error: int | None, transport: Transport) -> str:
@@ -83,5 +88,8 @@ def _complaint(endpoint: Endpoint, transport: Transport, error: OSError) -> str:
         case errno.EACCES:
             remedy = "run it as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023"
             return f"{place}: ports below 1024 need a privilege; {remedy}"
+        case errno.EADDRNOTAVAIL:
+            remedy = "correct `listen`, or give the address to an interface: ip address add"
+            return f"{place}: this host does not have the address; {remedy}"
         case _:
             return f"{place}: {(error.strerror or str(error)).lower()}; correct `listen`"

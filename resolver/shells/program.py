@@ -14,7 +14,7 @@ from typing import Final, TextIO
 from resolver.config import NatConfig, ProgramConfig
 from resolver.config_file import program_name
 from resolver.machine import Machine
-from resolver.programs import listens, machine_for
+from resolver.programs import listens, machine_for, may_be_foreign
 from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
@@ -103,7 +103,9 @@ def build_machine(config: ProgramConfig, *, seed: int | None) -> Machine:
 def _shell_for(config: ProgramConfig, loop: Loop, machine: Machine, note: Journal) -> Shell:
     if isinstance(config, NatConfig):
         return TunShell(loop, machine, config.device, journal=note)
-    return SocketShell(loop, machine, listens(config), journal=note)
+    return SocketShell(
+        loop, machine, listens(config), foreign_addresses=may_be_foreign(config), journal=note
+    )
 
 
 def _random(seed: int | None, purpose: str, program: str) -> Random:

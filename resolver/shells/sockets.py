@@ -24,7 +24,7 @@ from resolver.machine import (
     Unreachable,
 )
 from resolver.shells.datagrams import Datagrams
-from resolver.shells.listening import new_socket, refusal
+from resolver.shells.listening import allow_foreign_address, new_socket, refusal
 from resolver.shells.loop import Loop
 from resolver.shells.shell import Journal, MachineFailed, Shell
 from resolver.shells.streams import Streams
@@ -37,7 +37,8 @@ class SocketShell(Shell):
     """Runs one machine behind real sockets until closed.
 
     `enter` is entered around the creation of each socket; a world steps into a node's network
-    namespace there. Raises CannotStart when an endpoint cannot be listened on.
+    namespace there. With `foreign_addresses` the endpoints' addresses need not be the host's own.
+    Raises CannotStart when an endpoint cannot be listened on.
 
     After `StreamClosed` or an `Unreachable` stream, the flow is gone. After an `Unreachable`
     datagram flow it stays until the machine closes it: the refusal may have been forged.
@@ -49,20 +50,22 @@ class SocketShell(Shell):
         machine: Machine,
         listens: tuple[Listening, ...],
         *,
+        foreign_addresses: bool = False,
         enter: Callable[[], AbstractContextManager[None]] = nullcontext,
         journal: Journal,
     ) -> None:
         super().__init__(loop, machine, journal)
         self._enter = enter
+        self._foreign = foreign_addresses
         self._datagrams = Datagrams(self)
         self._streams = Streams(self)
         self._owed: dict[Flow, Unreachable | PortTaken | StreamClosed] = {}
         try:
             for endpoint, transports, framing in listens:
                 if Transport.UDP in transports:
-                    self._datagrams.listen(self._new_socket(endpoint, Transport.UDP), endpoint)
+                    self._datagrams.listen(self._to_listen(endpoint, Transport.UDP), endpoint)
                 if Transport.TCP in transports:
-                    made = self._new_socket(endpoint, Transport.TCP)
+                    made = self._to_listen(endpoint, Transport.TCP)
                     self._streams.listen(made, endpoint, framing)
         except BaseException:
             self.close()
@@ -145,6 +148,12 @@ class SocketShell(Shell):
             self._datagrams.close(flow)
         elif flow in self._streams:
             self._streams.close(flow, now)
+
+    def _to_listen(self, endpoint: Endpoint, transport: Transport) -> socket.socket:
+        made = self._new_socket(endpoint, transport)
+        if self._foreign:
+            allow_foreign_address(made)
+        return made
 
     def _new_socket(self, endpoint: Endpoint, transport: Transport) -> socket.socket:
         with self._enter():

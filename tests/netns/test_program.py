@@ -8,10 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from resolver.config import HostedZone, NatConfig, ProgramConfig, ResolverConfig, ServiceConfig
+from resolver.config import (
+    DnsTranslatorConfig,
+    HostedZone,
+    NatConfig,
+    ProgramConfig,
+    ResolverConfig,
+    ServiceConfig,
+)
 from resolver.config_file import render_config
 from resolver.machine import Endpoint, Transport
 from resolver.shells import program
@@ -21,6 +29,9 @@ pytestmark = pytest.mark.netns
 
 HERE = Endpoint("127.0.0.1", 4433)
 SERVICE = ServiceConfig(listen=(HERE,), name="node1")
+TRANSLATOR = DnsTranslatorConfig(
+    (Endpoint("10.9.9.9", 53),), "intern.netz", (HERE,), foreign_addresses=True
+)
 NAT = NatConfig("nat0", (("192.168.1.100", "10.10.10.100"),), "192.168.1.1", "10.10.10.1")
 
 
@@ -95,9 +106,23 @@ def test_what_the_host_refuses_is_one_line_and_exit_2(in_namespace, start):
     in_namespace(body)
 
 
+def test_an_address_of_another_host_is_one_line_and_exit_2(in_namespace, start):
+    def body():
+        config = replace(TRANSLATOR, foreign_addresses=False)
+        assert (
+            "program.toml: cannot listen on UDP 10.9.9.9:53: this host does not have the address; "
+        ) in complaint(start(config))
+        process = start(TRANSLATOR)
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        process.communicate(timeout=10)
+
+    in_namespace(body)
+
+
 def test_a_bad_file_is_clear_lines_and_exit_2(start, tmp_path):
     process = start(SERVICE, "--check")
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=20) == (f"{tmp_path / 'program.toml'}: good\n", "")
     assert process.returncode == 0
     bad_zone = HostedZone("single.intern.netz", "@ IN NOSUCHTYPE 1\n")
     config = ResolverConfig(listen=(HERE,), zones=(bad_zone,))

@@ -91,6 +91,7 @@ class Stage:
         transports: frozenset[Transport] = BOTH,
         framing: Framing = Framing.LENGTH_PREFIXED,
         enter: Callable[[], AbstractContextManager[None]] = nullcontext,
+        foreign_addresses: bool = False,
     ) -> SocketShell:
         return SocketShell(
             self.loop,
@@ -98,6 +99,7 @@ class Stage:
             tuple((endpoint, transports, framing) for endpoint in endpoints),
             journal=lambda fact, _at: self.facts.append(fact),
             enter=enter,
+            foreign_addresses=foreign_addresses,
         )
 
     def until(self, condition, limit_s=10):
@@ -574,13 +576,22 @@ def test_a_port_that_needs_a_privilege_is_one_clear_line(in_namespace, give_up_p
     in_namespace(body)
 
 
-def test_an_address_of_nobody_can_be_listened_on(in_namespace):
+@pytest.mark.parametrize("address", ["192.0.2.100", "2001:db8::100"])
+def test_an_address_of_nobody_is_refused(in_namespace, address):
+    def body():
+        with pytest.raises(CannotStart, match=r"does not have the address; correct `listen`, or"):
+            Stage().play(Scripted(), Endpoint(address, 53))
+
+    in_namespace(body)
+
+
+def test_an_address_of_nobody_can_be_listened_on_when_asked_for(in_namespace):
     """As the translator does, which ends the DNS port of aliases."""
 
     def body():
         stage = Stage()
         alias = Endpoint("192.0.2.100", 53)
-        stage.play(Scripted(echo), alias)
+        stage.play(Scripted(echo), alias, foreign_addresses=True)
         subprocess.run(["ip", "route", "add", "local", "192.0.2.100", "dev", "lo"], check=True)
         client = udp_client()
         client.sendto(b"?", ("192.0.2.100", 53))

@@ -183,6 +183,7 @@ def test_aliases_of_load_balancers_end_at_the_dns_translator():
     assert plan.node("translator").nat.dns_aliases == aliases
     listen = config_of(plan, "translator", "dns-translator").listen
     assert [endpoint.address for endpoint in listen] == ["192.168.1.1", *aliases]
+    assert config_of(plan, "translator", "dns-translator").foreign_addresses
     (rule,) = config_of(plan, "dns", "resolver").forward
     assert tuple(server.address for server in rule.servers) == aliases
 
