@@ -107,7 +107,7 @@ def read_record(path: Path) -> RunRecord:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise RecordUnreadable(
-            f"{file}:{error.lineno}:{error.colno}: not JSON ({error.msg}); "
+            f"{file}: line {error.lineno}: not JSON ({error.msg}); "
             "the file is damaged, run the scenarios again"
         ) from error
     version = content.get("schema_version") if isinstance(content, dict) else None

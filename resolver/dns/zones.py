@@ -11,6 +11,7 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.zone
+import dns.zonefile
 
 from resolver.config import HostedZone
 from resolver.dns import names
@@ -63,7 +64,7 @@ class Zone:
             self.origin = names.normalise(hosted.origin)
             self._nodes = _read(hosted.text, self.origin)
         except (dns.exception.DNSException, MalformedName, ValueError) as wrong:
-            raise ValueError(f"zone {hosted.origin}: {_remedy(wrong)}") from wrong
+            raise ValueError(f"zone {hosted.origin}: {_remedy(wrong, hosted)}") from wrong
         soa = self._nodes[self.origin][Type.SOA]
         self._negative = with_ttl(soa, negative_ttl(soa[0]))
         self._names = {
@@ -165,9 +166,30 @@ def _read(text: str, origin: str) -> dict[str, _Node]:
     return dict(nodes)
 
 
-def _remedy(wrong: Exception) -> str:
+def _remedy(wrong: Exception, hosted: HostedZone) -> str:
     if isinstance(wrong, dns.zone.NoSOA):
         return "no SOA record at its origin; begin the text with one"
     if isinstance(wrong, dns.zone.NoNS):
         return "no NS record at its origin; name the server itself there"
-    return str(wrong).replace("<string>:", "line ") or type(wrong).__name__
+    if isinstance(wrong, dns.zonefile.CNAMEAndOtherData):
+        return "a name has a CNAME record and others; keep the CNAME alone, or the others"
+    if isinstance(wrong, dns.exception.SyntaxError):
+        return _bad_line(str(wrong), hosted)
+    return str(wrong) or type(wrong).__name__
+
+
+def _bad_line(wrong: str, hosted: HostedZone) -> str:
+    """Tell which line is wrong. dnspython says `<string>:LINE: what`, and names the line after it
+    where the end of the bad one had been read already: then the text before is as wrong."""
+    _, number, what = wrong.split(":", 2)
+    lines, at = hosted.text.split("\n"), int(number)
+    try:
+        _read("\n".join(lines[: at - 1]) + "\n", names.normalise(hosted.origin))
+    except (dns.exception.DNSException, ValueError) as again:
+        if str(again).endswith(what):
+            at -= 1
+    line = lines[at - 1].strip() if 0 < at <= len(lines) else ""
+    return (
+        f'line {at}: "{line}" is no record ({what.strip().rstrip(".")}); write name, type and '
+        'value, e.g. "www IN A 192.168.1.80"'
+    )

@@ -99,7 +99,19 @@ def test_the_closest_zone_answers():
     [
         ("", "no SOA record"),
         ("@ 1 SOA a b 1 2 3 4 5", "no NS record"),
-        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 FOO bar", "line 3"),
+        (
+            "@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 FOO bar",
+            'line 3: "x 1 FOO bar" is no record .*; write',
+        ),
+        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3\n", 'line 3: "x 1 A 1.2.3" is no record'),
+        ("@ 1 SOA a b 1 2 3 4 5\nx 1 A 1.2.3\ny 1 A 1.2.3.4\n", 'line 2: "x 1 A 1.2.3" is no'),
+        (
+            "$ORIGIN z.test.\n@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3\n",
+            'line 4: "x 1 A 1.2.3"',
+        ),
+        ("@ 1 SOA a b (1 2\n3 4 five)\n@ 1 NS x\n", r'line 2: "3 4 five\)" is no record'),
+        ("@ 1 SOA a b (1 2 3 4 5\n@ 1 NS x\n", "line .: .* is no record"),
+        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.4\nx 1 CNAME y", "keep the CNAME alone"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 DNAME bar.", "DNAME"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.256", "line 3"),
     ],

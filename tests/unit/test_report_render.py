@@ -76,7 +76,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b'{"schema_version": 1,\n  oops}', r"record\.json:2:3: not JSON"),
+        (b'{"schema_version": 1,\n  oops}', r"record\.json: line 2: not JSON"),
         (b"\xff\xfe", "it is not UTF-8 text"),
         (b"[]", "schema_version: is None, this forwardlab reads 1"),
         (b'{"schema_version": 99}', "schema_version: is 99, .*; read it with the forwardlab"),
