@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lab.worlds.world import REMEDIES, Capability
+
 _MODULE_ROOT = Path("/lib/modules") / platform.release()
 _PACKAGES = ("dnslib", "matplotlib", "mininet", "networkx", "pydantic", "scapy", "typer")
 
@@ -103,11 +105,8 @@ def _kernel() -> Iterable[Diagnosis]:
     yield Diagnosis(
         "netem",
         netem,
-        "in the kernel" if netem else "not in this kernel",
-        ""
-        if netem
-        else "topologies with link delays run in the simulated world, or on a kernel with "
-        "CONFIG_NET_SCH_NETEM (Debian's has it)",
+        "in the kernel" if netem else "not in this kernel: no link delays in Mininet worlds",
+        "" if netem else REMEDIES[Capability.LINK_DELAY],
     )
     profiles = Path("/sys/kernel/security/apparmor/profiles")
     confined = profiles.exists()

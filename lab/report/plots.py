@@ -38,6 +38,12 @@ _PHASE_COLOURS: Mapping[Phase, str] = {
 _HATCHES: Mapping[Phase, str] = {"silent server": "///"}
 
 
+_TYPE = 8.5  # points
+# Inches.
+_WIDTH, _PLOTS, _GAP = 9.6, 6.0, 0.12
+_WIDER_FONTS = 1.05
+
+
 def timing_plot(record: RunRecord) -> str:
     """Time to connect of every scenario that connected (left, logarithmic) and where it went
     (right), as an `<svg>`; empty when no scenario connected."""
@@ -51,7 +57,7 @@ def timing_plot(record: RunRecord) -> str:
     style: dict[Any, Any] = {
         "svg.fonttype": "none",  # text stays text: selectable, and set in the page's font
         "svg.hashsalt": "forwardlab",
-        "font.size": 8.5,
+        "font.size": _TYPE,
         "text.color": _INK,
         "axes.edgecolor": _LINE,
         "axes.labelcolor": _MUTED,
@@ -61,11 +67,17 @@ def timing_plot(record: RunRecord) -> str:
     }
     with mpl.rc_context(style):
         height = 0.9 + 0.24 * len(shown)
-        figure = Figure(figsize=(9.6, height))
+        labels = _room_for_labels(shown)
+        width = max(_WIDTH, labels + _PLOTS)
+        figure = Figure(figsize=(width, height))
         FigureCanvasSVG(figure)
         times, shares = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
         figure.subplots_adjust(
-            left=0.27, right=0.982, top=1 - 0.42 / height, bottom=0.44 / height, wspace=0.09
+            left=labels / width,
+            right=1 - 0.17 / width,
+            top=1 - 0.42 / height,
+            bottom=0.44 / height,
+            wspace=0.09,
         )
         _draw_times(times, shown, sorted({each.clock for each in shown}))
         _draw_shares(shares, shown)
@@ -87,6 +99,15 @@ def timing_plot(record: RunRecord) -> str:
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
     return _for_a_page(drawn.getvalue())
+
+
+def _room_for_labels(shown: list[ScenarioRecord]) -> float:
+    """How wide the longest label is, in inches, in matplotlib's own font: the page sets it in
+    another one, but few are wider."""
+    from matplotlib.textpath import TextPath
+
+    points = max(TextPath((0, 0), each.id, size=_TYPE).get_extents().x1 for each in shown)
+    return float(points) / 72 * _WIDER_FONTS + _GAP
 
 
 def _draw_times(axes: Axes, shown: list[ScenarioRecord], clocks: list[str]) -> None:

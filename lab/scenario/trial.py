@@ -32,7 +32,15 @@ from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
 from lab.topology.planner import make_plan
-from lab.worlds.world import Capability, Capture, Clock, World, WorldBroken, WorldUnavailable
+from lab.worlds.world import (
+    REMEDIES,
+    Capability,
+    Capture,
+    Clock,
+    World,
+    WorldBroken,
+    WorldUnavailable,
+)
 from resolver.config_file import render_config
 from resolver.machine import MILLISECOND, SECOND
 
@@ -128,23 +136,12 @@ def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
     return SimulatedWorld(plan, out=folder, seed=seed)
 
 
-_REMEDIES = {
-    Capability.LINK_DELAY: "modprobe sch_netem as root (on Ubuntu it is in linux-modules-extra), "
-    "or use --world simulated",
-    Capability.LINK_RATE: "modprobe sch_tbf as root, or use --world simulated",
-    Capability.IPV6: "start the kernel without ipv6.disable=1, or use --world simulated",
-    Capability.LONG_WAITS: "use --world simulated",
-    Capability.FOREIGN_SERVERS: "use --world mininet",
-}
-"""What helps where a world lacks something a scenario needs."""
-
-
 def _require(trial: Trial, plan: Plan, world: World) -> None:
     """Refuse a world that lacks what the scenario names, or what its topology asks for."""
     needed = {Capability(need) for need in trial.scenario.needs} | set(_shaping(plan))
     lacking = sorted(needed - world.capabilities, key=lambda each: each.value)
     if lacking:
-        reasons = (f"no {each.value}: {_REMEDIES[each]}" for each in lacking)
+        reasons = (f"no {each.value}: {REMEDIES[each]}" for each in lacking)
         raise WorldUnavailable(f"the {trial.world} world has here {'; '.join(reasons)}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
-from lab.worlds.world import WorldBroken, WorldUnavailable
+from lab.worlds.world import REMEDIES, Capability, WorldBroken, WorldUnavailable
 
 Batch: TypeAlias = tuple[str, Callable[[], AbstractContextManager[None]], Iterable[str]]
 """Where it is run (for the error), the way into the namespace it is run in, and its commands."""
@@ -66,12 +66,12 @@ def _blame(tool: str, script: list[str], words: str) -> str:
 def add_discipline(interface: str, discipline: str, line: str) -> None:
     """Put a queueing discipline on an interface. Raises WorldUnavailable where the kernel lacks it,
     WorldBroken where it does not stand afterwards."""
+    needed = Capability.LINK_DELAY if discipline == "netem" else Capability.LINK_RATE
     added = subprocess.run(["tc", *line.split()], capture_output=True, text=True, check=False)
     if added.returncode != 0:
         raise WorldUnavailable(
             f"this kernel cannot shape {interface} with {discipline} ({added.stderr.strip()}): "
-            f"load it as root (modprobe sch_{discipline}; on Ubuntu it is in linux-modules-extra), "
-            "or use --world simulated"
+            f"{REMEDIES[needed]}"
         )
     shown = subprocess.run(
         ["tc", "qdisc", "show", "dev", interface], capture_output=True, text=True, check=False

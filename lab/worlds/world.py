@@ -6,7 +6,7 @@ outside it sleeps, everything waits with `run_until`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -26,6 +26,17 @@ class Capability(Enum):
     LONG_WAITS = "long waits"
     """Waits of minutes that cost nothing: virtual time only."""
     FOREIGN_SERVERS = "servers other than ours"
+
+
+REMEDIES: Mapping[Capability, str] = {
+    Capability.LINK_DELAY: "modprobe sch_netem as root (on Ubuntu it is in linux-modules-extra), "
+    "or use --world simulated",
+    Capability.LINK_RATE: "modprobe sch_tbf as root, or use --world simulated",
+    Capability.IPV6: "start the kernel without ipv6.disable=1, or use --world simulated",
+    Capability.LONG_WAITS: "use --world simulated",
+    Capability.FOREIGN_SERVERS: "use --world mininet",
+}
+"""What helps where a world lacks something a scenario needs."""
 
 
 class Clock(Enum):

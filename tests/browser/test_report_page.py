@@ -158,6 +158,21 @@ def test_the_timing_plot_and_the_topologies_are_there(page, report):
     assert all(width > 300 and height > 50 for width, height in sizes)
 
 
+@pytest.mark.parametrize("length", [10, 60, 120])
+def test_the_timing_plot_has_room_for_every_label(page, tmp_path, length):
+    name = "wide/" + "mw_" * 40
+    record = run_of(eight_steps().model_copy(update={"id": name[:length]}), dead_node())
+    page.open(write_reports(tmp_path, record, {}))
+    beyond = page.evaluate(
+        """[...document.querySelectorAll("svg.plot text")].flatMap((text) => {
+        const frame = text.ownerSVGElement.getBoundingClientRect();
+        const box = text.getBoundingClientRect();
+        return box.left < frame.left || box.right > frame.right ? [text.textContent] : []; })"""
+    )
+    assert page.evaluate("document.querySelectorAll('svg.plot text').length") > 5
+    assert beyond == []
+
+
 CONTRAST = """
 (() => {
   const parse = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lab import doctor
 from lab.cli import Exit, app
+from lab.worlds.world import REMEDIES, Capability
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", "list", "check", "schema", "draw", "doctor", "report", "ladder")
@@ -67,6 +69,12 @@ def test_pytest_refuses_what_is_no_seed(seed: str) -> None:
     )
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"{seed!r} is no seed; write a number from 0 on" in done.stderr
+
+
+def test_doctor_and_a_scenario_that_cannot_run_name_the_same_remedy(monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "_has_netem", lambda: False)
+    (netem,) = (each for each in doctor._kernel() if each.subject == "netem")
+    assert netem.remedy == REMEDIES[Capability.LINK_DELAY]
 
 
 # --- completion ---------------------------------------------------------------------------------
