@@ -126,7 +126,10 @@ def test_a_referral_to_those_who_cannot_have_the_ds_is_not_followed():
             yield (
                 RTT,
                 build_reply(
-                    asked.query, asked.transport, authority=[ns("beta.test", "ns.beta.test")]
+                    asked.query,
+                    asked.transport,
+                    authority=[ns("beta.test", "ns.beta.test")],
+                    additional=[a("ns.beta.test", BETA.address)],
                 ),
             )
         else:
