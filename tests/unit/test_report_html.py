@@ -211,3 +211,10 @@ def test_an_incomplete_run_says_so_at_the_top():
 def test_two_ids_that_look_alike_get_two_anchors():
     reader = Reader(report_page(run_of(scenario("a/b_c"), scenario("a/b-c")), {}))
     assert {"s-a-b-c", "s-a-b-c-2"} <= set(reader.ids)
+
+
+def test_a_set_up_broken_on_purpose_says_so_beside_its_verdict():
+    page = report_page(run_of(broken_on_purpose(), eight_steps()), {})
+    assert page.count("broken as meant: CLU-14, CLU-13") == 1
+    undetected = broken_on_purpose().model_copy(update={"outcome": "failed"})
+    assert "broken as meant" not in report_page(run_of(undetected), {})
