@@ -83,7 +83,8 @@ def test_bad_input_ends_it_with_one_line(run_pytest, project):
     (project / "scenarios" / "misspelt.py").write_text(MISSPELT)
     done = run_pytest("scenarios/misspelt.py", "--world", "simulated")
     assert done.returncode == 2
-    assert "misspelt.py: steps[0]: cluster has no node 'viewr'; did you mean 'viewer'?" in done.stdout
+    complaint = "misspelt.py: steps[0]: cluster has no node 'viewr'; did you mean 'viewer'?"
+    assert complaint in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
