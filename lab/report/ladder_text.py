@@ -31,7 +31,8 @@ def ladder_text(scenario: ScenarioRecord, width: int = 100) -> str:
 def _places(columns: Sequence[Column], width: int) -> list[int] | None:
     """The cell of each lifeline; None when the terminal is too narrow for all names."""
     first = _GUTTER + cell_len(columns[0].name) // 2 + 1
-    last_half = cell_len(columns[-1].name) // 2 + 1
+    # At the last lifeline a message to oneself needs three cells: "├─↩".
+    last_half = max(cell_len(columns[-1].name) // 2 + 1, 3)
     least = max(cell_len(column.name) for column in columns) + 2
     if len(columns) == 1:
         return [first] if first + last_half <= width else None

@@ -272,10 +272,15 @@ class ExpectedConnection(_Value):
     """The real address of the server that it gets to."""
 
 
+def _no_truth(value: object) -> object:
+    """Python takes true for 1, and an editor with the schema does not."""
+    return "true" if value is True else value
+
+
 class Topology(_Value):
     """A whole set-up."""
 
-    format: Literal[1]
+    format: Annotated[Literal[1], BeforeValidator(_no_truth)]
     """Version of this format."""
     title: str
     """One line for headings."""
