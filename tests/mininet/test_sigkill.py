@@ -176,9 +176,10 @@ def test_killing_a_world_breaks_its_scenario_and_no_other(victim, start, tmp_pat
 
 
 def test_killing_a_simulated_world_breaks_its_scenario_and_no_other(start, project, tmp_path):
-    (project / "scenarios" / "endless.py").write_text(ENDLESS)
+    # The first by name starts first: whatever child is left in the end is its.
+    (project / "scenarios" / "all_endless.py").write_text(ENDLESS)
     out = tmp_path / "out"
-    running = start("endless", "cluster", "--world", "simulated", "--workers", "2", out=out)
+    running = start("all_endless", "cluster", "--world", "simulated", "--workers", "2", out=out)
     running.wait_until(lambda: len(list(out.glob("captures/cluster*"))) == 4, "the others ended")
     running.wait_until(lambda: len(children(running.process.pid)) == 1, "one is left")
     os.kill(children(running.process.pid)[0], signal.SIGKILL)
@@ -186,9 +187,10 @@ def test_killing_a_simulated_world_breaks_its_scenario_and_no_other(start, proje
     running.watch.wait_until_nothing_is_left(str(tmp_path))
     record = read_record(out)
     outcomes = {each.id: each.outcome for each in record.scenarios}
-    assert outcomes.pop("endless") == "broken"
+    assert outcomes.pop("all_endless") == "broken"
     assert set(outcomes.values()) == {"passed"}
-    assert "SIGKILL" in next(each.reason for each in record.scenarios if each.id == "endless")
+    (reason,) = (each.reason for each in record.scenarios if each.id == "all_endless")
+    assert "SIGKILL" in reason
 
 
 @pytest.mark.parametrize("world", ["mininet", "simulated"])
