@@ -8,9 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
+
+LOCAL_NETWORKS: Final = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+)
+"""Loopback, private, shared and link-local addresses (RFC 1122, 1918, 6598, 3927, 4193, 4291)."""
 
 
 class Selection(Enum):
@@ -33,12 +46,34 @@ class WhenNoneAvailable(Enum):
     ALL_MEMBERS = "all-members"
 
 
+class Profile(Enum):
+    """Which published behaviour the timing of forwarding follows; `resolver.dns.profiles` has what
+    each one says, with its source."""
+
+    LISTED_ORDER = "listed-order"
+    """Document B: in listed order, each for the forwarding time-out."""
+    WINDOWS = "windows"
+    """Microsoft's published timers: longer pauses from the third server on, and an end before
+    every server of a long list was tried."""
+
+
+class Journal(Enum):
+    """How much of what happens is written down."""
+
+    QUESTIONS = "questions"
+    """Everything, each question and each answer too."""
+    EVENTS = "events"
+    """What is out of the ordinary: servers that fail, messages refused, zones reloaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostedZone:
     """A zone the resolver is authoritative for, as RFC 1035 master-file text."""
 
     origin: str
     text: str
+    file: str | None = None
+    """Where the text came from, for messages; None where it stood in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +83,9 @@ class ForwardRule:
     zone: str
     servers: tuple[Endpoint, ...]
     """None at all: forwarding ends at `zone`, and what a shorter rule says does not hold below."""
-    timeout_ns: Duration = 2 * SECOND
-    """How long each server is waited for before the next is asked."""
+    timeout_ns: Duration | None = None
+    """How long each server is waited for before the next is asked; None is what the profile
+    says."""
     recursion: bool = False
     """Whether own recursion, if it is on, is tried once the last server has failed. Off keeps
     private names from ever reaching the Internet."""
@@ -72,8 +108,17 @@ class ResolverConfig:
     zones: tuple[HostedZone, ...] = ()
     forward: tuple[ForwardRule, ...] = ()
     selection: Selection = Selection.ONE
-    next_on_rcodes: frozenset[int] = frozenset({2, 4, 5})
-    """RCODEs that send the question to the next forwarder (SERVFAIL, NOTIMP, REFUSED)."""
+    profile: Profile = Profile.LISTED_ORDER
+    next_on_rcodes: frozenset[int] | None = None
+    """RCODEs that send the question to the next forwarder; None is what the profile says."""
+    recursion_for: tuple[str, ...] = LOCAL_NETWORKS
+    """Networks whose clients are given more than our own zones. Others get REFUSED for anything
+    else: nobody is asked for them, and the cache stays closed (RFC 5358 4)."""
+    private_addresses: tuple[str, ...] = ()
+    """Networks whose addresses nobody but `private_zones` may answer with: protection against DNS
+    rebinding. Records that do are left out of answers."""
+    private_zones: tuple[str, ...] = ()
+    """Domains that may answer with `private_addresses`."""
     cache_entries: int = 10_000
     max_ttl_s: int = 86_400
     max_negative_ttl_s: int = 900
@@ -86,6 +131,23 @@ class ResolverConfig:
     """Recursion: how long an authoritative server is waited for before the next is asked."""
     query_timeout_ns: Duration = 30 * SECOND
     """How long a client's question may take over all its servers (RFC 8767 5: 10 to 30 s)."""
+    serve_stale: bool = False
+    """RFC 8767: whether expired data is given where nobody can be asked for fresh data."""
+    stale_for_ns: Duration = 86_400 * SECOND
+    """How long after its expiry data may still be given (RFC 8767 5: one to three days)."""
+    stale_ttl_s: int = 30
+    """The TTL such data is given with (RFC 8767 4)."""
+    stale_after_ns: Duration = 1_800 * MILLISECOND
+    """How long a client waits for fresh data before it is given stale data (RFC 8767 5)."""
+    tcp_idle_ns: Duration = 10 * SECOND
+    """A client's stream without a question in flight is closed after this (RFC 7766 6.2.3: of the
+    order of seconds)."""
+    stop_within_ns: Duration = 5 * SECOND
+    """How long a stop waits for the answers that clients are still owed."""
+    journal: Journal = Journal.EVENTS
+    counters_every_ns: Duration | None = None
+    """How often the counters are written to the journal; None: when the program stops, and on
+    SIGUSR1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "max_negative_ttl_s": (0, _MAX_TTL_S),
     "ttl_s": (0, _MAX_TTL_S),
     "negative_ttl_s": (0, _MAX_TTL_S),
+    "stale_ttl_s": (0, _MAX_TTL_S),
     "number": (1, 65_535),
     "service_port": (1, 65_535),
     "answers": (0, 65_535),
@@ -155,6 +156,8 @@ class _Reader:
         return None if len(self.problems) > complaints else kind(**values)
 
     def _value(self, annotation: Any, value: object, place: str, field: str) -> object:
+        if get_origin(annotation) in {Union, types.UnionType}:  # `… | None`: TOML has no null
+            annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
         try:
             if dataclasses.is_dataclass(annotation) and annotation is not Endpoint:
                 return self.record(cast("type[Any]", annotation), _table(value), place)
@@ -194,8 +197,6 @@ def _table(value: object) -> Mapping[str, Any]:
 
 
 def _scalar(annotation: Any, value: object, field: str) -> object:
-    if get_origin(annotation) in {Union, types.UnionType}:  # `str | None`: TOML has no null
-        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
     if annotation is Endpoint:
         return _endpoint(value)
     if isinstance(annotation, type) and issubclass(annotation, Enum):

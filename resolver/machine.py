@@ -116,8 +116,39 @@ class PacketArrived:
     packet: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The operator changed the program's configuration while it runs (SIGHUP).
+
+    The machine takes over what it can: its zones, forward rules and access. What it has learnt and
+    what it is doing go on. A part that cannot be used leaves the old one in force, with a `Note`
+    that names the place and the remedy.
+    """
+
+    config: object
+    """A value of `resolver.config` of the same kind as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """No new question is taken from now on; `idle` tells when the last answer has gone out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountersRequested:
+    """The operator wants to see the counters (SIGUSR1): they are to be noted."""
+
+
 Event: TypeAlias = (
-    MessageArrived | StreamOpened | StreamClosed | Unreachable | PortTaken | PacketArrived
+    MessageArrived
+    | StreamOpened
+    | StreamClosed
+    | Unreachable
+    | PortTaken
+    | PacketArrived
+    | Reconfigured
+    | StopRequested
+    | CountersRequested
 )
 
 

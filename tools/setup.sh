@@ -3,19 +3,23 @@
 #
 #   tools/setup.sh run     what `forwardlab run` needs
 #   tools/setup.sh test    that, and what the tests need
+#   tools/setup.sh bench   that, and the servers and the load generator of benchmarks/
 #
 # Starts no daemon. A second call finds everything in place and takes no time worth naming.
 set -eu
 
-purpose=${1:?usage: tools/setup.sh run|test}
+purpose=${1:?usage: tools/setup.sh run|test|bench}
 cd "$(dirname "$0")/.."
 
 run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
-test_packages="chromium fonts-dejavu-core iputils-ping tshark vagrant vagrant-libvirt shellcheck"
+test_packages="chromium fonts-dejavu-core iputils-ping tshark vagrant vagrant-libvirt shellcheck
+	bind9-dnsutils knot-dnsutils nsd unbound"
+bench_packages="bind9 dnsmasq-base dnsperf pdns-recursor"
 case $purpose in
 run) packages=$run_packages extras="" serves="run" ;;
 test) packages="$run_packages $test_packages" extras="[dev]" serves="run test" ;;
-*) echo "tools/setup.sh: unknown purpose '$purpose'; say run or test" >&2; exit 2 ;;
+bench) packages="$run_packages $test_packages $bench_packages" extras="[dev]" serves="run test bench" ;;
+*) echo "tools/setup.sh: unknown purpose '$purpose'; say run, test or bench" >&2; exit 2 ;;
 esac
 
 as_root() {

@@ -11,7 +11,10 @@ from typing import Literal, TypeAlias
 
 from resolver.config import ProgramConfig
 
-ProgramName: TypeAlias = Literal["resolver", "balancer", "service", "nat", "dns-translator"]
+ProgramName: TypeAlias = Literal[
+    "resolver", "balancer", "service", "nat", "dns-translator", "authority"
+]
+""""authority" is an authoritative server: our resolver with zones of its own and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,17 @@ class PlannedNat:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedFirewall:
+    """What a router lets pass from its inner networks to the outer one, and back: everything but
+    DNS, and DNS of the designated forwarders only (document B, first paragraph)."""
+
+    outside: str
+    """Interface towards the outside."""
+    dns_only_from: tuple[str, ...]
+    """Inner addresses that may talk DNS (UDP and TCP, port 53) with the outside."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedProgram:
     """A program on a node and its configuration."""
 
@@ -84,13 +98,14 @@ class PlannedNode:
     label: str
     """What people call it: "TightGate-Pro 1"."""
     role: str
-    """"viewer", "resolver", "server", "translator", "router" or "bystander"."""
+    """"viewer", "resolver", "server", "translator", "router", "authority" or "bystander"."""
     interfaces: tuple[PlannedInterface, ...]
     routes: tuple[PlannedRoute, ...]
     programs: tuple[PlannedProgram, ...]
     forwards: bool = False
     """Whether it forwards IP packets between its interfaces."""
     nat: PlannedNat | None = None
+    firewall: PlannedFirewall | None = None
     asks: str | None = None
     """Address of the DNS server a viewer asks."""
     number: int | None = None

@@ -52,13 +52,15 @@ class Forwarder:
     """What the client used: TCP in, TCP out (RFC 5625 4.4.1)."""
     next_on_rcodes: frozenset[int]
     budget: Budget
+    timeout_ns: Duration
+    """For a rule that has none of its own."""
 
     def ask_in_order(
         self, rule: ForwardRule, now: Instant
     ) -> Resolution[tuple[Reply | None, Instant]]:
         """The first usable reply, or None when every server failed; and when that was."""
         for server in rule.servers:
-            ask = self._ask(server, now, rule.timeout_ns)
+            ask = self._ask(server, now, rule.timeout_ns or self.timeout_ns)
             heard = yield from ask_server(ask, self.budget, now)
             if heard is None:
                 break
@@ -91,7 +93,7 @@ def _checked(rule: ForwardRule) -> ForwardRule:
         servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in rule.servers)
     except (MalformedName, ValueError) as wrong:
         raise ValueError(f"forward rule {rule.zone}: {wrong}") from wrong
-    if rule.timeout_ns <= 0:
+    if rule.timeout_ns is not None and rule.timeout_ns <= 0:
         raise ValueError(f"forward rule {rule.zone}: its timeout must be longer than nothing")
     return replace(rule, zone=zone, servers=servers)
 

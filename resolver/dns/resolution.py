@@ -28,6 +28,7 @@ from resolver.dns.iteration import Iteration, Recursion, Told
 from resolver.dns.learning import Learner, Speaker, alias_target
 from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, NOBODY, Outcome, Source, Terms
+from resolver.dns.profiles import PROFILES
 from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
@@ -53,6 +54,9 @@ class Sources:
 
     def __init__(self, config: ResolverConfig, random: Random) -> None:
         self._config = config
+        self._timing = PROFILES[config.profile]
+        given = config.next_on_rcodes
+        self._next_on_rcodes = self._timing.next_on_rcodes if given is None else given
         self._zones = Zones(config.zones)
         self._rules = ForwardTable(config.forward)
         self._cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
@@ -192,7 +196,12 @@ class Sources:
         now: Instant,
     ) -> Resolution[tuple[Outcome, Instant]]:
         forwarder = Forwarder(
-            question, terms.wishes, terms.transport, self._config.next_on_rcodes, budget
+            question,
+            terms.wishes,
+            terms.transport,
+            self._next_on_rcodes,
+            budget,
+            self._timing.forwarder_timeout_ns,
         )
         reply, now = yield from forwarder.ask_in_order(rule, now)
         if reply is None:

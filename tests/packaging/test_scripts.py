@@ -229,5 +229,5 @@ def test_an_unknown_purpose_is_refused(project):
     stdout, stderr = start(project, "tools/setup.sh", "everything").communicate(timeout=30)
     assert (stdout, stderr) == (
         "",
-        "tools/setup.sh: unknown purpose 'everything'; say run or test\n",
+        "tools/setup.sh: unknown purpose 'everything'; say run, test or bench\n",
     )

@@ -11,6 +11,7 @@ from lab.worlds.simulation.udp import UdpClient, UdpSocket, UdpSockets
 from lab.worlds.world import WorldBroken
 from resolver.machine import (
     Close,
+    CountersRequested,
     Duration,
     Effect,
     Endpoint,
@@ -22,8 +23,10 @@ from resolver.machine import (
     Open,
     PacketArrived,
     PortTaken,
+    Reconfigured,
     Send,
     SendPacket,
+    StopRequested,
     StreamClosed,
     Transport,
     Unreachable,
@@ -143,7 +146,9 @@ class Process:
 
     def _is_heard(self, event: Event) -> bool:
         """Nothing is heard of a flow that was closed while the event was on its way."""
-        if isinstance(event, PacketArrived) or isinstance(event.flow, UdpClient):
+        if isinstance(event, PacketArrived | Reconfigured | StopRequested | CountersRequested):
+            return True
+        if isinstance(event.flow, UdpClient):
             return True
         held: dict[Flow, Socket] = (
             self._accepted if isinstance(event.flow, Accepted) else self._opened
