@@ -100,6 +100,9 @@ CACHE_OCTETS: Final = 64 * 1024 * 1024
 ROTATIONS_REMEMBERED: Final = 10_000
 """RRsets whose place in the rotation is kept; the one unused longest starts anew."""
 
+CLIENTS_REMEMBERED: Final = 10_000
+"""Client addresses whose access is kept: each is looked up in every network once."""
+
 # --- client streams ---------------------------------------------------------------------------
 
 STREAM_IDLE: Final[Duration] = 10 * SECOND

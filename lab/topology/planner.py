@@ -230,6 +230,7 @@ def _resolver(node: Resolver) -> ResolverConfig:
             for rule in node.forward
         ),
         selection=Selection(node.selection),
+        recursion_for=("0.0.0.0/0", "::/0"),  # viewers may have any address
     )
 
 
