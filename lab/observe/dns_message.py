@@ -4,51 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from dnslib import CLASS, QTYPE, RCODE, RR, DNSRecord
-
+from lab.observe.dns_content import DnsContent, content_of
+from lab.observe.dns_record import DnsRecord, Opt, Sections, sections_of
 from lab.observe.passage import Passage, Trip
 from lab.observe.sighting import Tcp, Udp
 from resolver.machine import Endpoint, Instant, Transport
 
 DNS_PORT = 53
-
-_A = 1
-_CNAME = 5
-_AAAA = 28
-_SOA = 6
-_OPT = 41
-
-
-@dataclass(frozen=True, slots=True)
-class DnsContent:
-    """What a message says, but for its ID."""
-
-    is_reply: bool
-    name: str
-    """QNAME, lower case, no final dot; "." is the root, "" a message without a question."""
-    qtype: str
-    """"A", "TYPE65280"."""
-    qclass: str
-    rcode: str
-    """"NOERROR", "RCODE23"; with the bits of an OPT record (RFC 6891 6.1.3)."""
-    aa: bool
-    tc: bool
-    rd: bool
-    ra: bool
-    ad: bool
-    cd: bool
-    edns: bool
-    addresses: tuple[str, ...]
-    """Of the A and AAAA records of the answer section that belong to QNAME, or to where its
-    aliases lead, in its order."""
-    ttls: tuple[int, ...]
-    """Of the same records, in seconds."""
-    soa: bool
-    """Whether the authority section holds an SOA (RFC 2308 3)."""
-    malformed: bool
-    """The bytes are no DNS message: only what the header says can be trusted."""
 
 
 @dataclass(eq=False)
@@ -132,7 +96,7 @@ class DnsMessage:
     @cached_property
     def content(self) -> DnsContent:
         """Everything else it says; its parts are attributes of the message too."""
-        return _content(self.payload[2:], self.source.port == DNS_PORT)
+        return content_of(self.payload[2:], self.source.port == DNS_PORT)
 
     @property
     def is_reply(self) -> bool:
@@ -219,6 +183,46 @@ class DnsMessage:
         """Whether its bytes are no DNS message."""
         return self.content.malformed
 
+    @cached_property
+    def sections(self) -> Sections:
+        """Its records and OPT, as far as they can be read, whether malformed or not."""
+        return sections_of(self.payload[2:])
+
+    @property
+    def answers(self) -> tuple[DnsRecord, ...]:
+        """The answer section."""
+        return self.sections.answers
+
+    @property
+    def authority(self) -> tuple[DnsRecord, ...]:
+        """The authority section."""
+        return self.sections.authority
+
+    @property
+    def additional(self) -> tuple[DnsRecord, ...]:
+        """The additional section, without OPT."""
+        return self.sections.additional
+
+    @property
+    def opt(self) -> Opt | None:
+        """Its first OPT record."""
+        return self.sections.opts[0] if self.sections.opts else None
+
+    @property
+    def octets(self) -> int:
+        """Its length, without the length that goes before it in a stream."""
+        return len(self.payload)
+
+    @property
+    def opcode(self) -> int:
+        """OPCODE; 0 where the payload is too short for one."""
+        return self.payload[2] >> 3 & 15 if len(self.payload) > 2 else 0
+
+    @property
+    def z(self) -> bool:
+        """The reserved bit of the header (RFC 1035 4.1.1)."""
+        return len(self.payload) > 3 and bool(self.payload[3] & 0x40)
+
 
 def messages_over_udp(trips: Iterable[Trip]) -> list[DnsMessage]:
     """The datagrams among these packets that go to port 53 or come from it."""
@@ -239,82 +243,3 @@ def _endpoints(passage: Passage) -> tuple[Endpoint, Endpoint]:
     assert source is not None  # noqa: S101 - only UDP and TCP carry messages
     assert destination is not None  # noqa: S101 - likewise
     return source, destination
-
-
-# Messages repeat one another but for their ID, which is left out of the key.
-@lru_cache(maxsize=8192)
-def _content(after_id: bytes, from_dns_port: bool) -> DnsContent:
-    if len(after_id) < 10:
-        return _malformed(0x8000 if from_dns_port else 0)
-    flags = int.from_bytes(after_id[:2])
-    try:
-        message = DNSRecord.parse(b"\0\0" + after_id)
-    except Exception:  # noqa: BLE001 - whatever hostile bytes make the parser raise, they are no message
-        return _malformed(flags)
-    question = message.questions[0] if message.questions else None
-    options = [record for record in message.ar if record.rtype == _OPT]
-    extended = (options[0].ttl >> 24) << 4 if options else 0
-    answers = _addresses_of(message)
-    return DnsContent(
-        is_reply=bool(flags & 0x8000),
-        name="" if question is None else (str(question.qname).lower().removesuffix(".") or "."),
-        qtype=""
-        if question is None
-        else str(QTYPE.forward.get(question.qtype, f"TYPE{question.qtype}")),
-        qclass=""
-        if question is None
-        else str(CLASS.forward.get(question.qclass, f"CLASS{question.qclass}")),
-        rcode=_rcode_text(extended | flags & 15),
-        aa=bool(flags & 0x0400),
-        tc=bool(flags & 0x0200),
-        rd=bool(flags & 0x0100),
-        ra=bool(flags & 0x0080),
-        ad=bool(flags & 0x0020),
-        cd=bool(flags & 0x0010),
-        edns=bool(options),
-        addresses=tuple(str(record.rdata) for record in answers),
-        ttls=tuple(record.ttl for record in answers),
-        soa=any(record.rtype == _SOA for record in message.auth),
-        malformed=False,
-    )
-
-
-def _addresses_of(message: DNSRecord) -> list[RR]:
-    """The address records that answer the question: a record of another name answers nothing."""
-    if not message.questions:
-        return []
-    asked = {str(message.questions[0].qname).lower()}
-    answers = []
-    for record in message.rr:
-        if str(record.rname).lower() not in asked:
-            continue
-        if record.rtype == _CNAME:
-            asked.add(str(record.rdata.label).lower())
-        elif record.rtype in {_A, _AAAA}:
-            answers.append(record)
-    return answers
-
-
-def _malformed(flags: int) -> DnsContent:
-    return DnsContent(
-        is_reply=bool(flags & 0x8000),
-        name="",
-        qtype="",
-        qclass="",
-        rcode=_rcode_text(flags & 15),
-        aa=bool(flags & 0x0400),
-        tc=bool(flags & 0x0200),
-        rd=bool(flags & 0x0100),
-        ra=bool(flags & 0x0080),
-        ad=bool(flags & 0x0020),
-        cd=bool(flags & 0x0010),
-        edns=False,
-        addresses=(),
-        ttls=(),
-        soa=False,
-        malformed=True,
-    )
-
-
-def _rcode_text(code: int) -> str:
-    return str(RCODE.forward.get(code, f"RCODE{code}"))
