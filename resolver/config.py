@@ -68,11 +68,15 @@ class Journal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HostedZone:
-    """A zone the resolver is authoritative for, as RFC 1035 master-file text."""
+    """A zone the resolver is authoritative for, as RFC 1035 master-file text.
+
+    In a configuration file either `text` is written, or `file` with the path of a master file,
+    relative to the configuration's folder.
+    """
 
     origin: str
     text: str
-    file: str | None = None
+    file: str | None = field(default=None, compare=False)
     """Where the text came from, for messages; None where it stood in the configuration."""
 
 

@@ -1,10 +1,11 @@
 """Configuration files: TOML in, frozen configs out, and back.
 
 The format is the dataclasses of `resolver.config`, read off their annotations, so a new field needs
-no line here. Three things differ in a file: the key `program` says which dataclass is meant, a
+no line here. Four things differ in a file: the key `program` says which dataclass is meant, a
 duration `timeout_ns` is written in seconds as `timeout_s` (exact: decimals are never made floats),
-and an endpoint is written "192.168.1.53:53" or "[fd00::1]:53". Addresses are brought into canonical
-form on the way in, because they are compared with what the kernel reports.
+an endpoint is written "192.168.1.53:53" or "[fd00::1]:53", and a zone may name the `file` that its
+text stands in. Addresses and networks are brought into canonical form on the way in, because they
+are compared with what the kernel reports.
 
 All problems are reported at once, each as `FILE: place: what is wrong; what to do`.
 """
@@ -13,11 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import tomllib
 import types
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -29,11 +28,13 @@ from resolver.config import (
     BalancerConfig,
     DnsTranslatorConfig,
     ForwardRule,
+    HostedZone,
     NatConfig,
     ProgramConfig,
     ResolverConfig,
     ServiceConfig,
 )
+from resolver.config_values import Unusable, found, one_of, read_value
 from resolver.machine import SECOND, Endpoint
 
 PROGRAMS: Final[Mapping[str, type[ProgramConfig]]] = {
@@ -44,35 +45,11 @@ PROGRAMS: Final[Mapping[str, type[ProgramConfig]]] = {
     "dns-translator": DnsTranslatorConfig,
 }
 
-_IP_LITERALS: Final = frozenset(
-    {"addresses", "alias_base", "table", "client_side_address", "server_side_address", "rewrite"}
-)
-"""Fields whose strings are IP addresses."""
-
 _NOT_EMPTY: Final = frozenset({"listen", "servers", "addresses", "members", "table"})
 """Lists that make no sense without an element."""
 
 _MAY_BE_EMPTY: Final = frozenset({(ForwardRule, "servers")})
 """The same names where an empty list says something: a rule that ends forwarding."""
-
-_MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 8: a TTL is 31 bits
-_BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
-    "next_on_rcodes": (0, 15),  # RFC 1035 4.1.1: four bits
-    "cache_entries": (0, 10_000_000),
-    "max_ttl_s": (0, _MAX_TTL_S),
-    "max_negative_ttl_s": (0, _MAX_TTL_S),
-    "ttl_s": (0, _MAX_TTL_S),
-    "negative_ttl_s": (0, _MAX_TTL_S),
-    "stale_ttl_s": (0, _MAX_TTL_S),
-    "number": (1, 65_535),
-    "service_port": (1, 65_535),
-    "answers": (0, 65_535),
-    "fall": (1, 1_000),
-    "rise": (1, 1_000),
-}
-"""Smallest and largest value of each integer field."""
-
-_MAX_DURATION_NS: Final = 365 * 24 * 3600 * SECOND
 
 
 class ConfigError(Exception):
@@ -103,7 +80,7 @@ def read_config(path: Path) -> ProgramConfig:
         raise _refusal(path, where or "file", what, "correct the TOML syntax there") from None
     name = table.pop("program", None)
     if name is None:
-        raise _refusal(path, "program", "missing", f"add program = {_one_of(PROGRAMS)}")
+        raise _refusal(path, "program", "missing", f"add program = {one_of(PROGRAMS)}")
     if not isinstance(name, str) or name not in PROGRAMS:
         raise _refusal(path, "program", f"{name!r} is no program", _nearest(str(name), PROGRAMS))
     reader = _Reader(path)
@@ -119,13 +96,6 @@ def render_config(config: ProgramConfig) -> str:
     # A multi-line TOML string cannot hold a carriage return: its line ends are normalised.
     has_carriage_return = any("\r" in text for text in _strings_in(table))
     return tomli_w.dumps(table, multiline_strings=not has_carriage_return)
-
-
-class _Wrong(Exception):
-    """One value is unusable: what is wrong, and what to do."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what, remedy)
 
 
 class _Reader:
@@ -159,28 +129,50 @@ class _Reader:
         if get_origin(annotation) in {Union, types.UnionType}:  # `… | None`: TOML has no null
             annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
         try:
+            if annotation is HostedZone:
+                value = self._with_text(_table(value))
             if dataclasses.is_dataclass(annotation) and annotation is not Endpoint:
                 return self.record(cast("type[Any]", annotation), _table(value), place)
             if get_origin(annotation) in {tuple, frozenset}:
                 return self._sequence(annotation, value, place, field)
-            return _scalar(annotation, value, field)
-        except _Wrong as wrong:
+            return read_value(annotation, value, field)
+        except Unusable as wrong:
             self._complain(place, *wrong.args)
             return None
 
     def _sequence(self, annotation: Any, value: object, place: str, field: str) -> object:
         if not isinstance(value, list):
-            raise _Wrong(_found(value), "write a list: [ … ]")
+            raise Unusable(found(value), "write a list: [ … ]")
         kinds = get_args(annotation)
         collection = get_origin(annotation)
         if collection is frozenset or kinds[-1] is Ellipsis:
             kinds = (kinds[0],) * len(value)
         if len(value) != len(kinds):
-            raise _Wrong(f"has {len(value)} elements", f"write exactly {len(kinds)}")
+            raise Unusable(f"has {len(value)} elements", f"write exactly {len(kinds)}")
         return collection(
             self._value(kind, element, f"{place}[{index}]", field)
             for index, (kind, element) in enumerate(zip(kinds, value, strict=True))
         )
+
+    def _with_text(self, zone: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A zone's table with the text of the file it names."""
+        if "text" not in zone and "file" not in zone:
+            raise Unusable("has no records", 'add file = "the zone\'s master file", or text')
+        if "file" not in zone:
+            return zone
+        if "text" in zone:
+            raise Unusable("has both text and file", "keep one of them")
+        if not isinstance(zone["file"], str):
+            return {**zone, "text": ""}  # `file` is complained of where strings are
+        file = self._path.parent / zone["file"]
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Unusable(f"{file}: {reason}", "correct the path, or its permissions") from None
+        except UnicodeDecodeError as error:
+            raise Unusable(f"{file}: octet {error.start} is not UTF-8", "save it so") from None
+        return {**zone, "text": text, "file": str(file)}
 
     def _complain(self, place: str, what: str, remedy: str) -> None:
         self.problems.append(f"{self._path}: {place}: {what}; {remedy}")
@@ -192,87 +184,15 @@ def _wants_an_element(kind: type[Any], field: str) -> bool:
 
 def _table(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _Wrong(_found(value), "write a table with the keys it needs")
+        raise Unusable(found(value), "write a table with the keys it needs")
     return value
-
-
-def _scalar(annotation: Any, value: object, field: str) -> object:
-    if annotation is Endpoint:
-        return _endpoint(value)
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        choices = {member.value: member for member in annotation}
-        if isinstance(value, str) and value in choices:
-            return choices[value]
-        raise _Wrong(_found(value), f"write {_one_of(choices)}")
-    if annotation is bool:
-        return _truth(value)
-    if annotation is int:
-        return _nanoseconds(value) if field.endswith("_ns") else _integer(value, field)
-    return _string(value, field)
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong(_found(value), "write true or false")
-    return value
-
-
-def _integer(value: object, field: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _Wrong(_found(value), "write a whole number")
-    smallest, largest = _BOUNDS[field]
-    if not smallest <= value <= largest:
-        raise _Wrong(_found(value), f"write a number from {smallest} to {largest}")
-    return value
-
-
-def _nanoseconds(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise _Wrong(_found(value), "write seconds, such as 2 or 0.5")
-    if not Decimal(value).is_finite() or not 0 < value * SECOND <= _MAX_DURATION_NS:
-        raise _Wrong(_found(value), "write seconds, more than 0 and at most a year")
-    nanoseconds = value * SECOND
-    if nanoseconds != int(nanoseconds):
-        raise _Wrong(_found(value), "a nanosecond is the finest step: at most nine decimals")
-    return int(nanoseconds)
-
-
-def _string(value: object, field: str) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(_found(value), "write a string in quotes")
-    if field == "device" and not 0 < len(value.encode()) < 16:  # IFNAMSIZ, with its zero octet
-        raise _Wrong(_found(value), "a device name has 1 to 15 octets")
-    return _address(value) if field in _IP_LITERALS else value
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        remedy = "write an address such as 192.168.1.53 or fd00::1"
-        raise _Wrong(f"{text!r} is no IP address", remedy) from None
-
-
-def _endpoint(value: object) -> Endpoint:
-    if isinstance(value, str):
-        host, colon, port = value.rpartition(":")
-        bracketed = host.startswith("[") and host.endswith("]")
-        with suppress(ValueError):
-            address = ipaddress.ip_address(host[1:-1] if bracketed else host)
-            # Without brackets an IPv6 address swallows its port, or lends its last group as one.
-            fits = colon and bracketed == (address.version == 6)
-            if fits and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535:
-                return Endpoint(str(address), int(port))
-    raise _Wrong(
-        _found(value), 'write address and port, such as "192.168.1.53:53" or "[fd00::1]:53"'
-    )
 
 
 def _as_table(record: Any) -> dict[str, object]:
     return {
         _key(field.name): _as_toml(getattr(record, field.name), field.name)
         for field in dataclasses.fields(record)
-        if getattr(record, field.name) is not None
+        if getattr(record, field.name) is not None and field.compare
     }
 
 
@@ -324,14 +244,4 @@ def _join(place: str, key: str) -> str:
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"write {_one_of(known)}"
-
-
-def _one_of(words: Mapping[str, object]) -> str:
-    return " or ".join(f'"{word}"' for word in words)
-
-
-def _found(value: object) -> str:
-    """How a wrong value is quoted: short enough for one line."""
-    text = str(value) if isinstance(value, Decimal) else repr(value)
-    return f"unusable value {text if len(text) <= 60 else text[:57] + '…'}"
+    return f"did you mean {near[0]!r}?" if near else f"write {one_of(known)}"

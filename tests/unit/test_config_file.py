@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.config import (
+    LOCAL_NETWORKS,
     BalancerConfig,
     DnsTranslatorConfig,
     ForwardRule,
@@ -218,6 +219,60 @@ def test_one_clear_line_for_each_mistake(read, text, place, hint):
     assert "\n" not in problem
 
 
+OPEN = 'recursion_for = ["192.168.0.0/16", "10.0.0.1"]\n' + RESOLVER
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        (OPEN.replace("/16", "/33"), "recursion_for[0]", "write one such as 192.168.1.0/24"),
+        (OPEN.replace("168.0", "168.1"), "recursion_for[0]", "write 192.168.0.0/16 for the"),
+        (OPEN.replace("10.0.0.1", "::ffff:10.0.0.1"), "recursion_for[1]", "write 10.0.0.1/32"),
+        (OPEN.replace("recursion_for", "private_addresses").replace("/16", "/x"),
+         "private_addresses[0]", "write one such as"),
+        ("counters_every_s = 0\n" + RESOLVER, "counters_every_s", "more than 0"),
+        ('journal = "all"\n' + RESOLVER, "journal", '"questions" or "events"'),
+        (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\n[[forward]]'), "zones[1]",
+         "add file ="),
+        (RESOLVER.replace("text =", 'file = "x"\ntext ='), "zones[0]", "keep one of them"),
+        (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\nfile = "no.zone"\n[[forward]]'),
+         "zones[1]", "no.zone: no such file"),
+        (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\nfile = 7\n[[forward]]'),
+         "zones[1].file", "string"),
+        (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\nfile = "bin.zone"\n[[forward]]'),
+         "zones[1]", "bin.zone: octet 2 is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_networks_and_zone_files_get_one_clear_line_too(read, text, place, hint):
+    Path("bin.zone").write_bytes(b"; \xff")
+    test_one_clear_line_for_each_mistake(read, text, place, hint)
+
+
+def test_networks_are_read_in_one_spelling(read):
+    config = read(OPEN.replace("10.0.0.1", "FD00::/8"))
+    assert isinstance(config, ResolverConfig)
+    assert config.recursion_for == ("192.168.0.0/16", "fd00::/8")
+    assert ResolverConfig(config.listen).recursion_for == LOCAL_NETWORKS
+
+
+def test_a_zone_file_is_found_from_the_folder_of_the_configuration(tmp_path):
+    folder = tmp_path / "etc"
+    (folder / "zones").mkdir(parents=True)
+    (folder / "zones" / "x.zone").write_text("@ SOA ns h 1 2 3 4 5\n")
+    path = folder / "resolver.toml"
+    path.write_text(
+        'program = "resolver"\nlisten = ["192.0.2.1:53"]\n'
+        '[[zones]]\norigin = "x"\nfile = "zones/x.zone"\n'
+    )
+    config = read_config(path)
+    assert isinstance(config, ResolverConfig)
+    (zone,) = config.zones
+    assert zone == HostedZone("x", "@ SOA ns h 1 2 3 4 5\n")
+    assert zone.file == str(folder / "zones/x.zone")
+    path.write_text(render_config(config))
+    assert read_config(path) == config
+
+
 def test_all_problems_come_at_once(read):
     with pytest.raises(ConfigError) as raised:
         read('program = "service"\nlisten = ["nowhere", "1.2.3.4:99999"]\nport = 3\n')
@@ -240,7 +295,7 @@ def test_files_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize("kind", PROGRAMS.values())
 def test_every_integer_field_has_bounds(kind):
     """A new field in `resolver.config` must get its bounds, or reading it would fail."""
-    from resolver.config_file import _BOUNDS
+    from resolver.config_values import _BOUNDS
 
     def integers(record):
         for field in dataclasses.fields(record):

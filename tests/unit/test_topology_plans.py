@@ -86,6 +86,7 @@ def test_cluster_forwards_to_both_load_balancers_in_order():
         listen=(Endpoint("192.168.1.53", 53),),
         forward=(ForwardRule("internet.intern.netz", BALANCERS, SECOND),),
         selection=Selection.ONE,
+        recursion_for=("0.0.0.0/0", "::/0"),
     )
     assert plan.node("viewer").asks == "192.168.1.53"
 
