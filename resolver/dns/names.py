@@ -33,7 +33,12 @@ def normalise(text: str) -> str:
     Takes a name as a person writes it. Raises MalformedName, which says what is wrong with it.
     """
     # RFC 4343 3: only ASCII letters fold; an escape holds digits and is not touched.
-    return from_labels(tuple(_labels_as_written(text))).lower()
+    return from_text(text).lower()
+
+
+def from_text(text: str) -> str:
+    """A name as a person writes it in this module's spelling, case kept. Raises MalformedName."""
+    return from_labels(tuple(_labels_as_written(text)))
 
 
 def is_at_or_below(name: str, zone: str) -> bool:
