@@ -6,9 +6,11 @@ from collections.abc import Generator, Iterator
 from itertools import combinations
 
 from lab.topology.addressing import Address, address_of
-from lab.topology.model import Server, SubCluster, Topology, Translator, place_in
+from lab.topology.model import Cluster, SubCluster, Topology
+from lab.topology.nodes import Server, Translator
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.survey import Survey, members_by_number
+from lab.topology.values import place_in
 
 MAX_LOAD_BALANCERS = 3
 """Per sub-cluster. Source: the product's cluster menu."""
@@ -17,8 +19,11 @@ MAX_LOAD_BALANCERS = 3
 def cluster_problems(survey: Survey) -> Iterator[Problem]:
     """What is wrong with the cluster."""
     topology = survey.topology
-    yield from _health(topology)
-    yield from _memberships(survey)
+    if topology.cluster is None:
+        yield from _nothing_to_belong_to(topology)
+        return
+    yield from _health(topology.cluster)
+    yield from _memberships(survey, topology.cluster)
     names: list[str] = []
     for index, part in enumerate(topology.sub_clusters()):
         if part.name not in names:  # a second one of a name is reported with the names
@@ -40,8 +45,25 @@ def _sub_cluster(survey: Survey, part: SubCluster, place: str) -> Iterator[Probl
         yield from _aliases(survey, part, place)
 
 
-def _health(topology: Topology) -> Iterator[Problem]:
-    health = topology.cluster.health
+def _nothing_to_belong_to(topology: Topology) -> Iterator[Problem]:
+    """Servers and translators are a cluster's; without one there is no part for them."""
+    for index, node in enumerate(topology.nodes):
+        if isinstance(node, Server):
+            yield Problem(
+                f"nodes[{index}].plays",
+                "a server belongs to a cluster, and there is none",
+                'add [cluster] with its dns_name; a DNS server plays "authority" or "resolver"',
+            )
+        elif isinstance(node, Translator):
+            yield Problem(
+                f"nodes[{index}].plays",
+                "a translator stands in front of a cluster, and there is none",
+                "add [cluster] with its dns_name, or make it a router",
+            )
+
+
+def _health(cluster: Cluster) -> Iterator[Problem]:
+    health = cluster.health
     if health.timeout_s > health.interval_s:
         yield Problem(
             "cluster.health.timeout_s",
@@ -49,7 +71,7 @@ def _health(topology: Topology) -> Iterator[Problem]:
             f"{health.interval_s:g} s",
             "make it no longer than interval_s",
         )
-    if topology.cluster.service_port == 53:
+    if cluster.service_port == 53:
         yield Problem(
             "cluster.service_port",
             "port 53 is where the load balancers answer DNS",
@@ -60,9 +82,9 @@ def _health(topology: Topology) -> Iterator[Problem]:
 # --- who belongs where ------------------------------------------------------------------------
 
 
-def _memberships(survey: Survey) -> Iterator[Problem]:
+def _memberships(survey: Survey, cluster: Cluster) -> Iterator[Problem]:
     topology = survey.topology
-    names = [part.name for part in topology.cluster.sub_clusters]
+    names = [part.name for part in cluster.sub_clusters]
     for index, server in _servers(topology):
         place = f"nodes[{index}].sub_cluster"
         if server.sub_cluster is None:
@@ -93,7 +115,7 @@ def _networks_known(
     """Yields what is wrong; returns whether the sub-cluster's networks can be worked with."""
     known = True
     for name, where in ((part.network, "network"), (part.behind_nat_on, "behind_nat_on")):
-        if name is not None and name not in topology.networks and topology.cluster.sub_clusters:
+        if name is not None and name not in topology.networks and _written(topology):
             known = False
             yield Problem(
                 f"{place}.{where}",
@@ -108,6 +130,11 @@ def _networks_known(
             "write the viewers' network there, or leave it out if there is no NAT",
         )
     return known and part.network in topology.networks
+
+
+def _written(topology: Topology) -> bool:
+    """Whether sub-clusters are written, and not only the one that all servers are without them."""
+    return topology.cluster is not None and bool(topology.cluster.sub_clusters)
 
 
 def _load_balancers(topology: Topology, part: SubCluster, place: str) -> Iterator[Problem]:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.topology.addressing import Address, address_of
-from lab.topology.model import ExpectedAnswer, Server, place_in
+from lab.topology.model import ExpectedAnswer
+from lab.topology.nodes import Server
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
+from lab.topology.values import place_in
 
 
 def expectation_problems(survey: Survey) -> Iterator[Problem]:
     """Where the document's prose contradicts its configuration."""
+    if survey.topology.cluster is None:
+        for section in ("expected_answers", "expected_connections"):
+            if getattr(survey.topology, section):
+                yield Problem(
+                    f"{section}[0]",
+                    "it is about a cluster, and there is none",
+                    "add [cluster] with its dns_name, or delete it",
+                )
+        return
     for index, expected in enumerate(survey.topology.expected_answers):
         yield from _answer(survey, expected, f"expected_answers[{index}]")
     for index, expected_connection in enumerate(survey.topology.expected_connections):
@@ -91,7 +102,7 @@ def _differences(
             else:
                 numbers = " and ".join(map(str, sorted(answered)))
                 yield Problem(where, whose, f"take it out: available is only {numbers}")
-    limit = survey.topology.cluster.answers
+    limit = survey.topology.cluster.answers if survey.topology.cluster is not None else 0
     if limit:  # an answer holds some of the available servers only, whichever these are
         if len(expected) > limit:
             yield Problem(

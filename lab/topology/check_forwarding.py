@@ -8,19 +8,14 @@ import networkx as nx
 
 from lab.topology.addressing import Address, address_of
 from lab.topology.check_names import is_dns_name, spelling
-from lab.topology.model import (
-    Forward,
-    Node,
-    Resolver,
-    Server,
-    SubCluster,
-    Topology,
-    Translator,
-    TranslatorDns,
-    place_in,
-)
+from lab.topology.model import SubCluster, Topology
+from lab.topology.nodes import Authority, Forward, Node, Resolver, Server, Translator, TranslatorDns
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
+from lab.topology.values import place_in
+from resolver.config import Profile
+from resolver.dns.profiles import PROFILES
+from resolver.machine import SECOND
 
 
 def forwarding_problems(survey: Survey) -> Iterator[Problem]:
@@ -51,7 +46,7 @@ def _rule(survey: Survey, node: Resolver, rule: Forward, place: str) -> Iterator
                 if cause not in told:
                     yield problem
                 told.add(cause)
-    yield from _patience(survey, rule, place)
+    yield from _patience(survey, node, rule, place)
 
 
 def _forwarder(
@@ -94,7 +89,7 @@ def _forwarder(
                 place, f"{owner.node.name} is no load balancer", _balancers_of(survey, owner.node)
             ),
         )
-    elif not isinstance(owner.node, Server | Translator | Resolver):
+    elif not isinstance(owner.node, Server | Translator | Resolver | Authority):
         yield (
             place,
             Problem(
@@ -154,18 +149,19 @@ def _alias_as_forwarder(
         )
 
 
-def _patience(survey: Survey, rule: Forward, place: str) -> Iterator[Problem]:
+def _patience(survey: Survey, node: Resolver, rule: Forward, place: str) -> Iterator[Problem]:
     """A resolver that gives up before the translator has tried all its servers would never hear
     what the second one answers."""
+    waited = rule.timeout_s or PROFILES[Profile(node.profile)].forwarder_timeout_ns / SECOND
     for text in rule.servers:
         translator = translator_at(survey, text)
         if translator is None or translator.dns is None:
             continue
         needed = translator.dns.timeout_s * len(translator.dns.servers)
-        if rule.timeout_s <= needed:
+        if waited <= needed:
             yield Problem(
                 f"{place}.timeout_s",
-                f"{rule.timeout_s:g} s are over before {translator.name} has tried its "
+                f"{waited:g} s are over before {translator.name} has tried its "
                 f"{len(translator.dns.servers)} servers, {translator.dns.timeout_s:g} s each",
                 f"write more than {needed:g}",
             )
@@ -205,7 +201,7 @@ def _circles(survey: Survey) -> Iterator[Problem]:
 def _translator_dns(
     survey: Survey, node: Translator, dns: TranslatorDns, place: str
 ) -> Iterator[Problem]:
-    name = survey.topology.cluster.dns_name
+    name = survey.topology.cluster.dns_name if survey.topology.cluster is not None else dns.zone
     if is_dns_name(dns.zone) and is_dns_name(name) and spelling(dns.zone) != spelling(name):
         yield Problem(
             f"{place}.zone", f'"{dns.zone}" is not the cluster\'s name', f'write "{name}"'

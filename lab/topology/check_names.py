@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lab.topology.addressing import address_of
-from lab.topology.model import Resolver, Server, Topology, Translator, Viewer
+from lab.topology.model import Topology
+from lab.topology.nodes import Resolver, Server, Translator, Viewer
 from lab.topology.problem import Problem, suggestion
 from lab.topology.routing import Routing
 from resolver.dns.names import MalformedName, normalise
 
-_NODE_NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
+NODE_NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _INTERFACE_NAME_OCTETS = 15
 """Linux: IFNAMSIZ is 16, the closing zero included."""
 _HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
@@ -31,7 +32,7 @@ def _node_names(topology: Topology) -> Iterator[Problem]:
     for index, node in enumerate(topology.nodes):
         place = f"nodes[{index}].name"
         longest = f"{node.name}-eth{len(node.addresses) - 1}"
-        if not _NODE_NAME.fullmatch(node.name) or len(longest) > _INTERFACE_NAME_OCTETS:
+        if not NODE_NAME.fullmatch(node.name) or len(longest) > _INTERFACE_NAME_OCTETS:
             yield Problem(
                 place,
                 f'"{node.name}" cannot name interfaces ("{longest}", at most '
@@ -68,7 +69,7 @@ def _repetitions(topology: Topology) -> Iterator[Problem]:
     yield from _repeated(
         (
             (f"cluster.sub_clusters[{index}].name", part.name)
-            for index, part in enumerate(topology.cluster.sub_clusters)
+            for index, part in enumerate(topology.cluster.sub_clusters if topology.cluster else ())
         ),
         "give every sub-cluster a name of its own",
     )
@@ -96,7 +97,8 @@ def _parts_played(topology: Topology) -> Iterator[Problem]:
                 if resolvers
                 else 'add a node that plays "resolver"',
             )
-    for kind, part in ((Viewer, "viewer"), (Server, "server")):
+    needed = ((Viewer, "viewer"), (Server, "server")) if topology.cluster else ((Viewer, "viewer"),)
+    for kind, part in needed:
         if not any(isinstance(node, kind) for node in topology.nodes):
             yield Problem("nodes", f"nobody plays {part}", f'add a node with plays = "{part}"')
 
@@ -134,7 +136,8 @@ def _links(topology: Topology) -> Iterator[Problem]:
 
 
 def _dns_names(topology: Topology) -> Iterator[Problem]:
-    yield from _dns_name("cluster.dns_name", topology.cluster.dns_name, root=False)
+    if topology.cluster is not None:
+        yield from _dns_name("cluster.dns_name", topology.cluster.dns_name, root=False)
     for index, node in enumerate(topology.nodes):
         if isinstance(node, Resolver):
             for position, rule in enumerate(node.forward):

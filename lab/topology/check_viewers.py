@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterator
 from lab.topology.addressing import Address, address_of
 from lab.topology.check_forwarding import translator_at, way_to
 from lab.topology.check_names import is_dns_name, spelling
-from lab.topology.model import Node, Resolver, Server, SubCluster, Viewer
+from lab.topology.model import SubCluster
+from lab.topology.nodes import Authority, Node, Resolver, Server, Viewer
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
 from resolver.config import HostedZone
@@ -20,7 +21,9 @@ def viewer_problems(survey: Survey) -> Iterator[Problem]:
     """What is wrong with hosted zones, and with the ways from a viewer to its answer and on."""
     asked = {node.asks for node in survey.topology.nodes if isinstance(node, Viewer)}
     for index, node in enumerate(survey.topology.nodes):
-        if isinstance(node, Resolver):
+        if isinstance(node, Authority):
+            yield from _zones(node, index)
+        elif isinstance(node, Resolver):
             zones, unread = yield from _zones(node, index)
             if node.name in asked and not unread:
                 yield from _cluster_known(survey, node, index, zones)
@@ -31,7 +34,7 @@ def viewer_problems(survey: Survey) -> Iterator[Problem]:
 # --- the DNS server ---------------------------------------------------------------------------
 
 
-def _zones(node: Resolver, index: int) -> Generator[Problem, None, tuple[Zones, bool]]:
+def _zones(node: Resolver | Authority, index: int) -> Generator[Problem, None, tuple[Zones, bool]]:
     """Yields what is wrong; returns the zones, and whether there is one that cannot be read."""
     readable: dict[str, HostedZone] = {}
     for position, zone in enumerate(node.zones):
@@ -47,21 +50,40 @@ def _zones(node: Resolver, index: int) -> Generator[Problem, None, tuple[Zones, 
                 "write an RFC 1035 master file there",
             )
     zones = Zones(readable.values())
+    unread = len(readable) < len(node.zones)
+    if isinstance(node, Resolver):
+        yield from _hidden_rules(node, index, zones, unread=unread)
+    return zones, unread
+
+
+def _hidden_rules(node: Resolver, index: int, zones: Zones, *, unread: bool) -> Iterator[Problem]:
+    """Rules that a hosted zone stands before, unless that is meant; and rules of which it is said
+    and not so."""
     for position, rule in enumerate(node.forward):
-        if is_dns_name(rule.zone) and zones.answers(spelling(rule.zone)):
+        place = f"nodes[{index}].forward[{position}]"
+        if not is_dns_name(rule.zone):
+            continue
+        hidden = zones.answers(spelling(rule.zone))
+        if hidden and not rule.hidden:
             yield Problem(
-                f"nodes[{index}].forward[{position}].zone",
+                f"{place}.zone",
                 f'{node.name} hosts "{rule.zone}" itself, so this rule would never be used',
-                "delete the rule, or delegate the name away in the hosted zone",
+                "delete the rule, delegate the name away in the hosted zone, or write hidden = "
+                "true if that is meant",
             )
-    return zones, len(readable) < len(node.zones)
+        elif rule.hidden and not hidden and not unread:
+            yield Problem(
+                f"{place}.hidden",
+                f'no zone that {node.name} hosts stands before "{rule.zone}"',
+                "leave it out",
+            )
 
 
 def _cluster_known(survey: Survey, node: Resolver, index: int, zones: Zones) -> Iterator[Problem]:
     """Whether the DNS server forwards questions for the cluster, or has the right answer itself."""
-    written = survey.topology.cluster.dns_name
-    if not is_dns_name(written):
+    if survey.topology.cluster is None or not is_dns_name(survey.topology.cluster.dns_name):
         return
+    written = survey.topology.cluster.dns_name
     name = spelling(written)
     if not all(is_dns_name(rule.zone) for rule in node.forward):
         return
@@ -144,6 +166,8 @@ def _ways(survey: Survey, viewer: Viewer, index: int) -> Iterator[Problem]:
 
 def _sub_clusters_behind(survey: Survey, node: Resolver) -> list[SubCluster]:
     """The sub-clusters whose load balancers this resolver can ask, itself or by the translator."""
+    if survey.topology.cluster is None:
+        return []
     name = spelling(survey.topology.cluster.dns_name)
     found: list[SubCluster] = []
     for rule in node.forward:

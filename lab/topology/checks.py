@@ -10,8 +10,10 @@ from __future__ import annotations
 from lab.topology.check_cluster import cluster_problems
 from lab.topology.check_expectations import expectation_problems
 from lab.topology.check_forwarding import forwarding_problems
+from lab.topology.check_internet import internet_problems
 from lab.topology.check_names import name_problems
 from lab.topology.check_viewers import viewer_problems
+from lab.topology.internet import with_internet
 from lab.topology.model import Topology
 from lab.topology.problem import Problem, in_file_order
 from lab.topology.survey import Survey
@@ -19,9 +21,13 @@ from lab.topology.survey import Survey
 
 def problems_of(topology: Topology) -> tuple[Problem, ...]:
     """All problems, in the file's order; none means that it can be planned and run."""
+    of_internet = tuple(internet_problems(topology))
+    if not of_internet:
+        topology = with_internet(topology)
     survey = Survey(topology)
     return in_file_order(
         (
+            *of_internet,
             *name_problems(topology),
             *survey.problems,
             *cluster_problems(survey),

@@ -9,80 +9,16 @@ The words are the cluster FAQ's where it has one; `topologies/README.md` sets th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    WrapValidator,
-)
+from pydantic import BeforeValidator, Field, StrictFloat, StrictInt
+
+from lab.topology.internet_model import Internet
+from lab.topology.nodes import Node, Server
+from lab.topology.values import OneOrMore, Seconds, Value
 
 
-class Lone(tuple[str, ...]):
-    """One string that stood where a list may stand: as good as a list of it, but without
-    brackets in the file and so without an index in a problem's place."""
-
-    __slots__ = ()
-
-
-def _one_or_more(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    return Lone(validate((value,))) if isinstance(value, str) else validate(value)
-
-
-OneOrMore: TypeAlias = Annotated[
-    tuple[str, ...],
-    WrapValidator(_one_or_more),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
-        }
-    ),
-    Field(min_length=1),
-]
-"""One string, or a list of them: an IPv4 address, or an IPv4 and an IPv6 one."""
-
-
-def place_in(place: str, position: int, texts: tuple[str, ...]) -> str:
-    """The place of one of the strings at `place`, as the file has it."""
-    return place if isinstance(texts, Lone) else f"{place}[{position}]"
-
-
-_YES_OR_NO = {"yes": True, "no": False}
-
-
-def _yes_or_no(value: object) -> object:
-    return _YES_OR_NO.get(value, value) if isinstance(value, str) else value
-
-
-YesOrNo: TypeAlias = Annotated[
-    StrictBool,
-    BeforeValidator(_yes_or_no),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": list(_YES_OR_NO)}]}),
-]
-"""True or false, or the words of the FAQ's table. Strict, like every number here: what `check`
-reads and what the schema allows must not differ."""
-
-Seconds: TypeAlias = Annotated[StrictFloat, Field(gt=0, le=3600)]
-"""A time that has to pass: more than nothing, at most an hour."""
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Network(_Value):
+class Network(Value):
     """A link-layer segment: one switch and what hangs on it."""
 
     prefix: OneOrMore
@@ -93,7 +29,7 @@ class Network(_Value):
     """Rate limit of what each node sends into this network, Mbit/s; 0 is none."""
 
 
-class Health(_Value):
+class Health(Value):
     """How the load balancers find out which servers are available: a TCP connection to the
     service port (the FAQ does not say; these are the lab's own defaults)."""
 
@@ -107,7 +43,7 @@ class Health(_Value):
     """Successes in a row that bring it back."""
 
 
-class SubCluster(_Value):
+class SubCluster(Value):
     """Servers that share load balancers and, behind NAT, one alias base."""
 
     name: str
@@ -120,7 +56,7 @@ class SubCluster(_Value):
     """The "Client base NAT/alias IP": the alias of server 1; server n has base + (n - 1)."""
 
 
-class Cluster(_Value):
+class Cluster(Value):
     """What is asked for by name: a cluster, or a single system (one server, no load balancer)."""
 
     dns_name: str
@@ -141,107 +77,7 @@ class Cluster(_Value):
     """At most 9. None written: all servers are one sub-cluster without NAT."""
 
 
-class _Node(_Value):
-    name: str
-    """Name in the lab: a-z, 0-9 and "-", at most 10 characters."""
-    label: str = ""
-    """What people call it, e.g. "TightGate-Pro 1"; the name, if none is given."""
-    addresses: dict[str, OneOrMore] = Field(min_length=1)
-    """Network name to address or addresses."""
-
-
-class Viewer(_Node):
-    """A machine that asks for the cluster's name and connects to the answer."""
-
-    plays: Literal["viewer"]
-    asks: str
-    """Name of the node whose DNS server it asks."""
-
-
-class Forward(_Value):
-    """DNS zone forwarding: questions at or below a zone go to these servers."""
-
-    zone: str
-    """The forwarded domain, e.g. "internet.intern.netz"."""
-    servers: OneOrMore
-    """The "IP address of the master server": whom to ask, in this order."""
-    timeout_s: Seconds = 2.0
-    """How long each server is waited for before the next is asked."""
-
-
-class Zone(_Value):
-    """A zone that a DNS server hosts itself."""
-
-    origin: str
-    """Its topmost name, e.g. "intern.netz"."""
-    records: str
-    """Its records, as RFC 1035 master-file text."""
-
-
-class Resolver(_Node):
-    """The local DNS server."""
-
-    plays: Literal["resolver"]
-    selection: Literal["one", "all"] = "one"
-    """How many of a name's addresses a client is given: "the DNS server selects one", or all."""
-    forward: tuple[Forward, ...] = ()
-    """DNS zone forwarding."""
-    zones: tuple[Zone, ...] = ()
-    """Zones of its own."""
-
-
-class Server(_Node):
-    """A server of the cluster: the address on its sub-cluster's network is its real one ("IP
-    address NAT"), that on the viewers' network behind NAT its alias ("IP address LAN")."""
-
-    plays: Literal["server"]
-    number: StrictInt = Field(ge=1, le=65_535)
-    """Running number in the cluster, from 1; gaps are allowed."""
-    load_balancer: YesOrNo = False
-    """The "Load balancer" column: whether it answers for the cluster's name."""
-    sub_cluster: str | None = None
-    """Its sub-cluster, where there are several."""
-
-
-class TranslatorDns(_Value):
-    """The DNS translator: a DNS forwarder for the cluster's domain on the NAT translator."""
-
-    zone: str
-    """The forwarded domain; questions for other names are refused."""
-    servers: OneOrMore
-    """The load balancers' real addresses, in this order."""
-    timeout_s: Seconds = 0.4
-    """How long each server is waited for before the next is asked."""
-    serves_aliases: YesOrNo = False
-    """Whether it also takes what is sent to port 53 of the load balancers' aliases."""
-
-
-class Translator(_Node):
-    """The NAT translator, with the DNS translator on it."""
-
-    plays: Literal["translator"]
-    dns: TranslatorDns | None = None
-    """The DNS translator, if it has one."""
-
-
-class Router(_Node):
-    """Forwards packets between its networks, unchanged."""
-
-    plays: Literal["router"]
-
-
-class Bystander(_Node):
-    """A machine that is merely there: where a forger sits."""
-
-    plays: Literal["bystander"]
-
-
-Node: TypeAlias = Annotated[
-    Viewer | Resolver | Server | Translator | Router | Bystander, Field(discriminator="plays")
-]
-
-
-class Link(_Value):
+class Link(Value):
     """A node's link to a network, where it differs from the network's."""
 
     node: str
@@ -254,7 +90,7 @@ class Link(_Value):
     """Instead of the network's `rate_mbit`."""
 
 
-class ExpectedAnswer(_Value):
+class ExpectedAnswer(Value):
     """What a document says the load balancers answer; checked, and otherwise without effect."""
 
     available: tuple[StrictInt, ...] = Field(min_length=1)
@@ -263,7 +99,7 @@ class ExpectedAnswer(_Value):
     """The addresses the answer holds, in any order."""
 
 
-class ExpectedConnection(_Value):
+class ExpectedConnection(Value):
     """What a document says the NAT translator makes of a connection; checked, without effect."""
 
     dials: str
@@ -277,7 +113,7 @@ def _no_truth(value: object) -> object:
     return "true" if value is True else value
 
 
-class Topology(_Value):
+class Topology(Value):
     """A whole set-up."""
 
     format: Annotated[Literal[1], BeforeValidator(_no_truth)]
@@ -288,8 +124,10 @@ class Topology(_Value):
     """What is special about it."""
     networks: dict[str, Network] = Field(min_length=1)
     """Network name to network."""
-    cluster: Cluster
-    """The cluster, or the single system."""
+    cluster: Cluster | None = None
+    """The cluster, or the single system, if there is one."""
+    internet: Internet | None = None
+    """Root, TLD and authoritative servers that follow from a list of zones."""
     nodes: tuple[Node, ...] = Field(min_length=1)
     """Every machine."""
     links: tuple[Link, ...] = ()
@@ -299,6 +137,12 @@ class Topology(_Value):
     expected_connections: tuple[ExpectedConnection, ...] = ()
     """What the source document says connections reach."""
 
+    def the_cluster(self) -> Cluster:
+        """The cluster, for what only a cluster's servers need. Raises LookupError without one."""
+        if self.cluster is None:
+            raise LookupError(f"{self.title} has no cluster; check the topology first")
+        return self.cluster
+
     def servers(self) -> tuple[Server, ...]:
         """The servers, in the file's order."""
         return tuple(node for node in self.nodes if isinstance(node, Server))
@@ -306,8 +150,9 @@ class Topology(_Value):
     def sub_clusters(self) -> tuple[SubCluster, ...]:
         """The sub-clusters as written, or the one that all servers are if none is written: on the
         first network of the first server, without NAT."""
-        if self.cluster.sub_clusters or not self.servers():
-            return self.cluster.sub_clusters
+        written = self.cluster.sub_clusters if self.cluster is not None else ()
+        if written or self.cluster is None or not self.servers():
+            return written
         return (SubCluster(name="main", network=next(iter(self.servers()[0].addresses))),)
 
     def sub_cluster_of(self, server: Server) -> SubCluster | None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from lab.topology.addressing import address_of, alias_of, first_of_family
-from lab.topology.model import (
-    Node,
-    Resolver,
-    Router,
-    Server,
-    SubCluster,
-    Topology,
-    Translator,
-    Viewer,
+from lab.topology.internet import with_internet
+from lab.topology.model import SubCluster, Topology
+from lab.topology.name_servers import (
+    DNS_PORT,
+    authority_config,
+    endpoints,
+    nanoseconds,
+    resolver_config,
 )
+from lab.topology.nodes import Authority, Node, Resolver, Router, Server, Translator, Viewer
 from lab.topology.plan import (
     Plan,
+    PlannedFirewall,
     PlannedInterface,
     PlannedNat,
     PlannedNetwork,
@@ -30,26 +31,24 @@ from lab.topology.routing import Routing
 from resolver.config import (
     BalancerConfig,
     DnsTranslatorConfig,
-    ForwardRule,
     HealthCheck,
-    HostedZone,
     Member,
     NatConfig,
-    ResolverConfig,
-    Selection,
     ServiceConfig,
     WhenNoneAvailable,
 )
 from resolver.dns.names import normalise
-from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
+from resolver.machine import MILLISECOND
 
-DNS_PORT = 53
 NAT_DEVICE = "nat0"
+NO_SERVICE = 0
+"""The service port of a plan that has no cluster."""
 
 
 def make_plan(topology: Topology, source: str) -> Plan:
     """Work a checked topology out; `source` is the stem of its file, e.g. "cluster-nat"."""
-    routing = Routing(topology)
+    topology = with_internet(topology)
+    routing, cluster = Routing(topology), topology.cluster
     return Plan(
         title=topology.title,
         source=source,
@@ -63,8 +62,8 @@ def make_plan(topology: Topology, source: str) -> Plan:
             for position, (name, network) in enumerate(topology.networks.items(), start=1)
         ),
         nodes=tuple(_planned(node, topology, routing) for node in topology.nodes),
-        cluster_name=normalise(topology.cluster.dns_name),
-        service_port=topology.cluster.service_port,
+        cluster_name=normalise(cluster.dns_name) if cluster is not None else None,
+        service_port=cluster.service_port if cluster is not None else NO_SERVICE,
     )
 
 
@@ -91,6 +90,7 @@ def _planned(node: Node, topology: Topology, routing: Routing) -> PlannedNode:
         routes=routing.routes(node),
         programs=_programs(node, topology),
         forwards=isinstance(node, Router | Translator),
+        firewall=_firewall(node, interfaces) if isinstance(node, Router) else None,
         nat=_nat(node, topology, interfaces) if isinstance(node, Translator) else None,
         asks=_server_asked(node, topology) if isinstance(node, Viewer) else None,
         number=node.number if isinstance(node, Server) else None,
@@ -196,49 +196,41 @@ def _server_asked(viewer: Viewer, topology: Topology) -> str:
     return str(ip_address((shared or list(asked.addresses.values()))[0][0]))
 
 
+def _firewall(router: Router, interfaces: tuple[PlannedInterface, ...]) -> PlannedFirewall | None:
+    if router.firewall is None:
+        return None
+    outside = router.firewall.outside
+    return PlannedFirewall(
+        outside=next(one.name for one in interfaces if one.network == outside),
+        dns_only_from=tuple(str(ip_address(text)) for text in router.firewall.dns_only_from),
+    )
+
+
 # --- programs ---------------------------------------------------------------------------------
 
 
 def _programs(node: Node, topology: Topology) -> tuple[PlannedProgram, ...]:
+    programs: list[PlannedProgram] = []
     if isinstance(node, Resolver):
-        return (PlannedProgram("resolver", _resolver(node)),)
-    if isinstance(node, Server):
-        service = PlannedProgram("service", _service(node, topology))
+        programs.append(PlannedProgram("resolver", resolver_config(node)))
+    elif isinstance(node, Authority):
+        programs.append(PlannedProgram("authority", authority_config(node)))
+    elif isinstance(node, Server):
+        programs.append(PlannedProgram("service", _service(node, topology)))
         if node.load_balancer:
-            return (service, PlannedProgram("balancer", _balancer(node, topology)))
-        return (service,)
-    if isinstance(node, Translator):
-        nat = PlannedProgram("nat", _nat_program(node, topology))
+            programs.append(PlannedProgram("balancer", _balancer(node, topology)))
+    elif isinstance(node, Translator):
+        programs.append(PlannedProgram("nat", _nat_program(node, topology)))
         if node.dns is not None:
-            return (nat, PlannedProgram("dns-translator", _dns_translator(node, topology)))
-        return (nat,)
-    return ()
-
-
-def _resolver(node: Resolver) -> ResolverConfig:
-    return ResolverConfig(
-        listen=_endpoints(
-            tuple(text for texts in node.addresses.values() for text in texts), DNS_PORT
-        ),
-        zones=tuple(HostedZone(normalise(zone.origin), zone.records) for zone in node.zones),
-        forward=tuple(
-            ForwardRule(
-                zone=normalise(rule.zone),
-                servers=_endpoints(rule.servers, DNS_PORT),
-                timeout_ns=_ns(rule.timeout_s),
-            )
-            for rule in node.forward
-        ),
-        selection=Selection(node.selection),
-        recursion_for=("0.0.0.0/0", "::/0"),  # viewers may have any address
-    )
+            programs.append(PlannedProgram("dns-translator", _dns_translator(node, topology)))
+    return tuple(programs)
 
 
 def _balancer(node: Server, topology: Topology) -> BalancerConfig:
-    cluster = topology.cluster
+    cluster = topology.the_cluster()
     sub_cluster = _sub_cluster(node, topology)
     return BalancerConfig(
-        listen=_endpoints(_real_addresses(node, topology), DNS_PORT),
+        listen=endpoints(_real_addresses(node, topology), DNS_PORT),
         zone=normalise(cluster.dns_name),
         members=tuple(
             Member(server.name, server.number, _real_addresses(server, topology))
@@ -251,8 +243,8 @@ def _balancer(node: Server, topology: Topology) -> BalancerConfig:
         answers=cluster.answers,
         when_none_available=WhenNoneAvailable(cluster.when_none_available),
         health=HealthCheck(
-            interval_ns=_ns(cluster.health.interval_s),
-            timeout_ns=_ns(cluster.health.timeout_s),
+            interval_ns=nanoseconds(cluster.health.interval_s),
+            timeout_ns=nanoseconds(cluster.health.timeout_s),
             fall=cluster.health.fall,
             rise=cluster.health.rise,
         ),
@@ -261,7 +253,7 @@ def _balancer(node: Server, topology: Topology) -> BalancerConfig:
 
 def _service(node: Server, topology: Topology) -> ServiceConfig:
     return ServiceConfig(
-        listen=_endpoints(_real_addresses(node, topology), topology.cluster.service_port),
+        listen=endpoints(_real_addresses(node, topology), topology.the_cluster().service_port),
         name=node.name,
     )
 
@@ -285,17 +277,9 @@ def _dns_translator(node: Translator, topology: Topology) -> DnsTranslatorConfig
     client_side = str(_translated(node, topology)[0].behind_nat_on)
     return DnsTranslatorConfig(
         # RFC 5625 6.2 (rule SEC-07): never on the server side.
-        listen=_endpoints((*node.addresses[client_side], *_dns_aliases(node, topology)), DNS_PORT),
+        listen=endpoints((*node.addresses[client_side], *_dns_aliases(node, topology)), DNS_PORT),
         zone=normalise(node.dns.zone),
-        servers=_endpoints(node.dns.servers, DNS_PORT),
-        timeout_ns=_ns(node.dns.timeout_s),
+        servers=endpoints(node.dns.servers, DNS_PORT),
+        timeout_ns=nanoseconds(node.dns.timeout_s),
         foreign_addresses=node.dns.serves_aliases,
     )
-
-
-def _endpoints(texts: tuple[str, ...], port: int) -> tuple[Endpoint, ...]:
-    return tuple(Endpoint(str(ip_address(text)), port) for text in texts)
-
-
-def _ns(seconds: float) -> Duration:
-    return round(seconds * SECOND)

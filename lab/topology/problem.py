@@ -15,6 +15,7 @@ _SECTIONS = (
     "description",
     "networks",
     "cluster",
+    "internet",
     "nodes",
     "links",
     "expected_answers",

@@ -13,7 +13,8 @@ from typing import TypeAlias
 import networkx as nx
 
 from lab.topology.addressing import first_of_family, prefix_of
-from lab.topology.model import Node, Router, Server, Topology, Translator
+from lab.topology.model import Topology
+from lab.topology.nodes import Node, Router, Server, Translator
 from lab.topology.plan import PlannedRoute
 
 _Vertex: TypeAlias = tuple[str, str]

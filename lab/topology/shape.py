@@ -11,12 +11,22 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lab.topology.model import Bystander, Resolver, Router, Server, Topology, Translator, Viewer
+from lab.topology.model import Topology
+from lab.topology.nodes import (
+    Authority,
+    Bystander,
+    Resolver,
+    Router,
+    Server,
+    Translator,
+    Viewer,
+)
 from lab.topology.problem import Problem, key, suggestion
 
 NODE_KINDS: dict[str, type[BaseModel]] = {
     "viewer": Viewer,
     "resolver": Resolver,
+    "authority": Authority,
     "server": Server,
     "translator": Translator,
     "router": Router,

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from lab.topology.addressing import Address, Prefix, address_of, alias_of, prefix_of
-from lab.topology.model import Node, Server, SubCluster, Topology, place_in
+from lab.topology.model import SubCluster, Topology
+from lab.topology.nodes import Node, Server
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.routing import Routing
+from lab.topology.values import place_in
 
 
 @dataclass(frozen=True, slots=True)

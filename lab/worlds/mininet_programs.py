@@ -35,6 +35,7 @@ STARTING_ORDER: tuple[ProgramName, ...] = (
     "nat",
     "balancer",
     "dns-translator",
+    "authority",
     "resolver",
 )
 """Each before those that depend on it: a balancer is ready once it has probed the services."""

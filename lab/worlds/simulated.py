@@ -33,6 +33,7 @@ _STARTING_ORDER: tuple[ProgramName, ...] = (
     "nat",
     "balancer",
     "dns-translator",
+    "authority",
     "resolver",
 )
 """Each before those that depend on it."""
