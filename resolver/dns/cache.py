@@ -93,6 +93,16 @@ class Cache:
         self._max_negative_ttl_s = max_negative_ttl_s
         self._entries: OrderedDict[Slot, _Entry] = OrderedDict()
         self._octets = 0
+        self.evictions = 0
+        """Entries that had to make room."""
+
+    def resize(self, entries: int, max_ttl_s: int, max_negative_ttl_s: int) -> None:
+        """Go by other bounds from now on."""
+        self._capacity = entries
+        self._max_ttl_s = max_ttl_s
+        self._max_negative_ttl_s = max_negative_ttl_s
+        while len(self._entries) > self._capacity:
+            self._evict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -171,8 +181,12 @@ class Cache:
         self._entries[slot] = entry
         self._octets += entry.octets
         while len(self._entries) > self._capacity or self._octets > limits.CACHE_OCTETS:
-            _, evicted = self._entries.popitem(last=False)
-            self._octets -= evicted.octets
+            self._evict()
+
+    def _evict(self) -> None:
+        _, evicted = self._entries.popitem(last=False)
+        self._octets -= evicted.octets
+        self.evictions += 1
 
     def _drop(self, slot: Slot) -> None:
         entry = self._entries.pop(slot, None)

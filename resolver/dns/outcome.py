@@ -31,6 +31,8 @@ class Terms:
     transport: Transport
     recursion: bool
     """RFC 1034 4.3.1: with RD=0 nobody is asked; what is here is given."""
+    own_zones_only: bool = False
+    """RFC 5358 4: a client of a foreign network is given nothing else, not even what is cached."""
 
 
 @dataclass(frozen=True, slots=True)

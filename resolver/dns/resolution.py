@@ -32,7 +32,7 @@ from resolver.dns.profiles import PROFILES
 from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
-from resolver.dns.zones import Found, Missing, Referral, Zones
+from resolver.dns.zones import BadZone, Found, Missing, Referral, Zones
 from resolver.machine import Instant, Transport
 
 _META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
@@ -53,22 +53,43 @@ class Sources:
     """
 
     def __init__(self, config: ResolverConfig, random: Random) -> None:
+        self._zones = Zones(config.zones)
+        self._cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+        self._cuts = Cuts(config.max_ttl_s)
+        self._servers = Servers(random)
+        self._go_by(config)
+
+    def take_over(self, config: ResolverConfig) -> tuple[BadZone, ...]:
+        """Go by a changed configuration from the next step of any question on; what is cached and
+        known of servers stays. Of zones that are bad and returned, the old ones stay.
+
+        Raises ValueError, with nothing changed, for rules or root hints that cannot be used.
+        """
+        self._go_by(config)
+        self._cache.resize(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+        return self._zones.take_over(config.zones)
+
+    def _go_by(self, config: ResolverConfig) -> None:
+        rules = ForwardTable(config.forward)
+        self._root = delegation_of_root(config.root_hints) if config.recursion else None
+        self._rules = rules
         self._config = config
         self._timing = PROFILES[config.profile]
         given = config.next_on_rcodes
         self._next_on_rcodes = self._timing.next_on_rcodes if given is None else given
-        self._zones = Zones(config.zones)
-        self._rules = ForwardTable(config.forward)
-        self._cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
-        self._root = delegation_of_root(config.root_hints) if config.recursion else None
         self._recursion = Recursion(
             self,
-            Cuts(config.max_ttl_s),
-            Servers(random),
+            self._cuts,
+            self._servers,
             config.qname_minimisation,
             config.server_timeout_ns,
             frozenset(endpoint.address for endpoint in config.listen),
         )
+
+    @property
+    def cache(self) -> Cache:
+        """What was learnt from others."""
+        return self._cache
 
     @property
     def recursion_available(self) -> bool:
@@ -139,7 +160,7 @@ class Sources:
         return _addresses(step, name, rtype), now
 
     def _may_ask(self, terms: Terms) -> bool:
-        return terms.recursion and self.recursion_available
+        return terms.recursion and not terms.own_zones_only and self.recursion_available
 
     def _step(
         self, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
@@ -149,6 +170,8 @@ class Sources:
         own = self._from_zones(name, question.qtype, terms)
         if isinstance(own, Outcome):
             return own, now
+        if terms.own_zones_only:
+            return NOBODY, now
         ways = tuple(self._ways(name, own))
         cached: list[Outcome | None] = []
         for way in ways:
@@ -209,7 +232,7 @@ class Sources:
             return FAILED, now
 
         def speaks_for(name: str) -> bool:
-            return self._rules.longest_match(name) is rule and not self._zones.answers(name)
+            return self._rules.longest_match(name) == rule and not self._zones.answers(name)
 
         speaker = Speaker(Source.FORWARDED, rule.zone, speaks_for)
         return Learner(self._cache, reply, speaker, now).learn(slot), now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -53,18 +53,30 @@ Lookup: TypeAlias = Found | Missing | Referral
 _Node: TypeAlias = dict[int, tuple[Record, ...]]
 
 
-class Zone:
-    """One hosted zone.
+class BadZone(ValueError):
+    """A zone that cannot be used; the message names the zone, the place and the remedy."""
 
-    Raises ValueError, naming the zone, the place and the remedy, for text that is no zone.
-    """
+    def __init__(self, hosted: HostedZone, problem: str, line: int | None = None) -> None:
+        at = None if line is None else f"line {line}"
+        place = (f"zone {hosted.origin}", hosted.file, at)
+        super().__init__(": ".join((*filter(None, place), problem)))
+        self.origin = hosted.origin
+        self.file = hosted.file
+        self.line = line
+        self.problem = problem
+        """What is wrong, and what to do."""
+
+
+class Zone:
+    """One hosted zone. Raises BadZone for text that is no zone."""
 
     def __init__(self, hosted: HostedZone) -> None:
         try:
             self.origin = names.normalise(hosted.origin)
             self._nodes = _read(hosted.text, self.origin)
         except (dns.exception.DNSException, MalformedName, ValueError) as wrong:
-            raise ValueError(f"zone {hosted.origin}: {_remedy(wrong, hosted)}") from wrong
+            raise _bad_zone(wrong, hosted) from wrong
+        self.text = hosted.text
         soa = self._nodes[self.origin][Type.SOA]
         self._negative = with_ttl(soa, negative_ttl(soa[0]))
         self._names = {
@@ -127,14 +139,29 @@ class Zone:
 
 
 class Zones:
-    """All hosted zones; the closest one answers for a name."""
+    """All hosted zones; the closest one answers for a name. Raises ValueError with a line for each
+    zone that cannot be used."""
 
     def __init__(self, hosted: Iterable[HostedZone]) -> None:
         self._zones: dict[str, Zone] = {}
-        for zone in map(Zone, hosted):
-            if zone.origin in self._zones:
-                raise ValueError(f"zone {zone.origin}: hosted twice; keep one of them")
-            self._zones[zone.origin] = zone
+        if bad := self.take_over(hosted):
+            raise ValueError("\n".join(map(str, bad)))
+
+    def take_over(self, hosted: Iterable[HostedZone]) -> tuple[BadZone, ...]:
+        """Host these from now on and no others; of one that is bad, what was there before."""
+        before, self._zones = self._zones, {}
+        bad: list[BadZone] = []
+        for each in hosted:
+            try:
+                zone = _renewed(each, before)
+                if zone.origin in self._zones:
+                    raise BadZone(each, "hosted twice; keep one of them")
+                self._zones[zone.origin] = zone
+            except BadZone as wrong:
+                bad.append(wrong)
+                if (old := _before(each, before)) is not None:
+                    self._zones.setdefault(old.origin, old)
+        return tuple(bad)
 
     def closest(self, name: str) -> Zone | None:
         """The hosted zone with the longest origin at or above `name` (normalised)."""
@@ -147,6 +174,19 @@ class Zones:
         """Whether a hosted zone has the last word on `name`: it lies in one and below no cut."""
         zone = self.closest(name)
         return zone is not None and not isinstance(zone.look_up(name, Type.A), Referral)
+
+
+def _before(hosted: HostedZone, zones: Mapping[str, Zone]) -> Zone | None:
+    try:
+        return zones.get(names.normalise(hosted.origin))
+    except MalformedName:
+        return None
+
+
+def _renewed(hosted: HostedZone, before: Mapping[str, Zone]) -> Zone:
+    """The zone, read anew only where its text has changed: reading a large one takes a while."""
+    old = _before(hosted, before)
+    return old if old is not None and old.text == hosted.text else Zone(hosted)
 
 
 def _read(text: str, origin: str) -> dict[str, _Node]:
@@ -166,19 +206,23 @@ def _read(text: str, origin: str) -> dict[str, _Node]:
     return dict(nodes)
 
 
-def _remedy(wrong: Exception, hosted: HostedZone) -> str:
+def _bad_zone(wrong: Exception, hosted: HostedZone) -> BadZone:
+    if isinstance(wrong, dns.exception.SyntaxError):
+        return _bad_line(str(wrong), hosted)
+    return BadZone(hosted, _remedy(wrong))
+
+
+def _remedy(wrong: Exception) -> str:
     if isinstance(wrong, dns.zone.NoSOA):
         return "no SOA record at its origin; begin the text with one"
     if isinstance(wrong, dns.zone.NoNS):
         return "no NS record at its origin; name the server itself there"
     if isinstance(wrong, dns.zonefile.CNAMEAndOtherData):
         return "a name has a CNAME record and others; keep the CNAME alone, or the others"
-    if isinstance(wrong, dns.exception.SyntaxError):
-        return _bad_line(str(wrong), hosted)
     return str(wrong) or type(wrong).__name__
 
 
-def _bad_line(wrong: str, hosted: HostedZone) -> str:
+def _bad_line(wrong: str, hosted: HostedZone) -> BadZone:
     """Tell which line is wrong. dnspython says `<string>:LINE: what`, and names the line after it
     where the end of the bad one had been read already: then the text before is as wrong."""
     _, number, what = wrong.split(":", 2)
@@ -189,7 +233,11 @@ def _bad_line(wrong: str, hosted: HostedZone) -> str:
         if str(again).endswith(what):
             at -= 1
     line = lines[at - 1].strip() if 0 < at <= len(lines) else ""
-    return (
-        f'line {at}: "{line}" is no record ({what.strip().rstrip(".")}); write name, type and '
-        'value, e.g. "www IN A 192.168.1.80"'
+    if "$INCLUDE" in what:
+        # Whoever may write one zone's text must not be able to show any file of the host.
+        return BadZone(hosted, "$INCLUDE is not followed; write that file's records here", at)
+    problem = (
+        f'"{line}" is no record ({what.strip().rstrip(".")}); write name, type and value, e.g. '
+        '"www IN A 192.168.1.80"'
     )
+    return BadZone(hosted, problem, at)
