@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dnslib import DNSError, DNSRecord
 
@@ -116,6 +117,41 @@ class StubQuestion(Actor):
             return False
         self.addresses = answered_addresses(payload)
         return True
+
+
+class PiecemealQuestion(StubQuestion):
+    """A stub resolver whose question, with the length before it, comes over TCP in several
+    segments."""
+
+    def __init__(
+        self, server: Endpoint, payload: bytes, pieces: int, patience_ns: Duration
+    ) -> None:
+        super().__init__(server, payload, Transport.TCP, patience_ns)
+        self._pieces = pieces
+        self._arrived = b""
+
+    def opening(self) -> Sequence[Effect]:
+        """Connect, and cut messages ourselves: a shell would put length and message together."""
+        return (Open(_FLOW, Transport.TCP, self._server, framing=Framing.RAW),)
+
+    def on_connected(self) -> Sequence[Effect]:
+        """Ask, piece by piece. Shells send each at once (TCP_NODELAY), so each is a segment."""
+        octets = len(self._payload).to_bytes(2, "big") + self._payload
+        pieces = min(self._pieces, len(octets))
+        cuts = [len(octets) * place // pieces for place in range(pieces + 1)]
+        return [Send(_FLOW, octets[here:there]) for here, there in pairwise(cuts)]
+
+    def on_message(self, payload: bytes) -> bool:
+        """Take octets until they hold the reply to our ID."""
+        self._arrived += payload
+        while len(self._arrived) >= 2:
+            end = 2 + int.from_bytes(self._arrived[:2], "big")
+            if len(self._arrived) < end:
+                return False
+            message, self._arrived = self._arrived[2:end], self._arrived[end:]
+            if super().on_message(message):
+                return True
+        return False
 
 
 class ServiceCall(Actor):

@@ -17,8 +17,10 @@ from lab.judge.checks import (
     Reached,
     StepsInOrder,
 )
+from lab.scenario.forging import elsewhere
 from lab.scenario.model import (
     Ask,
+    AskMany,
     Await,
     Connect,
     Datagram,
@@ -28,15 +30,16 @@ from lab.scenario.model import (
     Misconfigure,
     Ping,
     Play,
+    Reconfigure,
     Repeat,
     Resume,
     Scenario,
     Step,
     Until,
 )
-from lab.scenario.values import unknown
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan, PlannedNode
+from lab.values import unknown
 from lab.worlds.world import Capability
 
 
@@ -77,7 +80,17 @@ def _nodes(step: Step) -> tuple[str, ...]:
             return (step.forger, step.victim)
         case Until():
             return (step.node, step.server) if step.server else (step.node,)
-        case Ask() | Connect() | Ping() | Datagram() | Halt() | Resume() | Play():
+        case (
+            Ask()
+            | AskMany()
+            | Connect()
+            | Ping()
+            | Datagram()
+            | Halt()
+            | Resume()
+            | Play()
+            | Reconfigure()
+        ):
             return (step.node,)
         case Await() | Elapse() | Repeat() | Misconfigure():
             return ()
@@ -86,7 +99,7 @@ def _nodes(step: Step) -> tuple[str, ...]:
 def _acting(step: Step, plan: Plan) -> Iterator[str]:
     """What a node that is there lacks for what it is to do."""
     match step:
-        case Ask():
+        case Ask() | AskMany():
             if (step.server or plan.node(step.node).asks) is None:
                 yield f"{step.node} has no DNS server to ask; name one with server="
             if (step.name or plan.cluster_name) is None:
@@ -94,11 +107,28 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
             yield from _out_of_family(plan.node(step.node), step.server)
         case Connect() | Ping() | Datagram():
             yield from _out_of_family(plan.node(step.node), step.to)
-        case Halt() | Resume() | Play():
+        case Forge():
+            yield from _forging(step, plan)
+        case Halt() | Resume() | Play() | Reconfigure():
             seats = [program.name for program in plan.node(step.node).programs]
             if step.program is not None and step.program not in seats:
                 has = ", ".join(seats) or "none"
                 yield f"{step.node} has no program {step.program!r}; it has {has}"
+
+
+def _forging(step: Forge, plan: Plan) -> Iterator[str]:
+    """A wrong source or destination must be there in a family the victim asks in."""
+    if step.fault not in {"source", "destination"}:
+        return
+    lacking = []
+    for asker in plan.node(step.victim).addresses():
+        try:
+            elsewhere(step, plan, asker)
+        except LookupError as problem:
+            lacking.append(str(problem))
+        else:
+            return
+    yield lacking[0]
 
 
 def _out_of_family(node: PlannedNode, address: str | None) -> Iterator[str]:

@@ -10,47 +10,69 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lab.judge.checks import Check
-from lab.scenario.values import (
+from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
+from lab.scenario.messages import Edns, Message
+from lab.scenario.scripts import Reply, Script
+from lab.scenario.value import Value
+from lab.topology.plan import ProgramName
+from lab.values import (
     Address,
     DnsName,
     HopLimit,
     Ipv4Address,
     Port,
     QueryType,
-    Rcode,
     Seconds,
     SomeSeconds,
-    TtlS,
+    dns_name,
 )
 
+__all__ = [
+    "Ask",
+    "AskMany",
+    "Await",
+    "Change",
+    "Connect",
+    "Datagram",
+    "DropNatEntry",
+    "Edns",
+    "Elapse",
+    "Expectation",
+    "Fault",
+    "Forge",
+    "ForgeryFault",
+    "Halt",
+    "Message",
+    "Misconfigure",
+    "OffsetAliasBase",
+    "Ping",
+    "Play",
+    "Reconfigure",
+    "RemoveForward",
+    "RemoveZone",
+    "Repeat",
+    "Reply",
+    "Resume",
+    "RewriteAnswers",
+    "Scenario",
+    "Script",
+    "SetForward",
+    "SetZone",
+    "Step",
+    "Until",
+]
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# --- scripted servers -------------------------------------------------------------------------
-
-
-class Script(_Value):
-    """How a scripted DNS server treats every question it gets."""
-
-    delay_s: Seconds = 0.0
-    """How long it thinks before it answers."""
-    silent: bool = False
-    rcode: Rcode = "NOERROR"
-    answers: tuple[Ipv4Address, ...] = ()
-    """IPv4 addresses of the A records in its answer (with NOERROR, to an A question)."""
-    ttl_s: TtlS = 2
-    authoritative: bool = True
-
+ForgeryFault = Literal[
+    "source", "source-port", "destination", "port", "id", "question", "question-type", "class"
+]
 
 # --- steps ------------------------------------------------------------------------------------
 
 
-class Ask(_Value):
+class Ask(Value):
     """A node asks its DNS server, through a real socket, with a message made by scapy."""
 
     kind: Literal["ask"] = "ask"
@@ -58,10 +80,12 @@ class Ask(_Value):
     name: DnsName | None = None
     """None: the cluster's name."""
     qtype: QueryType = "A"
+    message: Message = Message()
     transport: Literal["udp", "tcp"] = "udp"
+    pieces: Annotated[int, Field(ge=1, le=100)] = 1
+    """TCP: into how many segments the message, with its length, is split, as evenly as can be."""
     server: Address | None = None
     """An address; None: the server the node is set up to ask."""
-    edns: bool = False
     patience_s: Seconds = 10.0
     """How long it waits; one datagram, no repetition."""
     label: Annotated[str, Field(min_length=1)] | None = None
@@ -76,17 +100,49 @@ class Ask(_Value):
                 f"wait={self.wait} with label={self.label!r} cannot be; label goes with "
                 "wait=False, and wait=False with a label"
             )
+        if self.pieces > 1 and self.transport == "udp":
+            raise ValueError(f"pieces={self.pieces} cannot be over UDP; write transport='tcp'")
         return self
 
 
-class Await(_Value):
+class Await(Value):
     """Wait for an `Ask(wait=False)`."""
 
     kind: Literal["await"] = "await"
     label: str
 
 
-class Connect(_Value):
+class AskMany(Value):
+    """A node asks many questions at once, each from a socket of its own (UDP) or all on one
+    connection, one after the other without waiting (TCP); goes on when each has its reply or
+    patience ends."""
+
+    kind: Literal["ask-many"] = "ask-many"
+    node: str = "viewer"
+    name: str
+    """"{n}" in it becomes 1, 2, 3, …; without it all questions are the same."""
+    count: Annotated[int, Field(ge=1, le=20_000)]
+    at_once: Annotated[int, Field(ge=1, le=5_000)] = 500
+    """How many may wait for their replies at one time."""
+    qtype: QueryType = "A"
+    message: Message = Message()
+    transport: Literal["udp", "tcp"] = "udp"
+    server: Address | None = None
+    """As in `Ask`."""
+    patience_s: Seconds = 10.0
+    """How long each question waits."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        dns_name(self.name_of(self.count))
+        return self
+
+    def name_of(self, number: int) -> str:
+        """The name that the question of this number, from 1 on, is for."""
+        return self.name.replace("{n}", str(number))
+
+
+class Connect(Value):
     """A node opens a TCP connection to the service and reads which server it reached."""
 
     kind: Literal["connect"] = "connect"
@@ -98,7 +154,7 @@ class Connect(_Value):
     patience_s: Seconds = 2.0
 
 
-class Ping(_Value):
+class Ping(Value):
     """A node sends one ICMP echo request made by scapy and waits for its reply."""
 
     kind: Literal["ping"] = "ping"
@@ -108,7 +164,7 @@ class Ping(_Value):
     patience_s: Seconds = 2.0
 
 
-class Datagram(_Value):
+class Datagram(Value):
     """A node sends one UDP datagram made by scapy to a port where nobody listens: the ICMP error
     that comes back is what the scenario is about."""
 
@@ -119,52 +175,63 @@ class Datagram(_Value):
     patience_s: Seconds = 2.0
 
 
-class Forge(_Value):
+class Forge(Value):
     """When `victim` asks a server, `forger` sends a reply in that server's name, made by scapy from
     the live question, that is wrong in exactly one way."""
 
     kind: Literal["forge"] = "forge"
     forger: str
     victim: str
-    fault: Literal["source", "port", "id", "question", "question-type"]
+    fault: ForgeryFault
+    """"destination": sent to another address of the victim's; "port": to another port."""
     address: Ipv4Address
     """The address the forged answer promises."""
     patience_s: Seconds = 5.0
 
 
-class Halt(_Value):
+class Halt(Value):
     """A node loses power (nothing enters or leaves), or one of its programs ends."""
 
     kind: Literal["halt"] = "halt"
     node: str
-    program: Literal["resolver", "balancer", "service", "nat", "dns-translator"] | None = None
+    program: ProgramName | None = None
 
 
-class Resume(_Value):
+class Resume(Value):
     """What `Halt` took comes back."""
 
     kind: Literal["resume"] = "resume"
     node: str
-    program: Literal["resolver", "balancer", "service", "nat", "dns-translator"] | None = None
+    program: ProgramName | None = None
 
 
-class Play(_Value):
+class Play(Value):
     """A scripted server takes the seat of a node's program."""
 
     kind: Literal["play"] = "play"
     node: str
-    program: Literal["balancer", "resolver", "dns-translator"] = "balancer"
+    program: Literal["balancer", "resolver", "dns-translator", "authority"] = "balancer"
     script: Script
 
 
-class Elapse(_Value):
+class Reconfigure(Value):
+    """The operator changes a running DNS server's configuration (SIGHUP): what it has learnt and
+    what it is doing go on."""
+
+    kind: Literal["reconfigure"] = "reconfigure"
+    node: str
+    program: Literal["resolver", "authority"] = "resolver"
+    changes: tuple[Change, ...] = Field(min_length=1)
+
+
+class Elapse(Value):
     """Let time pass."""
 
     kind: Literal["elapse"] = "elapse"
     seconds: Seconds
 
 
-class Repeat(_Value):
+class Repeat(Value):
     """The same steps several times, a fixed time from start to start."""
 
     kind: Literal["repeat"] = "repeat"
@@ -173,7 +240,7 @@ class Repeat(_Value):
     steps: tuple[Step, ...] = Field(min_length=1)
 
 
-class Until(_Value):
+class Until(Value):
     """Repeat steps until the node's latest answer holds, or lacks, a server's address."""
 
     kind: Literal["until"] = "until"
@@ -197,21 +264,21 @@ class Until(_Value):
 # --- deliberate faults ------------------------------------------------------------------------
 
 
-class OffsetAliasBase(_Value):
+class OffsetAliasBase(Value):
     """The load balancers' alias base is off."""
 
     fault: Literal["offset-alias-base"] = "offset-alias-base"
     by: int = 1
 
 
-class DropNatEntry(_Value):
+class DropNatEntry(Value):
     """The translator's table lacks a server."""
 
     fault: Literal["drop-nat-entry"] = "drop-nat-entry"
     server: str
 
 
-class RewriteAnswers(_Value):
+class RewriteAnswers(Value):
     """The DNS translator translates the addresses in answers a second time (a DNS_ALG)."""
 
     fault: Literal["rewrite-answers"] = "rewrite-answers"
@@ -220,7 +287,7 @@ class RewriteAnswers(_Value):
 Fault = Annotated[OffsetAliasBase | DropNatEntry | RewriteAnswers, Field(discriminator="fault")]
 
 
-class Misconfigure(_Value):
+class Misconfigure(Value):
     """Break the plan before the world starts; the judge keeps the plan as it was meant. These
     steps come first."""
 
@@ -230,6 +297,7 @@ class Misconfigure(_Value):
 
 Step = Annotated[
     Ask
+    | AskMany
     | Await
     | Connect
     | Ping
@@ -238,6 +306,7 @@ Step = Annotated[
     | Halt
     | Resume
     | Play
+    | Reconfigure
     | Elapse
     | Repeat
     | Until
@@ -249,7 +318,7 @@ Step = Annotated[
 # --- the scenario -----------------------------------------------------------------------------
 
 
-class Expectation(_Value):
+class Expectation(Value):
     """What must hold, in words, with the rules it stands for and the check that decides."""
 
     text: str
@@ -258,7 +327,7 @@ class Expectation(_Value):
     check: Check
 
 
-class Scenario(_Value):
+class Scenario(Value):
     """A question: what is set up, what is done, what must hold."""
 
     title: str

@@ -1,4 +1,4 @@
-"""Messages and packets that actors and forgers send, made with scapy. The only importer of scapy.
+"""Questions, packets and forgeries that actors send, made with scapy. The only importer of scapy.
 
 Ordinary questions travel through real sockets, so only their payload is made here; echoes, stray
 datagrams and forgeries are whole IP packets that a world puts on the wire as they are.
@@ -6,23 +6,137 @@ datagrams and forgeries are whole IP packets that a world puts on the wire as th
 
 from __future__ import annotations
 
-from typing import Literal
+import hmac
+import struct
+from typing import Final
 
-from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT
+from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRTSIG, EDNS0TLV
 from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import IPv6
 
+from lab.scenario.messages import Edns, Message
+from lab.scenario.model import ForgeryFault
+from lab.values import class_number, type_number
+from resolver.dns import names
 from resolver.machine import Endpoint
 
 FORGED_TTL_S = 60
 """A forgery wants to stay; the judge recognises it by its address, not by this."""
 
+TSIG_KEY_NAME: Final = "lab.forwardlab.test"
+TSIG_ALGORITHM: Final = "hmac-sha256"
+TSIG_SECRET: Final = b"what only the far end knows"
+_TSIG_FUDGE_S = 300  # RFC 8945 10: recommended
+_ANY_CLASS = 255
+_POINTER_TO_ITSELF = struct.pack("!H", 0xC000 | 12)  # the question begins behind the header
+_HEADER_OCTETS = 12
 
-def question(name: str, qtype: str, identifier: int, *, edns: bool) -> bytes:
-    """A stub resolver's question: RD set, one entry, an OPT record where it speaks EDNS."""
-    message = DNS(id=identifier, rd=1, qd=[DNSQR(qname=name, qtype=qtype)], an=[], ns=[], ar=[])
-    if edns:
-        message.ar = [DNSRROPT(rclass=1232)]  # RFC 9715: a size that is not fragmented
-    return bytes(message)
+ORDINARY: Final = Message()
+"""What a stub resolver sends: RD set, no EDNS."""
+
+
+def question(
+    name: str, qtype: str, identifier: int, message: Message = ORDINARY, *, signed_at_s: int = 0
+) -> bytes:
+    """A question as `message` says.
+
+    `signed_at_s`: what a TSIG record says of the time, s since 1970.
+    """
+    owner = names.to_wire(names.from_text(name))
+    asked = [_question(owner, qtype, message.qclass)]
+    match message.fault:
+        case "no-question":
+            asked = []
+        case "two-questions":
+            asked.append(_question(owner, _other_type(qtype), message.qclass))
+        case "bad-pointer":
+            asked = [_question(_POINTER_TO_ITSELF, qtype, message.qclass)]
+    opts = [_opt(message.edns)] * message.edns.copies if message.edns else []
+    whole = _header(message, identifier, len(asked), len(opts)) + b"".join((*asked, *opts))
+    if message.tsig:
+        signature = _tsig(whole, identifier, signed_at_s)
+        whole = _header(message, identifier, len(asked), len(opts) + 1) + whole[12:] + signature
+    match message.fault:
+        case "short-header":
+            return whole[: _HEADER_OCTETS - 1]
+        case "cut-question":
+            return whole[: _HEADER_OCTETS + len(asked[0]) - 2]
+        case "trailing-octets":
+            return whole + b"\xde\xad\xbe\xef"
+        case _:
+            return whole
+
+
+def _header(message: Message, identifier: int, questions: int, additional: int) -> bytes:
+    fields = DNS(
+        id=identifier,
+        qr=int(message.fault == "is-a-reply"),
+        opcode=message.opcode,
+        rd=int(message.rd),
+        ra=int(message.ra),
+        z=int(message.z),
+        ad=int(message.ad),
+        cd=int(message.cd),
+        qdcount=questions,
+        ancount=int(message.fault == "wrong-counts"),
+        nscount=0,
+        arcount=additional,
+        qd=[],
+        an=[],
+        ns=[],
+        ar=[],
+    )
+    return bytes(fields)
+
+
+def _question(name: bytes, qtype: str, qclass: str) -> bytes:
+    # scapy has no spelling for a dot within a label, so it makes what follows the name; and to it
+    # the class's first bit is one of its own (RFC 6762 5.4).
+    number = class_number(qclass)
+    entry = DNSQR(
+        qname=".", qtype=type_number(qtype), unicastresponse=number >> 15, qclass=number & 0x7FFF
+    )
+    return name + bytes(entry)[1:]
+
+
+def _other_type(qtype: str) -> str:
+    return "TXT" if qtype != "TXT" else "A"
+
+
+def _opt(edns: Edns) -> bytes:
+    record = DNSRROPT(
+        rclass=edns.size,
+        version=edns.version,
+        z=edns.do << 15 | edns.flags,
+        rdata=[EDNS0TLV(optcode=code, optdata=bytes.fromhex(text)) for code, text in edns.options],
+    )
+    return bytes(record)
+
+
+def _tsig(message: bytes, identifier: int, signed_at_s: int) -> bytes:
+    """A TSIG record over the message, as the holder of the key makes it (RFC 8945 4.2)."""
+    signed_at = struct.pack("!HI", signed_at_s >> 32, signed_at_s & 0xFFFFFFFF)
+    # RFC 8945 4.3.3: the variables follow the message in what is signed.
+    variables = (
+        names.to_wire(TSIG_KEY_NAME)
+        + struct.pack("!HI", _ANY_CLASS, 0)
+        + names.to_wire(TSIG_ALGORITHM)
+        + signed_at
+        + struct.pack("!HHH", _TSIG_FUDGE_S, 0, 0)
+    )
+    record = DNSRRTSIG(
+        rrname=TSIG_KEY_NAME,
+        rclass=_ANY_CLASS,
+        ttl=0,
+        algo_name=TSIG_ALGORITHM,
+        time_signed=signed_at_s,
+        fudge=_TSIG_FUDGE_S,
+        mac_data=hmac.digest(TSIG_SECRET, message + variables, "sha256"),
+        original_id=identifier,
+    )
+    built = bytes(record)
+    head = len(names.to_wire(TSIG_KEY_NAME)) + 8
+    return built[:head] + struct.pack("!H", len(built) - head - 2) + built[head + 2 :]
 
 
 def echo_request(source: str, destination: str, identifier: int, ttl: int) -> bytes:
@@ -42,34 +156,44 @@ def forged_reply(
     asker: Endpoint,
     server: Endpoint,
     *,
-    fault: Literal["source", "port", "id", "question", "question-type"],
+    fault: ForgeryFault,
     address: str,
-    forger: str,
+    elsewhere: str,
 ) -> bytes:
     """A reply to a live question, wrong in exactly one of the ways of RFC 5452 9.1.
 
     `asker` and `server` are the endpoints between which the question travels, `address` is what the
-    forgery promises and `forger` the address that a wrong source shows.
+    forgery promises. `elsewhere` is what a wrong source shows, or where a wrong destination lies.
     """
     message = DNS(query)
     asked = message.qd[0]
-    name, qtype = asked.qname, asked.qtype
-    if fault == "question":
-        name = b"forged." + bytes(name)
-    if fault == "question-type":
-        qtype = "TXT"
+    name, qtype, qclass = asked.qname, asked.qtype, asked.qclass
+    source, destination = server, asker
+    match fault:
+        case "source":
+            source = Endpoint(elsewhere, server.port)
+        case "source-port":
+            source = Endpoint(server.address, server.port + 1)
+        case "destination":
+            destination = Endpoint(elsewhere, asker.port)
+        case "port":
+            destination = Endpoint(asker.address, asker.port + (1 if asker.port < 65535 else -1))
+        case "question":
+            name = b"forged." + bytes(name)
+        case "question-type":
+            qtype = "TXT"
+        case "class":
+            qclass = "CH"
     reply = DNS(
         id=(message.id + 1) % 65536 if fault == "id" else message.id,
         qr=1,
         aa=1,
         rd=message.rd,
-        qd=[DNSQR(qname=name, qtype=qtype)],
-        an=[DNSRR(rrname=name, type="A", ttl=FORGED_TTL_S, rdata=address)],
+        qd=[DNSQR(qname=name, qtype=qtype, qclass=qclass)],
+        an=[DNSRR(rrname=name, type="A", rclass=qclass, ttl=FORGED_TTL_S, rdata=address)],
         ns=[],
         ar=[],
     )
-    source = forger if fault == "source" else server.address
-    port = asker.port + 1 if fault == "port" and asker.port < 65535 else asker.port
-    if fault == "port" and port == asker.port:
-        port = asker.port - 1
-    return bytes(IP(src=source, dst=asker.address) / UDP(sport=server.port, dport=port) / reply)
+    network = IPv6 if ":" in destination.address else IP
+    addresses = network(src=source.address, dst=destination.address)
+    return bytes(addresses / UDP(sport=source.port, dport=destination.port) / reply)

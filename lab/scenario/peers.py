@@ -2,61 +2,116 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Sequence
 
-from dnslib import QTYPE, RCODE, RR, SOA, A, DNSError, DNSRecord
+import dns.exception
+import dns.flags
+import dns.message
 
-from lab.scenario.model import Script
-from resolver.machine import SECOND, Effect, Event, Flow, Instant, MessageArrived, Send
+from lab.scenario.model import Reply, Script
+from lab.scenario.replies import reply_octets
+from lab.values import type_number
+from resolver.dns import names
+from resolver.machine import (
+    SECOND,
+    Close,
+    Effect,
+    Event,
+    Instant,
+    MessageArrived,
+    Send,
+    Transport,
+)
 
 
 class ScriptedServer:
     """A DNS server that treats every question as its `Script` says."""
 
     def __init__(self, script: Script) -> None:
-        self._script = script
-        self._due: deque[tuple[Instant, Flow, bytes]] = deque()
-        self._delay_ns = round(script.delay_s * SECOND)
+        self._replies = [_Cue(reply) for reply in (*script.replies, *_uniform(script))]
+        self._due: list[tuple[Instant, int, Effect]] = []
+        self._taken = 0
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
-        """Think about a question for the script's time, or for ever."""
-        if not isinstance(event, MessageArrived) or self._script.silent:
+        """Think about a question for the time its reply says, or for ever."""
+        if not isinstance(event, MessageArrived):
             return ()
         try:
-            query = DNSRecord.parse(event.payload)
-        except DNSError:
+            query = dns.message.from_wire(event.payload, keyring=False)
+        except (dns.exception.DNSException, ValueError):
             return ()
-        self._due.append((now + self._delay_ns, event.flow, self._answer(query)))
+        if not query.question or query.flags & dns.flags.QR:
+            return ()
+        reply = next(
+            (cue.reply for cue in self._replies if cue.takes(query, event.transport)), None
+        )
+        if reply is None or reply.silent:
+            return ()
+        effect: Effect = Send(event.flow, reply_octets(reply, query))
+        if reply.closes_stream and event.transport is Transport.TCP:
+            effect = Close(event.flow)
+        self._taken += 1  # keeps the order of what is due at one instant
+        heapq.heappush(self._due, (now + round(reply.delay_s * SECOND), self._taken, effect))
         return self.expire(now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """Send what has been thought about long enough."""
         effects = []
         while self._due and self._due[0][0] <= now:
-            _, flow, payload = self._due.popleft()
-            effects.append(Send(flow, payload))
+            effects.append(heapq.heappop(self._due)[2])
         return effects
 
     def deadline(self) -> Instant | None:
-        """When the oldest answer is due: every answer takes the same time."""
+        """When the next answer is due."""
         return self._due[0][0] if self._due else None
 
     def ready(self) -> bool:
         """A script needs no preparation."""
         return True
 
-    def _answer(self, query: DNSRecord) -> bytes:
-        script = self._script
-        reply = query.reply(ra=0, aa=int(script.authoritative))
-        reply.header.rcode = getattr(RCODE, script.rcode)
-        if script.rcode == "NOERROR":
-            if query.q.qtype == QTYPE.A:
-                for address in script.answers:
-                    reply.add_answer(RR(query.q.qname, QTYPE.A, rdata=A(address), ttl=script.ttl_s))
-            if not reply.rr:
-                # RFC 2308 2.2: NODATA carries the zone's SOA
-                times = (1, 3600, 600, 86400, script.ttl_s)
-                soa = SOA(query.q.qname, query.q.qname, times)
-                reply.add_auth(RR(query.q.qname, QTYPE.SOA, rdata=soa, ttl=script.ttl_s))
-        return bytes(reply.pack())
+
+class _Cue:
+    """What a reply waits for, and how often it came."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self._name = reply.name and names.normalise(reply.name)
+        self._below = reply.below and names.normalise(reply.below)
+        self._qtype = reply.qtype and type_number(reply.qtype)
+        self._taken = 0
+
+    def takes(self, query: dns.message.Message, transport: Transport) -> bool:
+        """Whether the question is for this reply; if so, it is counted."""
+        asked = query.question[0]
+        name = names.from_labels(asked.name.labels[:-1]).lower()
+        fits = (
+            self._name in {None, name}
+            and (self._below is None or names.is_at_or_below(name, self._below))
+            and self._qtype in {None, int(asked.rdtype)}
+            and self.reply.transport in {None, transport.value}
+            and self.reply.edns in {None, query.edns >= 0}
+            and (self.reply.times is None or self._taken < self.reply.times)
+        )
+        self._taken += fits
+        return fits
+
+
+def _uniform(script: Script) -> Iterator[Reply]:
+    """What a script says of every question that none of its replies fits."""
+    common = Reply(
+        delay_s=script.delay_s,
+        silent=script.silent,
+        rcode=script.rcode,
+        authoritative=script.authoritative,
+    )
+    ttl_s = script.ttl_s
+    if script.rcode != "NOERROR":
+        yield common
+        return
+    if script.answers:
+        addresses = tuple(f"@ {ttl_s} IN A {address}" for address in script.answers)
+        yield common.model_copy(update={"qtype": "A", "answer": addresses})
+    # RFC 2308 2.2: NODATA carries the zone's SOA.
+    soa = f"@ {ttl_s} IN SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 {ttl_s}"
+    yield common.model_copy(update={"authority": (soa,)})

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lab.report.record import ScenarioRecord
-from lab.scenario.steps import longest_s
+from lab.scenario.description import longest_s
 from lab.scenario.trial import Trial, broken, run_trial
 from lab.worlds.child import IsolationFailed, interrupts_held, interrupts_let_in
 from lab.worlds.world import World

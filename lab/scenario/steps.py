@@ -7,17 +7,23 @@ they did. Nothing here sleeps: only the world lets time pass.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from lab.observe.sighting import Icmp, Ip, Sighting, Udp
+from lab.observe.dns_message import DNS_PORT
+from lab.observe.sighting import Icmp, Ip, Sighting
 from lab.report.record import StepRecord
 from lab.scenario import packets
-from lab.scenario.actors import ServiceCall, StubQuestion
+from lab.scenario.actors import PiecemealQuestion, ServiceCall, StubQuestion
+from lab.scenario.changes import changed
+from lab.scenario.crowd import Crowd, Pipeline
+from lab.scenario.description import describe, longest_s
+from lab.scenario.forging import elsewhere, live_question
 from lab.scenario.model import (
     Ask,
+    AskMany,
     Await,
     Connect,
     Datagram,
@@ -27,20 +33,21 @@ from lab.scenario.model import (
     Misconfigure,
     Ping,
     Play,
+    Reconfigure,
     Repeat,
     Resume,
     Step,
     Until,
 )
 from lab.scenario.peers import ScriptedServer
-from lab.topology.plan import Plan, PlannedNode
+from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.world import World, WorldBroken
+from resolver.config import ResolverConfig
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant, Transport
 
-DNS_PORT = 53
 _STRAY_PORT = 40_000  # source port of datagrams that no socket stands behind
-_START_S = 20.0
-"""How long the start of a program may take: many rounds of any sensible health check."""
+_GRAIN = 100 * MILLISECOND
+"""What a step waits beyond its actor's own patience: it is the actor that gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Stage:
         self._random = Random(f"{seed}/actors")  # noqa: S311 - a lab's run must repeat
         self._latest_answer: dict[str, tuple[str, ...]] = {}
         self._open: dict[str, _OpenQuestion] = {}
+        self._configured: dict[tuple[str, ProgramName], PlannedProgram] = {}
+        """Programs that were reconfigured, as they are now."""
         self._began_at = world.now()
 
     def perform(self, steps: tuple[Step, ...]) -> None:
@@ -85,6 +94,8 @@ class Stage:
         match step:
             case Ask():
                 self._ask(step)
+            case AskMany():
+                self._ask_many(step)
             case Await():
                 self._collect(self._open.pop(step.label))
             case Connect():
@@ -101,6 +112,8 @@ class Stage:
                 self._resume(step)
             case Play():
                 self._play(step)
+            case Reconfigure():
+                self._reconfigure(step)
             case Elapse():
                 self._elapse_until(self._world.now() + _ns(step.seconds))
             case Repeat():
@@ -113,24 +126,50 @@ class Stage:
     # --- what a viewer does ------------------------------------------------------------------
 
     def _ask(self, step: Ask) -> None:
-        node = self._plan.node(step.node)
-        server = step.server or node.asks
+        server = self._server_asked(step)
         name = step.name or self._plan.cluster_name
-        if server is None or name is None:
-            raise WorldBroken(f"{step.node} has no DNS server or no name to ask for")
-        payload = packets.question(name, step.qtype, self._random.getrandbits(16), edns=step.edns)
+        if name is None:
+            raise WorldBroken(f"{self._plan.source} has no cluster, so no name to ask for")
+        payload = self._question(step, name, self._random.getrandbits(16))
         patience = _ns(step.patience_s)
-        question = StubQuestion(
-            Endpoint(server, DNS_PORT), payload, Transport(step.transport), patience
+        question = (
+            StubQuestion(server, payload, Transport(step.transport), patience)
+            if step.pieces == 1
+            else PiecemealQuestion(server, payload, step.pieces, patience)
         )
-        # One grain more than the actor's own patience: it is the actor that gives up.
-        deadline = self._world.now() + patience + MILLISECOND * 100
         self._world.attach(step.node, question)
-        opened = _OpenQuestion(step.node, question, deadline)
+        opened = _OpenQuestion(step.node, question, self._world.now() + patience + _GRAIN)
         if step.wait:
             self._collect(opened)
         else:
             self._open[str(step.label)] = opened
+
+    def _ask_many(self, step: AskMany) -> None:
+        identifiers = self._random.sample(range(65_536), step.count)
+        kind = Crowd if step.transport == "udp" else Pipeline
+        questions = kind(
+            self._server_asked(step),
+            [
+                self._question(step, step.name_of(number), identifier)
+                for number, identifier in enumerate(identifiers, start=1)
+            ],
+            at_once=step.at_once,
+            patience_ns=_ns(step.patience_s),
+        )
+        self._world.attach(step.node, questions)
+        deadline = self._world.now() + _ns(longest_s((step,))) + _GRAIN
+        self._world.run_until(lambda: questions.finished, deadline)
+        self._world.detach(questions)
+
+    def _server_asked(self, step: Ask | AskMany) -> Endpoint:
+        server = step.server or self._plan.node(step.node).asks
+        if server is None:
+            raise WorldBroken(f"{step.node} has no DNS server to ask")
+        return Endpoint(server, DNS_PORT)
+
+    def _question(self, step: Ask | AskMany, name: str, identifier: int) -> bytes:
+        signed_at_s = self._world.now() // SECOND
+        return packets.question(name, step.qtype, identifier, step.message, signed_at_s=signed_at_s)
 
     def _collect(self, opened: _OpenQuestion) -> None:
         self._world.run_until(lambda: opened.question.finished, opened.deadline)
@@ -147,7 +186,7 @@ class Stage:
         patience = _ns(step.patience_s)
         call = ServiceCall(remote, patience)
         self._world.attach(step.node, call)
-        deadline = self._world.now() + patience + MILLISECOND * 100
+        deadline = self._world.now() + patience + _GRAIN
         self._world.run_until(lambda: call.finished, deadline)
         self._world.detach(call)
 
@@ -187,7 +226,7 @@ class Stage:
         sent: list[Sighting] = []
 
         def watch(sighting: Sighting) -> None:
-            live = None if sent else _upstream_question(sighting, step.victim)
+            live = None if sent else live_question(sighting, step.victim)
             if live is None:
                 return
             sent.append(sighting)
@@ -198,7 +237,7 @@ class Stage:
                 server,
                 fault=step.fault,
                 address=step.address,
-                forger=forger.addresses()[0],
+                elsewhere=elsewhere(step, self._plan, asker.address),
             )
             self._world.mark(
                 "forged",
@@ -229,10 +268,7 @@ class Stage:
         if step.program is None:
             self._world.set_power(step.node, on=True)
             return
-        program = self._plan.node(step.node).program(step.program)
-        if program is None:
-            raise WorldBroken(f"{step.node} has no {step.program} to resume")
-        self._world.start_program(step.node, program)
+        self._world.start_program(step.node, self._program(step.node, step.program))
 
     def _play(self, step: Play) -> None:
         script = json.dumps(step.script.model_dump(exclude_defaults=True))
@@ -243,6 +279,26 @@ class Stage:
             program=step.program,
         )
         self._world.start_peer(step.node, step.program, ScriptedServer(step.script), script)
+
+    def _reconfigure(self, step: Reconfigure) -> None:
+        program = self._program(step.node, step.program)
+        if not isinstance(program.config, ResolverConfig):
+            raise WorldBroken(f"{step.program} of {step.node} is no DNS server of zones and rules")
+        try:
+            config = changed(program.config, step.changes)
+        except ValueError as error:
+            raise WorldBroken(f"{step.program} of {step.node}: {error}") from error
+        program = replace(program, config=config)
+        self._configured[step.node, step.program] = program
+        self._world.mark("reconfigured", describe(step), node=step.node, program=step.program)
+        self._world.reconfigure(step.node, program)
+
+    def _program(self, node: str, name: ProgramName) -> PlannedProgram:
+        """The program as it was last configured."""
+        program = self._configured.get((node, name)) or self._plan.node(node).program(name)
+        if program is None:
+            raise WorldBroken(f"{node} has no {name}")
+        return program
 
     # --- time and repetition -----------------------------------------------------------------
 
@@ -290,62 +346,6 @@ class Stage:
             self._world.on_sighting(None)
 
 
-def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of step
-    """Tell a step in one line, for reports and the terminal."""
-    match step:
-        case Ask(node=node, name=name, qtype=qtype):
-            server = f" at {step.server}" if step.server else ""
-            over = " over TCP" if step.transport == "tcp" else ""
-            return f"{node} asks {qtype} {name or '(the cluster)'}{server}{over}"
-        case Await(label=label):
-            return f"wait for the answer to {label}"
-        case Connect(node=node, to=to):
-            return f"{node} connects to {to or 'the address it was given'}"
-        case Ping(node=node, to=to):
-            return f"{node} sends an echo request to {to}"
-        case Datagram(node=node, to=to, port=port):
-            return f"{node} sends a datagram to {to} port {port}"
-        case Forge(forger=forger, victim=victim, fault=fault):
-            return f"{forger} forges a reply to {victim}'s question: wrong {fault}"
-        case Halt(node=node, program=program):
-            return f"{program} of {node} ends" if program else f"{node} loses power"
-        case Resume(node=node, program=program):
-            return f"{program} of {node} starts again" if program else f"{node} has power again"
-        case Play(node=node, program=program):
-            return f"a scripted server takes the {program} seat of {node}"
-        case Elapse(seconds=seconds):
-            return f"{seconds:g} s pass"
-        case Repeat(times=times, every_s=every_s, steps=steps):
-            inner = "; ".join(describe(inner) for inner in steps)
-            return f"{times} times, every {every_s:g} s: {inner}"
-        case Until(answer=answer, server=server, steps=steps):
-            inner = "; ".join(describe(inner) for inner in steps)
-            wanted = f"{answer} {server}" if server else answer
-            return f"until the answer {wanted}: {inner}"
-        case Misconfigure(fault=fault):
-            return f"broken on purpose: {fault.fault}"
-
-
-def longest_s(steps: Iterable[Step]) -> float:
-    """How long the steps may take on the scenario's clock, s, if every wait in them is in vain."""
-    return sum(map(_longest_step_s, steps))
-
-
-def _longest_step_s(step: Step) -> float:
-    match step:
-        case Ask() | Connect() | Ping() | Datagram() | Forge():
-            return step.patience_s
-        case Elapse():
-            return step.seconds
-        case Repeat():
-            return step.times * max(step.every_s, longest_s(step.steps))
-        case Until():
-            # The last turn may begin at the deadline.
-            return step.deadline_s + longest_s(step.steps)
-        case Await() | Halt() | Resume() | Play() | Misconfigure():
-            return _START_S
-
-
 def _ns(seconds: float) -> Duration:
     return round(seconds * SECOND)
 
@@ -370,17 +370,3 @@ def _is_icmp_to(address: str) -> Callable[[Sighting], bool]:
                 return False
 
     return matches
-
-
-def _upstream_question(sighting: Sighting, victim: str) -> tuple[bytes, Endpoint, Endpoint] | None:
-    """Return the payload, asker and server of a question as it leaves the victim."""
-    if sighting.node != victim or not sighting.outgoing:
-        return None
-    match sighting.network:
-        case Ip(source=source, destination=destination, transport=Udp() as udp):
-            if udp.destination_port != DNS_PORT:
-                return None
-            asker = Endpoint(source, udp.source_port)
-            return udp.payload, asker, Endpoint(destination, DNS_PORT)
-        case _:
-            return None

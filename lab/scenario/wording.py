@@ -16,7 +16,7 @@ from lab.judge import checks
 from lab.judge.checks import Check
 from lab.scenario import model
 from lab.scenario.model import Fault, Step
-from lab.scenario.values import unknown
+from lab.values import unknown
 
 _GIVEN_LENGTH = 60
 """How much of a wrong value is shown, characters."""

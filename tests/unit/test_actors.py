@@ -22,7 +22,7 @@ from resolver.machine import (
 
 SERVER = Endpoint("192.168.1.53", 53)
 VIEWER = Endpoint("192.168.1.10", 40000)
-QUESTION = packets.question("internet.intern.netz", "A", 77, edns=False)
+QUESTION = packets.question("internet.intern.netz", "A", 77)
 
 
 def arrived(payload: bytes) -> MessageArrived:
@@ -31,7 +31,7 @@ def arrived(payload: bytes) -> MessageArrived:
 
 def reply(identifier: int = 77, *addresses: str) -> bytes:
     script = Script(answers=addresses)
-    query = packets.question("internet.intern.netz", "A", identifier, edns=False)
+    query = packets.question("internet.intern.netz", "A", identifier)
     effects = ScriptedServer(script).handle(arrived(query), 0)
     assert isinstance(effects[0], Send)
     return effects[0].payload

@@ -12,6 +12,7 @@ import pytest
 
 from lab.judge.checks import Answered
 from lab.scenario import runner, steps, trial
+from lab.scenario.description import longest_s
 from lab.scenario.model import (
     Ask,
     Await,
@@ -29,7 +30,6 @@ from lab.scenario.model import (
     Until,
 )
 from lab.scenario.runner import BESIDES_STEPS_S, run_trials
-from lab.scenario.steps import longest_s
 from lab.scenario.trial import Trial
 from lab.topology.planner import make_plan as real_make_plan
 from lab.worlds.simulated import SimulatedWorld

@@ -9,6 +9,7 @@ from shipped import shipped_scenarios
 from lab.judge.checks import NeverConnected
 from lab.judge.rules import RULES
 from lab.scenario.catalogue import Catalogue, CatalogueError, load_module
+from lab.scenario.description import describe
 from lab.scenario.model import (
     Ask,
     Await,
@@ -17,7 +18,6 @@ from lab.scenario.model import (
     OffsetAliasBase,
     Scenario,
 )
-from lab.scenario.steps import describe
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = shipped_scenarios()

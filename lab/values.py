@@ -1,4 +1,5 @@
-"""The values that steps are made of: what is none is refused where it is written, with a remedy.
+"""Values that steps, scripts and checks are written with: what is none is refused where it is
+written, with a remedy.
 
 A value that only the plan can tell right from wrong (a node's name, a family) is for
 `lab.scenario.fitting`.
@@ -11,15 +12,17 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Final
 
-from dnslib import QTYPE, RCODE
+from dnslib import CLASS, QTYPE, RCODE
 from pydantic import AfterValidator, Field
 
 from resolver.dns.names import MalformedName, normalise
 
-QUERY_TYPES: Final = frozenset(QTYPE.reverse) - {"ANY", "OPT"}
-"""What a question may ask for: the names that whoever sends it and whoever reads it share."""
+QUERY_TYPES: Final = frozenset(QTYPE.reverse) - {"OPT"}
+"""What a question may ask for by name; a type without one is "TYPE65280"."""
 
-_RCODES: Final = tuple(RCODE.reverse)
+_RCODES: Final = {**RCODE.reverse, "BADVERS": 16}
+_MAX_TYPE_OR_CLASS = 0xFFFF
+_MAX_RCODE = 0xFFF
 _MAX_TTL_S = 2**31 - 1
 
 
@@ -29,6 +32,40 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"
     return f"no {kind} {name!r}; {hint}"
+
+
+# --- numbers behind names ---------------------------------------------------------------------
+
+
+def type_number(name: str) -> int:
+    """The number of a `QueryType`."""
+    return int(QTYPE.reverse.get(name) or name.removeprefix("TYPE"))
+
+
+def class_number(name: str) -> int:
+    """The number of a `QueryClass`."""
+    return int(CLASS.reverse.get(name) or name.removeprefix("CLASS"))
+
+
+def rcode_number(name: str) -> int:
+    """The number of an `Rcode`."""
+    return _RCODES[name] if name in _RCODES else int(name.removeprefix("RCODE"))
+
+
+def rcode_name(number: int) -> str:
+    """The name of an RCODE: "NOERROR", "RCODE23" where it has none."""
+    return next((name for name, each in _RCODES.items() if each == number), f"RCODE{number}")
+
+
+def _numbered(text: str, prefix: str, largest: int) -> int | None:
+    """The number in a text such as "TYPE65280"; None where it is none, or too large."""
+    digits = text.removeprefix(prefix)
+    if digits == text or not (digits.isascii() and digits.isdigit()) or int(digits) > largest:
+        return None
+    return int(digits)
+
+
+# --- what is refused --------------------------------------------------------------------------
 
 
 def _address(text: str) -> str:
@@ -48,7 +85,8 @@ def _ipv4_address(text: str) -> str:
         raise ValueError(f"{text!r} is no IPv4 address; write one such as '192.168.1.10'") from None
 
 
-def _dns_name(text: str) -> str:
+def dns_name(text: str) -> str:
+    """The text, if it is a DNS name. Raises ValueError, with a remedy, if it is none."""
     try:
         normalise(text)
     except MalformedName as error:
@@ -59,6 +97,9 @@ def _dns_name(text: str) -> str:
 
 
 def _query_type(text: str) -> str:
+    number = _numbered(text, "TYPE", _MAX_TYPE_OR_CLASS)
+    if number:
+        return str(QTYPE.forward.get(number, f"TYPE{number}"))
     if text not in QUERY_TYPES:
         nearest = difflib.get_close_matches(text.upper(), QUERY_TYPES, n=1)
         known = nearest or ["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
@@ -67,7 +108,19 @@ def _query_type(text: str) -> str:
     return text
 
 
+def _query_class(text: str) -> str:
+    number = _numbered(text, "CLASS", _MAX_TYPE_OR_CLASS)
+    if number:
+        return str(CLASS.forward.get(number, f"CLASS{number}"))
+    if text not in CLASS.reverse:
+        raise ValueError(f"no query class {text!r}; write one such as 'IN', 'CH' or 'CLASS65280'")
+    return text
+
+
 def _rcode(text: str) -> str:
+    number = _numbered(text, "RCODE", _MAX_RCODE)
+    if number is not None:
+        return rcode_name(number)
     if text not in _RCODES:
         raise ValueError(unknown("RCODE", text, _RCODES))
     return text
@@ -78,9 +131,12 @@ Address = Annotated[str, AfterValidator(_address)]
 
 Ipv4Address = Annotated[str, AfterValidator(_ipv4_address)]
 
-DnsName = Annotated[str, AfterValidator(_dns_name)]
+DnsName = Annotated[str, AfterValidator(dns_name)]
 
 QueryType = Annotated[str, AfterValidator(_query_type)]
+"""In the one spelling that captures have too: "TYPE1" is "A"."""
+
+QueryClass = Annotated[str, AfterValidator(_query_class)]
 
 Rcode = Annotated[str, AfterValidator(_rcode)]
 

@@ -1,0 +1,148 @@
+"""Steps in words, and how long they may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import ceil
+
+from lab.scenario.model import (
+    Ask,
+    AskMany,
+    Await,
+    Change,
+    Connect,
+    Datagram,
+    Edns,
+    Elapse,
+    Forge,
+    Halt,
+    Message,
+    Misconfigure,
+    Ping,
+    Play,
+    Reconfigure,
+    RemoveForward,
+    RemoveZone,
+    Repeat,
+    Resume,
+    SetForward,
+    SetZone,
+    Step,
+    Until,
+)
+
+_START_S = 20.0
+"""How long the start of a program may take: many rounds of any sensible health check."""
+
+
+def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of step
+    """Tell a step in one line, for reports and the terminal."""
+    match step:
+        case Ask(node=node, name=name):
+            return f"{node} asks {_asked(step, name or '(the cluster)')}"
+        case AskMany(node=node, name=name, count=count, at_once=at_once):
+            together = "at once" if at_once >= count else f"at most {at_once} at once"
+            return f"{node} asks {count} times, {together}: {_asked(step, name)}"
+        case Await(label=label):
+            return f"wait for the answer to {label}"
+        case Connect(node=node, to=to):
+            return f"{node} connects to {to or 'the address it was given'}"
+        case Ping(node=node, to=to):
+            return f"{node} sends an echo request to {to}"
+        case Datagram(node=node, to=to, port=port):
+            return f"{node} sends a datagram to {to} port {port}"
+        case Forge(forger=forger, victim=victim, fault=fault):
+            return f"{forger} forges a reply to {victim}'s question: wrong {fault}"
+        case Halt(node=node, program=program):
+            return f"{program} of {node} ends" if program else f"{node} loses power"
+        case Resume(node=node, program=program):
+            return f"{program} of {node} starts again" if program else f"{node} has power again"
+        case Play(node=node, program=program):
+            return f"a scripted server takes the {program} seat of {node}"
+        case Reconfigure(node=node, program=program, changes=changes):
+            return f"{program} of {node} is reconfigured: {', '.join(map(_change, changes))}"
+        case Elapse(seconds=seconds):
+            return f"{seconds:g} s pass"
+        case Repeat(times=times, every_s=every_s, steps=steps):
+            inner = "; ".join(describe(inner) for inner in steps)
+            return f"{times} times, every {every_s:g} s: {inner}"
+        case Until(answer=answer, server=server, steps=steps):
+            inner = "; ".join(describe(inner) for inner in steps)
+            wanted = f"{answer} {server}" if server else answer
+            return f"until the answer {wanted}: {inner}"
+        case Misconfigure(fault=fault):
+            return f"broken on purpose: {fault.fault}"
+
+
+def _asked(step: Ask | AskMany, name: str) -> str:
+    """The question of a step, with everything about it that is out of the ordinary."""
+    qclass = "" if step.message.qclass == "IN" else f" {step.message.qclass}"
+    server = f" at {step.server}" if step.server else ""
+    over = " over TCP" if step.transport == "tcp" else ""
+    if isinstance(step, Ask) and step.pieces > 1:
+        over += f" in {step.pieces} pieces"
+    odd = ", ".join(_oddities(step.message))
+    return f"{step.qtype}{qclass} {name}{server}{over}" + (f" ({odd})" if odd else "")
+
+
+def _oddities(message: Message) -> Iterator[str]:
+    if not message.rd:
+        yield "RD clear"
+    yield from (flag.upper() for flag in ("ad", "cd", "z", "ra") if getattr(message, flag))
+    if message.opcode:
+        yield f"opcode {message.opcode}"
+    if (edns := message.edns) is not None:
+        yield from _edns(edns)
+    if message.tsig:
+        yield "TSIG"
+    if message.fault is not None:
+        yield f"broken: {message.fault}"
+
+
+def _edns(edns: Edns) -> Iterator[str]:
+    version = f" version {edns.version}" if edns.version else ""
+    copies = f", {edns.copies} times" if edns.copies > 1 else ""
+    yield f"EDNS{version}, {edns.size} octets{copies}"
+    if edns.do:
+        yield "DO"
+    if edns.flags:
+        yield f"EDNS flags {edns.flags:#06x}"
+    yield from (f"EDNS option {code}" for code, _ in edns.options)
+
+
+def _change(change: Change) -> str:
+    match change:
+        case SetZone(origin=origin):
+            return f"it hosts {origin}"
+        case RemoveZone(origin=origin):
+            return f"it no longer hosts {origin}"
+        case SetForward(zone=zone, servers=()):
+            return f"forwarding ends at {zone}"
+        case SetForward(zone=zone, servers=servers):
+            return f"{zone} goes to {' '.join(servers)}"
+        case RemoveForward(zone=zone):
+            return f"no forward rule for {zone}"
+
+
+def longest_s(steps: Iterable[Step]) -> float:
+    """How long the steps may take on the scenario's clock, s, if every wait in them is in vain."""
+    return sum(map(_longest_step_s, steps))
+
+
+def _longest_step_s(step: Step) -> float:
+    match step:
+        case Ask() | Connect() | Ping() | Datagram() | Forge():
+            return step.patience_s
+        case AskMany():
+            # Over TCP, the connection itself may take as long as a question.
+            rounds = ceil(step.count / step.at_once) + (step.transport == "tcp")
+            return rounds * step.patience_s
+        case Elapse():
+            return step.seconds
+        case Repeat():
+            return step.times * max(step.every_s, longest_s(step.steps))
+        case Until():
+            # The last turn may begin at the deadline.
+            return step.deadline_s + longest_s(step.steps)
+        case Await() | Halt() | Resume() | Play() | Reconfigure() | Misconfigure():
+            return _START_S
