@@ -29,6 +29,7 @@ cases = Cases()
 @cases.fails(Answered(among=REAL[:2]), because=f"addresses {REAL[2]}, expected some of")
 @cases.fails(Answered(authoritative=True), because="AA=0")
 @cases.fails(Answered(soa=True), because="no SOA")
+@cases.fails(Answered(soa_ttl_s=2), because="SOA TTLs [] instead of 2")
 @cases.fails(Answered(transport="tcp"), because="never asked A")
 @cases.fails(Answered(qtype="AAAA"), because="never asked AAAA")
 @cases.fails(Answered(name="www.example.net"), because="never asked A for this name")
@@ -54,7 +55,21 @@ def an_address_twice() -> Wire:
     return wire
 
 
-@cases.passes(Answered(count=0, soa=True))
+@cases.passes(
+    Answered(data=(REAL[1], REAL[0])),
+    Answered(data=REAL[:2], recursion_available=False),
+)
+@cases.fails(Answered(data=REAL[:1]), because=f"data {REAL[0]}, {REAL[1]} instead of {REAL[0]}")
+@cases.fails(Answered(data=()), because="instead of none")
+@cases.fails(Answered(recursion_available=True), because="RA=0")
+def two_addresses() -> Wire:
+    wire = cluster()
+    wire.exchange("viewer", DNS, *REAL[:2])
+    return wire
+
+
+@cases.passes(Answered(count=0, soa=True, soa_ttl_s=2, data=()))
+@cases.fails(Answered(soa_ttl_s=3), because="SOA TTLs [2] instead of 3")
 @cases.fails(Answered(among=REAL), because="addresses no address, expected some of")
 @cases.fails(Answered(soa=False), because="an SOA")
 def no_data() -> Wire:

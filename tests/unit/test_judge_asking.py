@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dnslib import EDNS0, DNSRecord
 from judging import Cases, cluster, lookup, lookup_by_nat, nat, tamper, visit
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
@@ -129,6 +130,79 @@ def truncated_and_asked_again_over_udp() -> Wire:
     wire.exchange("dns", FIRST, tc=True)
     wire.exchange("dns", FIRST, *REAL)
     wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.fails(AskedInOrder(servers=(FIRST,)), because=f"asked {FIRST}, then {FIRST}; expected")
+def formerr_over_udp_and_asked_again_as_before() -> Wire:
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    wire.exchange("dns", FIRST, rcode="FORMERR")
+    wire.exchange("dns", FIRST, *REAL)
+    wire.reply(asked, REAL[0])
+    return wire
+
+
+def without_edns_afterwards(rcode: str, second: str = FIRST) -> Wire:
+    """A server that knows no EDNS says so, and one is asked without."""
+    wire = cluster()
+    asked = wire.ask("viewer", DNS)
+    query = DNSRecord.parse(query_bytes())
+    query.add_ar(EDNS0(udp_len=1232))
+    wire.reply(
+        wire.ask("dns", FIRST, payload=bytes(query.pack())),
+        payload=reply_bytes(query_bytes(identifier=query.header.id), rcode=rcode),
+    )
+    wire.exchange("dns", second, *REAL)
+    wire.reply(asked, REAL[0])
+    return wire
+
+
+@cases.passes(AskedInOrder(servers=(FIRST,)))
+def once_more_without_edns_because_the_server_knows_none() -> Wire:
+    return without_edns_afterwards("FORMERR")
+
+
+@cases.fails(AskedInOrder(servers=(FIRST,)), because=f"asked {FIRST}, then {FIRST}; expected")
+def once_more_without_edns_for_no_reason() -> Wire:
+    return without_edns_afterwards("SERVFAIL")
+
+
+@cases.passes(AskedInOrder(servers=(FIRST, SECOND)))
+def another_server_without_edns() -> Wire:
+    return without_edns_afterwards("NOTIMP", SECOND)
+
+
+@cases.passes(
+    AskedInOrder(servers=(FIRST,), name=NAME),
+    AskedInOrder(servers=(SECOND,), name="www.example.net.", qtype="A", times=1),
+    AskedOnly(servers=(FIRST,), below="intern.netz"),
+    AskedOnly(servers=(SECOND,), below="Example.net"),
+    AskedOnly(servers=(FIRST, SECOND), below="."),
+)
+@cases.fails(
+    AskedInOrder(servers=(FIRST,), name="www.example.net"), because=f"asked {SECOND}; expected"
+)
+@cases.fails(
+    AskedInOrder(servers=(SECOND,), name="www.example.net", qtype="AAAA"),
+    because="dns asked nobody upstream",
+)
+@cases.fails(AskedInOrder(servers=(FIRST,), name="ftp.example.net"), because="dns asked nobody")
+@cases.fails(AskedOnly(servers=(FIRST,), below="net"), because=f"a question to {SECOND}")
+@cases.fails(AskedOnly(servers=(SECOND,), below="ample.net"), because="dns asked nobody")
+def two_names_at_two_servers() -> Wire:
+    wire = cluster()
+    lookup(wire)
+    client = wire.ask("viewer", DNS, name="www.example.net")
+    wire.exchange("dns", SECOND, *REAL, name="www.example.net")
+    wire.reply(client, FIRST)
+    return wire
+
+
+@cases.passes(AskedOnly(servers=(SECOND,), below="example.net"))
+def dials_another_for_a_name_that_is_not_meant() -> Wire:
+    wire = two_names_at_two_servers()
+    wire.connect("dns", THIRD, port=53)
     return wire
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from judging import Cases, cluster, lookup, tamper
 from scapy.layers.inet import IP, UDP
-from wire import DNS, MS, REAL, Question, Wire, query_bytes
+from wire import DNS, MS, NAME, REAL, Question, Wire, query_bytes
 
 from lab.judge.bounds import CLOCK_SLEW, EARLY_ALLOWANCE_NS, SCHEDULING_ALLOWANCE_NS
 from lab.judge.checks import FreshIdentifiers, NextAskedAfterError, NextAskedAfterTimeout
@@ -47,7 +47,12 @@ def silent_first(after_ms: float = 1000.0) -> Wire:
 # --- after a timeout --------------------------------------------------------------------------
 
 
-@cases.passes(AFTER_ONE_SECOND)
+@cases.passes(AFTER_ONE_SECOND, NextAskedAfterTimeout(timeout_s=1.0, name=NAME))
+@cases.fails(
+    NextAskedAfterTimeout(timeout_s=1.0, name="www.example.net"),
+    NextAskedAfterError(error="REFUSED", name="www.example.net"),
+    because="never went on to another server",
+)
 @cases.fails(
     NextAskedAfterTimeout(timeout_s=1.2),
     because="the next was asked after 1000.00 ms, expected 1",
@@ -165,7 +170,7 @@ def a_tenth_of_a_second() -> Wire:
     return refused_first(100)
 
 
-@cases.fails(REFUSED, because="the next was asked 1000.00 ms after the REFUSED")
+@cases.fails(REFUSED, because="1000.00 ms after the REFUSED: timer-driven, not error-driven")
 def only_when_the_timer_ran_out() -> Wire:
     return refused_first(1000)
 

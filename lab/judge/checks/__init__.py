@@ -37,25 +37,46 @@ from lab.judge.checks.failover import (
     NextAskedAfterTimeout,
 )
 from lab.judge.checks.forgery import ForgeryIgnored
+from lab.judge.checks.forwarding import (
+    DeadlineKept,
+    FailsBack,
+    NextOnRcodes,
+    QuestionsBounded,
+    RecursionAfterForwarders,
+)
 from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
+from lab.judge.checks.precedence import AliasCompleted, Referred, SpellingsAlike
 from lab.judge.checks.reaching import ConnectedToAnswer, NeverConnected, Reached
+from lab.judge.checks.selection import SelectionRecognised
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
+from lab.judge.checks.upstream import (
+    AskedIteratively,
+    AskedOnceForMany,
+    OutsideOnlyBy,
+    RecursionDesired,
+    TruncatedThenTcp,
+)
 
 Check = Annotated[
-    AliasFollowsNumber
+    AliasCompleted
+    | AliasFollowsNumber
     | Answered
     | AnsweredOnce
     | AnswersAgreeWithTable
     | AskedInOrder
+    | AskedIteratively
     | AskedNobody
+    | AskedOnceForMany
     | AskedOnly
     | BackWithin
     | ConnectedToAnswer
+    | DeadlineKept
     | EchoAnswered
     | ErrorTranslated
     | ErrorWithin
     | EveryMemberHandedOut
+    | FailsBack
     | FamilyHarmless
     | ForgeryIgnored
     | FreshIdentifiers
@@ -66,33 +87,47 @@ Check = Annotated[
     | NeverConnected
     | NextAskedAfterError
     | NextAskedAfterTimeout
+    | NextOnRcodes
     | NoRealAddressOnClientSide
     | NotAnswered
     | NotTranslated
     | NothingSent
+    | OutsideOnlyBy
+    | QuestionsBounded
     | Reached
+    | RecursionAfterForwarders
+    | RecursionDesired
+    | Referred
     | RelayedUnchanged
+    | SelectionRecognised
+    | SpellingsAlike
     | StepsInOrder
     | Translated
+    | TruncatedThenTcp
     | TtlAtMost,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
+    "AliasCompleted",
     "AliasFollowsNumber",
     "Answered",
     "AnsweredOnce",
     "AnswersAgreeWithTable",
     "AskedInOrder",
+    "AskedIteratively",
     "AskedNobody",
+    "AskedOnceForMany",
     "AskedOnly",
     "BackWithin",
     "Check",
     "ConnectedToAnswer",
+    "DeadlineKept",
     "EchoAnswered",
     "ErrorTranslated",
     "ErrorWithin",
     "EveryMemberHandedOut",
+    "FailsBack",
     "FamilyHarmless",
     "ForgeryIgnored",
     "FreshIdentifiers",
@@ -103,13 +138,22 @@ __all__ = [
     "NeverConnected",
     "NextAskedAfterError",
     "NextAskedAfterTimeout",
+    "NextOnRcodes",
     "NoRealAddressOnClientSide",
     "NotAnswered",
     "NotTranslated",
     "NothingSent",
+    "OutsideOnlyBy",
+    "QuestionsBounded",
     "Reached",
+    "RecursionAfterForwarders",
+    "RecursionDesired",
+    "Referred",
     "RelayedUnchanged",
+    "SelectionRecognised",
+    "SpellingsAlike",
     "StepsInOrder",
     "Translated",
+    "TruncatedThenTcp",
     "TtlAtMost",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from lab.judge.bounds import answer_allowance_ns
@@ -45,6 +46,12 @@ class Answered(CheckBase):
     authoritative: bool | None = None
     soa: bool | None = None
     """Whether the authority section holds an SOA (RFC 2308 3)."""
+    soa_ttl_s: int | None = None
+    """The TTL of that SOA, the lesser of its own and its MINIMUM (RFC 2308 3, 5)."""
+    data: tuple[str, ...] | None = None
+    """Exactly the RDATA, as in a master file, of the answer's records of the type asked for, in any
+    order: "10 mail.example.net."."""
+    recursion_available: bool | None = None
     within_s: float | None = None
     """The answer came no later than this after the question, plus the clock's allowance."""
     transport: Literal["udp", "tcp"] | None = None
@@ -87,6 +94,15 @@ class Answered(CheckBase):
             ),
             (self.authoritative in {None, reply.aa}, f"AA={int(reply.aa)}"),
             (self.soa in {None, reply.soa}, f"{'an' if reply.soa else 'no'} SOA in authority"),
+            (
+                self.soa_ttl_s is None or _soa_ttls(reply) == [self.soa_ttl_s],
+                f"SOA TTLs {_soa_ttls(reply)} instead of {self.soa_ttl_s}",
+            ),
+            (
+                self.data is None or _data(reply) == sorted(self.data),
+                f"data {_shown(_data(reply))} instead of {_shown(self.data or ())}",
+            ),
+            (self.recursion_available in {None, reply.ra}, f"RA={int(reply.ra)}"),
             (
                 self.within_s is None or _is_within(exchange, self.within_s, timeline),
                 f"answered after {ms(exchange.latency_ns or 0)}, bound {self.within_s} s",
@@ -232,6 +248,19 @@ def _told(chosen: list[DnsExchange], asked: list[DnsExchange]) -> str:
         return f"the question that counts, of {len(asked)}, was answered as described"
     those = f"the {len(chosen)} questions that count, of {len(asked)},"
     return f"{those} were answered as described, the last"
+
+
+def _soa_ttls(reply: DnsMessage) -> list[int]:
+    return [record.ttl for record in reply.authority if record.rtype == "SOA"]
+
+
+def _data(reply: DnsMessage) -> list[str]:
+    """The RDATA of the type asked for, sorted."""
+    return sorted(record.rdata for record in reply.answers if record.rtype == reply.qtype)
+
+
+def _shown(data: Iterable[str]) -> str:
+    return ", ".join(sorted(data)) or "none"
 
 
 def _is_within(exchange: DnsExchange, bound_s: float, timeline: Timeline) -> bool:

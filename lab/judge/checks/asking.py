@@ -9,11 +9,12 @@ from lab.judge.checks.base import (
     counted,
     frames_of,
     is_among,
+    is_at_or_below,
     served_by,
     upstream_groups,
     wanted_name,
 )
-from lab.judge.checks.failover import without_truncated
+from lab.judge.checks.failover import without_repeats
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.connection import Connection, is_dns
 from lab.observe.dns_exchange import DnsExchange
@@ -24,7 +25,8 @@ from lab.observe.timeline import Timeline
 class AskedInOrder(CheckBase):
     """For the asker's client question, its upstream questions went to exactly these servers in this
     order, each once (FWD-01, FWD-03, FWD-17); and it sent none while no client waited. A question
-    repeated over TCP because the answer was truncated is one question."""
+    put once more to the same server, over TCP because the answer was truncated or without EDNS
+    because the server knows none, is one question."""
 
     kind: Literal["asked-in-order"] = "asked-in-order"
     asker: str = "dns"
@@ -34,15 +36,19 @@ class AskedInOrder(CheckBase):
     """Which of the client's questions that caused upstream questions."""
     times: int | None = None
     """How many client questions caused upstream questions; None: one or more."""
+    name: str | None = None
+    """Only client questions for this name; None: for any."""
+    qtype: str | None = None
+    """Only client questions of this type; None: of any."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Compare the addresses asked for each client question with the list."""
-        groups = upstream_groups(timeline, self.asker)
+        groups = upstream_groups(timeline, self.asker, self.name, self.qtype)
         if not groups:
             return failed(f"{self.asker} asked nobody upstream")
         chosen = {"first": groups[:1], "last": groups[-1:], "all": groups}[self.which]
         for group in chosen:
-            asked = [each.query.destination.address for each in without_truncated(group)]
+            asked = [each.query.destination.address for each in without_repeats(group)]
             if tuple(asked) != self.servers:
                 wanted = ", then ".join(self.servers)
                 return failed(
@@ -66,22 +72,29 @@ class AskedInOrder(CheckBase):
 
 class AskedOnly(CheckBase):
     """Every DNS question that the asker sent, and every TCP connection to port 53 that it opened,
-    went to one of these addresses, and there was a question (CLU-01, CLU-08, CLU-10)."""
+    went to one of these addresses, and there was a question (CLU-01, CLU-08, CLU-10). With `below`,
+    only questions for that name and names below it count, and connections do not (CND-01)."""
 
     kind: Literal["asked-only"] = "asked-only"
     asker: str = "dns"
     servers: tuple[str, ...]
+    below: str | None = None
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at the destination of every question."""
-        asked = [each for each in timeline.messages if _is_question_of(each, self.asker)]
+        asked = [
+            each
+            for each in timeline.messages
+            if _is_question_of(each, self.asker)
+            and (self.below is None or is_at_or_below(each.name, self.below))
+        ]
         if not asked:
             return failed(f"{self.asker} asked nobody")
         for message in asked:
             if message.destination.address not in self.servers:
                 return failed(f"a question to {message.destination.address}", *message.frames)
         for connection in _dialled_for_dns(timeline, self.asker):
-            if connection.dialled.address not in self.servers:
+            if self.below is None and connection.dialled.address not in self.servers:
                 return failed(f"a connection to {connection.dialled}", *connection.frames[:4])
         reached = sorted({message.destination.address for message in asked})
         return passed(

@@ -36,7 +36,12 @@ class CheckBase(BaseModel):
 def wanted_name(timeline: Timeline, name: str | None) -> str | None:
     """A name as messages have it (None: the cluster's); None where the plan has none either."""
     text = name or timeline.plan.cluster_name
-    return None if text is None else text.lower().removesuffix(".") or "."
+    return None if text is None else bare_name(text)
+
+
+def bare_name(text: str) -> str:
+    """A name as messages and records have it: lower case, no final dot; "." is the root."""
+    return text.lower().removesuffix(".") or "."
 
 
 def node_named(timeline: Timeline, name: str) -> PlannedNode | None:
@@ -60,6 +65,12 @@ def server_addresses(timeline: Timeline, server: str) -> frozenset[str]:
     if node is None:
         return frozenset()
     return frozenset(node.addresses()) | ({node.alias} if node.alias else frozenset())
+
+
+def is_at_or_below(name: str, ancestor: str) -> bool:
+    """Whether a message's name is this one or below it, label by label, whatever its case."""
+    apex = ancestor.lower().removesuffix(".")
+    return not apex or name == apex or name.endswith("." + apex)
 
 
 def is_among(address: str, prefixes: Iterable[str]) -> bool:
@@ -90,10 +101,32 @@ def served_by(timeline: Timeline, server: str) -> list[DnsExchange]:
     return [exchange for exchange in timeline.exchanges if exchange.query.receiver == server]
 
 
-def upstream_groups(timeline: Timeline, asker: str) -> list[tuple[DnsExchange, ...]]:
-    """For each client question that caused any, the upstream questions it caused."""
-    groups = [timeline.causes.caused_by(client) for client in served_by(timeline, asker)]
+def upstream_groups(
+    timeline: Timeline, asker: str, name: str | None = None, qtype: str | None = None
+) -> list[tuple[DnsExchange, ...]]:
+    """For each client question (None: of any name, of any type) that caused any, the upstream
+    questions it caused."""
+    wanted = None if name is None else wanted_name(timeline, name)
+    groups = [
+        timeline.causes.caused_by(client)
+        for client in served_by(timeline, asker)
+        if wanted in {None, client.query.name} and qtype in {None, client.query.qtype}
+    ]
     return [group for group in groups if group]
+
+
+def asked_meanwhile(timeline: Timeline, client: DnsExchange) -> list[DnsExchange]:
+    """What a client question's server asked anybody, about any name, from the question's arrival to
+    the last reply's departure (without one: to the end)."""
+    arrived_at = client.query.arrived_at
+    return [
+        each
+        for each in timeline.exchanges
+        if each.asker == client.query.receiver
+        and arrived_at is not None
+        and arrived_at <= each.asked_at
+        and (client.replied_at is None or each.asked_at <= client.replied_at)
+    ]
 
 
 def is_superseded(timeline: Timeline, exchange: DnsExchange) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, zip_longest
 from typing import Literal
 
 from lab.judge.bounds import timer_window_ns
@@ -21,10 +21,12 @@ class NextAskedAfterTimeout(CheckBase):
     kind: Literal["next-asked-after-timeout"] = "next-asked-after-timeout"
     asker: str = "dns"
     timeout_s: float
+    name: str | None = None
+    """Only client questions for this name; None: for any."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Measure from question to question, where both leave the asker."""
-        pairs = _turns(timeline, self.asker)
+        pairs = _turns(timeline, self.asker, self.name)
         if not pairs:
             return failed(f"{self.asker} never went on to another server")
         silent = [pair for pair in pairs if _is_silent(*pair)]
@@ -54,10 +56,14 @@ class NextAskedAfterError(CheckBase):
     error: str
     """An RCODE such as "SERVFAIL", or "unreachable"."""
     within_ms: float = 100.0
+    """An error that is followed up later than this was not what the next question waited for: it
+    waited for a timer."""
+    name: str | None = None
+    """Only client questions for this name; None: for any."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Measure from the error's arrival to the next question's departure."""
-        pairs = _turns(timeline, self.asker)
+        pairs = _turns(timeline, self.asker, self.name)
         if not pairs:
             return failed(f"{self.asker} never went on to another server")
         found = [(pair, told) for pair in pairs if (told := self._error(pair[0])) is not None]
@@ -71,7 +77,8 @@ class NextAskedAfterError(CheckBase):
             if gap < 0:
                 return failed(f"the next was asked {ms(-gap)} before the {self.error}", *shown)
             if gap > self.within_ms * MILLISECOND:
-                return failed(f"the next was asked {ms(gap)} after the {self.error}", *shown)
+                late = f"the next was asked {ms(gap)} after the {self.error}"
+                return failed(f"{late}: timer-driven, not error-driven", *shown)
         (first, second), (told_at, frames) = found[0]
         return passed(
             f"the next was asked {ms(second.asked_at - told_at)} after the {self.error}",
@@ -125,26 +132,35 @@ class FreshIdentifiers(CheckBase):
         )
 
 
-def without_truncated(group: tuple[DnsExchange, ...]) -> list[DnsExchange]:
-    """The questions of one client question, without those that were only put again over TCP to the
-    same server because the answer was truncated (RFC 1123 6.1.3.2)."""
+def without_repeats(group: tuple[DnsExchange, ...]) -> list[DnsExchange]:
+    """The questions of one client question, without those that were only put once more to the same
+    server: over TCP because the answer was truncated (RFC 1123 6.1.3.2), or without an OPT record
+    because the server knows none (RFC 6891 7)."""
     return [
         each
-        for each, following in zip(group, [*group[1:], None], strict=True)
-        if following is None
-        or following.query.destination != each.query.destination
-        or following.query.transport == each.query.transport
-        or each.reply is None
-        or not each.reply.tc
+        for each, following in zip_longest(group, group[1:])
+        if following is None or not _is_put_again(each, following)
     ]
 
 
-def _turns(timeline: Timeline, asker: str) -> list[tuple[DnsExchange, DnsExchange]]:
+def _is_put_again(each: DnsExchange, following: DnsExchange) -> bool:
+    reply, query, again = each.reply, each.query, following.query
+    if reply is None or again.destination != query.destination:
+        return False
+    if again.transport != query.transport:
+        return reply.tc
+    knows_no_edns = reply.rcode in {"FORMERR", "NOTIMP"} and not reply.edns
+    return query.edns and not again.edns and knows_no_edns
+
+
+def _turns(
+    timeline: Timeline, asker: str, name: str | None
+) -> list[tuple[DnsExchange, DnsExchange]]:
     """Each upstream question with the one that followed it for the same client question."""
     return [
         pair
-        for group in upstream_groups(timeline, asker)
-        for pair in pairwise(without_truncated(group))
+        for group in upstream_groups(timeline, asker, name)
+        for pair in pairwise(without_repeats(group))
     ]
 
 

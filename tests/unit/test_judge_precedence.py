@@ -1,0 +1,217 @@
+"""The judge on where an answer comes from and what it is pieced together of."""
+
+from __future__ import annotations
+
+from dnslib import RR, DNSRecord
+from judging import Cases, cluster
+from wire import DNS, REAL, Wire, query_bytes
+
+from lab.judge.checks import AliasCompleted, Referred, SpellingsAlike
+
+cases = Cases()
+
+FIRST, SECOND, THIRD = REAL
+HR = "www.hr.example.net"
+
+
+def told(
+    name: str,
+    *answer: str,
+    authority: tuple[str, ...] = (),
+    additional: tuple[str, ...] = (),
+    aa: bool = False,
+    tc: bool = False,
+    rcode: int = 0,
+) -> Wire:
+    """The viewer asks and is told these records."""
+    wire = cluster()
+    asked = wire.ask("viewer", DNS, name=name)
+    reply = DNSRecord.parse(asked.payload).reply(aa=aa, ra=1)
+    for lines, add in (
+        (answer, reply.add_answer),
+        (authority, reply.add_auth),
+        (additional, reply.add_ar),
+    ):
+        for line in lines:
+            add(*RR.fromZone(line))
+    reply.header.tc, reply.header.rcode = tc, rcode
+    wire.reply(asked, payload=bytes(reply.pack()))
+    return wire
+
+
+# --- Referred ---------------------------------------------------------------------------------
+
+TO_HR = Referred(name=HR, zone="hr.example.net", servers=("ns.hr.example.net",), glue=(FIRST,))
+NS_LINE = "hr.example.net. 60 IN NS ns.hr.example.net."
+GLUE_LINE = f"ns.hr.example.net. 60 IN A {FIRST}"
+
+
+@cases.passes(
+    TO_HR,
+    Referred(name=HR, zone="HR.example.net.", servers=("NS.hr.example.net.",), glue=(FIRST,)),
+)
+@cases.fails(
+    Referred(name=HR, zone="example.net", servers=("ns.hr.example.net",), glue=(FIRST,)),
+    because="NS records of hr.example.net, expected example.net",
+)
+@cases.fails(
+    Referred(name=HR, zone="hr.example.net", servers=("ns.example.net",), glue=(FIRST,)),
+    because="refers to ns.hr.example.net",
+)
+@cases.fails(
+    Referred(name=HR, zone="hr.example.net", servers=("ns.hr.example.net",), glue=(SECOND,)),
+    because=f"glue {FIRST}",
+)
+@cases.fails(
+    Referred(asker="tgp3", name=HR, zone="x", servers=(), glue=()), because="tgp3 never asked A"
+)
+def a_referral() -> Wire:
+    return told(HR, authority=(NS_LINE,), additional=(GLUE_LINE,))
+
+
+@cases.fails(TO_HR, because="AA=1")
+def an_authoritative_referral() -> Wire:
+    return told(HR, authority=(NS_LINE,), additional=(GLUE_LINE,), aa=True)
+
+
+@cases.fails(TO_HR, because="1 record in the answer section")
+def a_referral_with_an_answer() -> Wire:
+    return told(HR, f"{HR}. 60 IN A {FIRST}", authority=(NS_LINE,), additional=(GLUE_LINE,))
+
+
+@cases.fails(TO_HR, because="RCODE NXDOMAIN")
+def a_name_error_instead() -> Wire:
+    return told(HR, authority=(NS_LINE,), additional=(GLUE_LINE,), rcode=3)
+
+
+@cases.fails(TO_HR, because="glue no address")
+def a_referral_without_glue() -> Wire:
+    return told(HR, authority=(NS_LINE,))
+
+
+@cases.fails(TO_HR, because="NS records of nobody")
+def nothing_at_all() -> Wire:
+    return told(HR)
+
+
+@cases.fails(TO_HR, because="viewer got no reply")
+@cases.fails(
+    AliasCompleted(name=HR, through=(), data=()),
+    because="viewer got no reply",
+)
+def no_reply() -> Wire:
+    wire = cluster()
+    wire.ask("viewer", DNS, name=HR)
+    return wire
+
+
+# --- AliasCompleted ---------------------------------------------------------------------------
+
+A, B, C = "a.example.net", "b.example.net", "c.example.net"
+A_TO_B, B_TO_C = f"{A}. 60 IN CNAME {B}.", f"{B}. 60 IN CNAME {C}."
+C_ADDRESS = f"{C}. 60 IN A {FIRST}"
+CHAIN = AliasCompleted(name=A, through=(B, C), data=(FIRST,))
+
+
+@cases.passes(CHAIN, AliasCompleted(name=A.upper(), through=(B + ".", C.upper()), data=(FIRST,)))
+@cases.passes(AliasCompleted(name=A, through=(B, C), data=(FIRST,), authoritative=False))
+@cases.fails(
+    AliasCompleted(name=A, through=(B, C), data=(FIRST,), authoritative=True), because="AA=0"
+)
+@cases.fails(
+    AliasCompleted(name=A, through=(C,), data=(FIRST,)), because=f"{A} leads to {B}., expected {C}"
+)
+@cases.fails(
+    AliasCompleted(name=A, through=(B, C), data=(SECOND,)),
+    because=f"at {C} there is {FIRST}, expected {SECOND}",
+)
+@cases.fails(
+    AliasCompleted(name=A, through=(B,), data=(FIRST,)), because=f"at {B} there is no address"
+)
+@cases.fails(
+    AliasCompleted(name=A, qtype="AAAA", through=(), data=()), because="viewer never asked AAAA"
+)
+def a_chain() -> Wire:
+    return told(A, A_TO_B, B_TO_C, C_ADDRESS)
+
+
+@cases.fails(CHAIN, because=f"0 CNAME records of {B}")
+def a_chain_with_a_gap() -> Wire:
+    return told(A, A_TO_B, C_ADDRESS)
+
+
+@cases.fails(CHAIN, because=f"at {C} there is no address")
+@cases.passes(AliasCompleted(name=A, through=(B, C), data=()))
+def a_chain_without_an_end() -> Wire:
+    return told(A, A_TO_B, B_TO_C)
+
+
+@cases.fails(CHAIN, because=f"2 CNAME records of {A}")
+def two_ways_from_one_name() -> Wire:
+    return told(A, A_TO_B, f"{A}. 60 IN CNAME {C}.", B_TO_C, C_ADDRESS)
+
+
+@cases.fails(CHAIN, because="a record beside the chain, of www.example.org")
+def something_besides() -> Wire:
+    return told(A, A_TO_B, B_TO_C, C_ADDRESS, f"www.example.org. 60 IN A {FIRST}")
+
+
+@cases.fails(CHAIN, because="truncated")
+def a_truncated_chain() -> Wire:
+    return told(A, A_TO_B, B_TO_C, C_ADDRESS, tc=True)
+
+
+# --- SpellingsAlike ---------------------------------------------------------------------------
+
+TWO_WAYS = SpellingsAlike(domain="example.net", spellings=2, servers=(FIRST,))
+
+
+def spelt(*names: str, server: str = FIRST) -> Wire:
+    wire = cluster()
+    for number, name in enumerate(names, start=77):
+        client = wire.ask("viewer", DNS, payload=query_bytes(name, "A", number))
+        upstream = wire.ask("dns", server, payload=query_bytes(name, "A", number + 100))
+        wire.reply(upstream, *REAL)
+        wire.reply(client, FIRST)
+    return wire
+
+
+@cases.passes(TWO_WAYS, SpellingsAlike(domain="EXAMPLE.net.", spellings=2, servers=(SECOND, FIRST)))
+@cases.fails(
+    SpellingsAlike(domain="example.net", spellings=3, servers=(FIRST,)),
+    because="2 spellings of example.net led upstream, expected 3",
+)
+@cases.fails(
+    SpellingsAlike(domain="example.net", spellings=2, servers=(SECOND,)),
+    because=f"a question to {FIRST}",
+)
+@cases.fails(
+    SpellingsAlike(asker="tgp3", domain="example.net", spellings=1, servers=(FIRST,)),
+    because="0 spellings",
+)
+def two_spellings() -> Wire:
+    return spelt("a.example.net", "a.eXAMPLE.nET")
+
+
+@cases.fails(TWO_WAYS, because="1 spelling of example.net led upstream")
+def another_name_and_the_same_spelling() -> Wire:
+    return spelt("a.example.net", "B.example.net", "b.notexample.NET")
+
+
+@cases.fails(TWO_WAYS, because=f"a question to {SECOND}")
+def one_spelling_leads_elsewhere() -> Wire:
+    wire = two_spellings()
+    client = wire.ask("viewer", DNS, name="example.NET")
+    wire.exchange("dns", SECOND, *REAL, name="example.NET")
+    wire.reply(client, FIRST)
+    return wire
+
+
+@cases.fails(TWO_WAYS, because="1 spelling of")
+def the_second_spelling_out_of_the_cache() -> Wire:
+    wire = spelt("a.example.net")
+    wire.exchange("viewer", DNS, FIRST, name="a.EXAMPLE.net")
+    return wire
+
+
+test_cases = cases.test()
