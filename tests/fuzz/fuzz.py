@@ -1,0 +1,48 @@
+"""`python tests/fuzz/fuzz.py TARGET [libFuzzer option …]`: search for bytes that break a target.
+
+Coverage-guided (atheris, libFuzzer): what reaches new code is kept and changed further. It starts
+from the corpus beside this file and writes nothing into it; what breaks a target is written to the
+current directory as `crash-…`. To add what it found interesting:
+
+    mkdir /tmp/found && python tests/fuzz/fuzz.py clients /tmp/found -max_total_time=600
+    mkdir /tmp/few   && python tests/fuzz/fuzz.py clients -merge=1 /tmp/few /tmp/found
+    cp /tmp/few/* tests/fuzz/corpus/clients/
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["lab", "resolver", "dnslib"]):
+    from targets import TARGETS
+
+CORPUS = Path(__file__).with_name("corpus")
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 nothing found, 2 no such target; libFuzzer's 77 and others: broken."""
+    name = arguments[0] if arguments else ""
+    if name not in TARGETS:
+        sys.stderr.write(f"no target {name!r}; write one of {', '.join(TARGETS)}\n")
+        return 2
+    options = arguments[1:]
+    folders = [option for option in options if not option.startswith("-")]
+    if not any(option.startswith("-merge") for option in options):
+        # libFuzzer writes into the first folder, so the corpus comes second.
+        folders = [*folders, str(CORPUS / name)] if folders else []
+    flags = [option for option in options if option.startswith("-")]
+    seeds = [] if folders else [f"-seed_inputs={_seed_inputs(name)}"]
+    atheris.Setup([sys.argv[0], *flags, *seeds, *folders], TARGETS[name])
+    atheris.Fuzz()
+    return 0
+
+
+def _seed_inputs(name: str) -> str:
+    return ",".join(str(path) for path in sorted((CORPUS / name).iterdir()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
