@@ -78,7 +78,18 @@ CLIENTS_PER_RESOLUTION: Final = 1024
 # --- what is remembered -----------------------------------------------------------------------
 
 FAILURE_MEMORY: Final[Duration] = 1 * SECOND
-"""RFC 9520 3.2: a failure is remembered for at least 1 s (and at most 5 min)."""
+"""RFC 9520 3.2: a failure is remembered for at least 1 s."""
+
+LONGEST_FAILURE_MEMORY: Final[Duration] = 60 * SECOND
+"""What that grows to while it persists. RFC 9520 3.2 and RFC 2308 7.1 allow 5 min; but whoever
+repairs a forwarder should not wait longer than this to see it used."""
+
+FAILURES_REMEMBERED: Final = 10_000
+"""Questions whose failure is remembered; the one not met longest is tried anew."""
+
+STALE_RECHECK: Final[Duration] = 30 * SECOND
+"""RFC 8767 5, failure recheck timer: while stale data is given, its servers are tried again as
+often as this."""
 
 CUTS_REMEMBERED: Final = 10_000
 """Delegations kept; the one unused longest is learnt anew."""

@@ -3,19 +3,24 @@
 RRsets are kept one by one, alias links too. An entry remembers the route it came by (which forward
 rule, or own recursion) and is found by that route alone, so that neither an ancestor's NXDOMAIN
 nor an extra record of a forwarder reaches across (MaginotDNS). Only class IN is ever stored.
+
+Where stale data is wanted (RFC 8767), RRsets that have expired stay for a while, found by nobody
+who looks for fresh ones, and the first to go when there is no room.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from resolver import limits
 from resolver.dns import names
+from resolver.dns.failures import Failure, Failures
 from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type, negative_ttl, with_ttl
-from resolver.machine import SECOND, Instant
+from resolver.machine import SECOND, Duration, Instant
 
 
 class Route(NamedTuple):
@@ -53,14 +58,16 @@ class Negative:
     authority: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The route failed on this question a moment ago (RFC 9520 3.2)."""
+Learnt: TypeAlias = Positive | Negative
+Finding: TypeAlias = Learnt | Failure
 
-    rcode: int
+SharedT = TypeVar("SharedT", bound=Hashable)
 
+_ENTRY_OCTETS: Final = 400
+"""An entry with its slot and its places in the table, and no record."""
 
-Finding: TypeAlias = Positive | Negative | Failure
+_RECORD_OCTETS: Final = 200
+"""A record with its name and RDATA, without the octets of these."""
 
 
 class Slot(NamedTuple):
@@ -74,31 +81,74 @@ class Slot(NamedTuple):
     route: Route
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    finding: Finding
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What is kept of an RRset or of an absence. There may be a million of them: what can be worked
+    out is not kept."""
+
+    records: tuple[Record, ...]
+    """As they were learnt; the TTL given out is worked out from `expires`."""
+    rcode: int | None
+    """An absence's; None: it is an RRset."""
     expires: Instant
-    octets: int
+    used: bool = False
+    """Whether it was given out since it last came up for eviction."""
+
+    @property
+    def learnt(self) -> Instant:
+        """When it was put in."""
+        return self.expires - self.records[0].ttl * SECOND
+
+
+class Reading(NamedTuple):
+    """A look at one slot, and what was found there."""
+
+    slot: Slot
+    entry: Entry | None = None
+    records: tuple[Record, ...] = ()
+    """As they were given out."""
+    lasting: bool = True
+    """Whether the same would be found until the entry ends or the slot changes."""
 
 
 class Cache:
-    """Bounded by entries and by octets; the entry unused longest goes first.
+    """Bounded by entries and by octets; what was put in longest ago goes first, but for a second
+    chance that each use earns: so a use costs one assignment, and no list is put in order.
 
-    `max_ttl_s` and `max_negative_ttl_s` cap what others promise.
+    `max_ttl_s` and `max_negative_ttl_s` cap what others promise. `octets` is an estimate of the
+    memory that the entries take, with all that Python needs for them.
     """
 
-    def __init__(self, entries: int, max_ttl_s: int, max_negative_ttl_s: int) -> None:
+    def __init__(
+        self,
+        entries: int,
+        max_ttl_s: int,
+        max_negative_ttl_s: int,
+        stale_for_ns: Duration = 0,
+        octets: int = limits.CACHE_OCTETS,
+    ) -> None:
         self._capacity = entries
+        self._octets_capacity = octets
         self._max_ttl_s = max_ttl_s
         self._max_negative_ttl_s = max_negative_ttl_s
-        self._entries: OrderedDict[Slot, _Entry] = OrderedDict()
+        self._stale_for_ns = stale_for_ns
+        self._entries: OrderedDict[Slot, Entry] = OrderedDict()
         self._octets = 0
+        self._failures: Failures[Slot] = Failures()
+        self._shared: dict[Hashable, Any] = {}
+        self.readings: list[Reading] | None = None
+        """Set to a list, it takes down every look at a slot."""
+        self.on_change: Callable[[Slot], None] = _ignore
+        """Called when what is known of a slot changes, but for the passing of time."""
         self.evictions = 0
         """Entries that had to make room."""
 
-    def resize(self, entries: int, max_ttl_s: int, max_negative_ttl_s: int) -> None:
+    def resize(
+        self, entries: int, max_ttl_s: int, max_negative_ttl_s: int, stale_for_ns: Duration = 0
+    ) -> None:
         """Go by other bounds from now on."""
         self._capacity = entries
+        self._stale_for_ns = stale_for_ns
         self._max_ttl_s = max_ttl_s
         self._max_negative_ttl_s = max_negative_ttl_s
         while len(self._entries) > self._capacity:
@@ -109,14 +159,29 @@ class Cache:
 
     def find(self, slot: Slot, now: Instant) -> Finding | None:
         """What is known about the slot's name and type by its route."""
-        if (found := self._live(slot, now)) is not None:
+        found: Finding | None = self._live(slot, now) or self._failed(slot, now)
+        if found is not None:
             return found
         # RFC 8020 2: a name that does not exist has nothing below it, on the same route.
-        for ancestor in names.with_ancestors(slot.name):
-            found = self._live(Slot(ancestor, None, slot.wishes, slot.route), now)
-            if found is not None or ancestor == slot.route.top:
-                return found
-        return None
+        absences = (self._live(absent, now) for absent in _absences(slot))
+        return next((absence for absence in absences if absence is not None), None)
+
+    def find_stale(self, slot: Slot, ttl: int, now: Instant) -> Positive | None:
+        """An RRset that has expired, with `ttl`: for when nobody can be asked for a fresh one.
+
+        Only what is there is given stale (RFC 8767 4 would allow absence too): nobody is worse off
+        for being told SERVFAIL in place of an absence that may be over.
+        """
+        if self.readings is not None:
+            self.readings.append(Reading(slot, lasting=False))
+        entry = self._entries.get(slot)
+        if entry is None or entry.rcode is not None or self._is_over(entry, now):
+            return None
+        # RFC 8767 4: an NXDOMAIN takes the place of all that the name had, even when it is over.
+        absences = filter(None, map(self._entries.get, _absences(slot)))
+        if any(absence.learnt >= entry.learnt for absence in absences):
+            return None
+        return Positive(with_ttl(entry.records, ttl))
 
     def keep_rrset(
         self, slot: Slot, records: tuple[Record, ...], now: Instant
@@ -125,9 +190,10 @@ class Cache:
 
         RFC 2181 5.2: one TTL for all its records, the lowest.
         """
+        self._failures.forget(slot)
         ttl = min(self._max_ttl_s, *(record.ttl for record in records))
         kept = with_ttl(records, ttl)
-        self._store(slot, Positive(kept), ttl, now)
+        self._store(slot, kept, None, ttl, now)
         return kept
 
     def keep_negative(
@@ -136,67 +202,103 @@ class Cache:
         """Store that the name has no such type (NOERROR), or is not there at all (NXDOMAIN); return
         the authority section with the TTL it has here. Without an SOA nothing is stored (RFC 2308
         5)."""
+        self._failures.forget(slot)
         soa = next((record for record in authority if record.rtype == Type.SOA), None)
         if soa is None:
+            self._drop(slot)
             return authority
         ttl = min(self._max_negative_ttl_s, negative_ttl(soa), *(r.ttl for r in authority))
         kept = with_ttl(authority, ttl)
         where = slot._replace(rtype=None) if rcode == Rcode.NXDOMAIN else slot
-        self._store(where, Negative(rcode, kept), ttl, now)
+        self._store(where, kept, rcode, ttl, now)
         return kept
 
-    def keep_failure(self, slot: Slot, rcode: int, now: Instant) -> None:
-        """Remember for a moment that the route could not answer, and what its clients are told."""
-        self._put(slot, Failure(rcode), now + limits.FAILURE_MEMORY)
+    def keep_failure(self, slot: Slot, failure: Failure, now: Instant) -> None:
+        """Remember for a while that the route could not answer, and what its clients are told.
+        Stale data for the slot stays."""
+        stale = self.find_stale(slot, 0, now) is not None
+        at_least_ns = limits.STALE_RECHECK if stale else limits.FAILURE_MEMORY
+        self._failures.note(slot, failure, now, at_least_ns)
+        self.on_change(slot)
 
-    def _live(self, slot: Slot, now: Instant) -> Finding | None:
+    def _live(self, slot: Slot, now: Instant) -> Learnt | None:
         entry = self._entries.get(slot)
+        if entry is not None and entry.expires <= now:
+            if self._is_over(entry, now):
+                self._drop(slot)
+            entry = None
+        # Rounded down: nobody behind us keeps a record longer than its origin allowed.
+        records = () if entry is None else with_ttl(entry.records, (entry.expires - now) // SECOND)
+        if self.readings is not None:
+            self.readings.append(Reading(slot, entry, records))
         if entry is None:
             return None
-        if entry.expires <= now:
-            self._drop(slot)
-            return None
-        self._entries.move_to_end(slot)
-        # Rounded down: nobody behind us keeps a record longer than its origin allowed.
-        ttl = (entry.expires - now) // SECOND
-        match entry.finding:
-            case Positive(records):
-                return Positive(with_ttl(records, ttl))
-            case Negative(rcode, authority):
-                return Negative(rcode, with_ttl(authority, ttl))
-            case Failure() as failure:
-                return failure
+        entry.used = True
+        return Positive(records) if entry.rcode is None else Negative(entry.rcode, records)
 
-    def _store(self, slot: Slot, finding: Finding, ttl: int, now: Instant) -> None:
+    def _failed(self, slot: Slot, now: Instant) -> Failure | None:
+        failure = self._failures.find(slot, now)
+        if failure is not None and self.readings is not None:
+            self.readings.append(Reading(slot, lasting=False))
+        return failure
+
+    def _is_over(self, entry: Entry, now: Instant) -> bool:
+        """Whether an entry is good for nothing any more."""
+        return entry.expires + self._stale_for_ns <= now
+
+    def _store(
+        self, slot: Slot, records: tuple[Record, ...], rcode: int | None, ttl: int, now: Instant
+    ) -> None:
+        self._drop(slot)
         # RFC 1035 3.2.1: TTL 0 is for the transaction in progress only. An older entry has been
         # overtaken all the same.
         if ttl > 0:
-            self._put(slot, finding, now + ttl * SECOND)
-        else:
-            self._drop(slot)
+            self._put(slot, Entry(records, rcode, now + ttl * SECOND))
 
-    def _put(self, slot: Slot, finding: Finding, expires: Instant) -> None:
-        self._drop(slot)
-        entry = _Entry(finding, expires, _octets(slot, finding))
+    def _put(self, slot: Slot, entry: Entry) -> None:
+        self.on_change(slot)
+        slot = Slot(slot.name, slot.rtype, self._share(slot.wishes), self._share(slot.route))
         self._entries[slot] = entry
-        self._octets += entry.octets
-        while len(self._entries) > self._capacity or self._octets > limits.CACHE_OCTETS:
+        self._octets += _octets(slot, entry)
+        while len(self._entries) > self._capacity or self._octets > self._octets_capacity:
             self._evict()
 
     def _evict(self) -> None:
-        _, evicted = self._entries.popitem(last=False)
-        self._octets -= evicted.octets
-        self.evictions += 1
+        slot, entry = self._entries.popitem(last=False)
+        if entry.used:
+            entry.used = False
+            self._entries[slot] = entry
+        else:
+            self._octets -= _octets(slot, entry)
+            self.evictions += 1
+            self.on_change(slot)
 
     def _drop(self, slot: Slot) -> None:
-        entry = self._entries.pop(slot, None)
-        if entry is not None:
-            self._octets -= entry.octets
+        if (entry := self._entries.pop(slot, None)) is not None:
+            self._octets -= _octets(slot, entry)
+            self.on_change(slot)
+
+    def _share(self, part: SharedT) -> SharedT:
+        """The one copy of what a million slots have in common."""
+        shared: SharedT = self._shared.setdefault(part, part)
+        return shared
 
 
-def _octets(slot: Slot, finding: Finding) -> int:
-    match finding:
-        case Positive(records) | Negative(_, records):
-            return len(slot.name) + sum(len(r.name) + len(r.rdata) for r in records)
-        case Failure():
-            return len(slot.name)
+def _ignore(slot: Slot) -> None:
+    del slot
+
+
+def _absences(slot: Slot) -> Iterator[Slot]:
+    """Where NXDOMAIN of the slot's name and of those above it would stand."""
+    for name in names.with_ancestors(slot.name):
+        yield Slot(name, None, slot.wishes, slot.route)
+        if name == slot.route.top:
+            return
+
+
+def _octets(slot: Slot, entry: Entry) -> int:
+    return _ENTRY_OCTETS + len(slot.name) + sum(map(_record_octets, entry.records))
+
+
+def _record_octets(record: Record) -> int:
+    return _RECORD_OCTETS + len(record.name) + len(record.rdata)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import Enum
 from ipaddress import ip_address
 
 from resolver import limits
 from resolver.config import ForwardRule
 from resolver.dns import names
-from resolver.dns.asking import Ask, Budget, Resolution, ask_server
+from resolver.dns.asking import TIMED_OUT, Ask, Budget, Resolution, ask_server
 from resolver.dns.cache import Wishes
 from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
 from resolver.dns.names import MalformedName
+from resolver.dns.profiles import Timing
 from resolver.dns.records import Type
 from resolver.machine import Duration, Endpoint, Instant, Transport
+
+
+class Unanswered(Enum):
+    """Why a rule's servers gave no usable reply."""
+
+    ALL_FAILED = "all failed"
+    """Each was asked; own recursion may be tried, if the rule wants it."""
+    TOO_LATE = "too late"
+    """The profile or the question's time or cost ended the search: nobody else may be asked."""
 
 
 class ForwardTable:
@@ -52,30 +63,40 @@ class Forwarder:
     """What the client used: TCP in, TCP out (RFC 5625 4.4.1)."""
     next_on_rcodes: frozenset[int]
     budget: Budget
-    timeout_ns: Duration
-    """For a rule that has none of its own."""
+    timing: Timing
 
     def ask_in_order(
         self, rule: ForwardRule, now: Instant
-    ) -> Resolution[tuple[Reply | None, Instant]]:
-        """The first usable reply, or None when every server failed; and when that was."""
+    ) -> Resolution[tuple[Reply | Unanswered, Instant]]:
+        """The first usable reply, or why there is none; and when that was.
+
+        Each question begins with the first server, whatever became of it the last time: document B
+        has the list's order changed by hand only. So nothing remembers here which servers are dead
+        (RFC 2308 7.2 allows it, and does not ask for it), and one that is back is first again.
+        """
+        began, silent = now, 0
         for server in rule.servers:
-            ask = self._ask(server, now, rule.timeout_ns or self.timeout_ns)
-            heard = yield from ask_server(ask, self.budget, now)
+            waits_ns = self.timing.wait_ns(
+                rule.timeout_ns or self.timing.timeout_ns(rule.zone), silent
+            )
+            heard = yield from ask_server(self._ask(server, now, waits_ns), self.budget, now)
             if heard is None:
-                break
+                return Unanswered.TOO_LATE, now
             now = heard.at
             if isinstance(heard.outcome, Reply) and self._usable(heard.outcome):
                 return heard.outcome, now
-        return None, now
+            if not self.timing.goes_on(began, now):
+                return Unanswered.TOO_LATE, now
+            silent += heard.outcome is TIMED_OUT
+        return Unanswered.ALL_FAILED, now
 
-    def _ask(self, server: Endpoint, now: Instant, timeout_ns: Duration) -> Ask:
+    def _ask(self, server: Endpoint, now: Instant, waits_ns: Duration) -> Ask:
         return Ask(
             server,
             self.question,
             question_wire(self.question),
             self.transport,
-            now + timeout_ns,
+            now + waits_ns,
             Edns(limits.UDP_PAYLOAD_OCTETS, self.wishes.do),
             self.wishes.cd,
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from resolver import limits
 from resolver.dns import names
 from resolver.dns.cache import Cache, Slot
+from resolver.dns.failures import Failure
 from resolver.dns.message import Rcode, Reply
 from resolver.dns.names import MalformedName
 from resolver.dns.outcome import FAILED, Outcome, Source
@@ -45,7 +46,8 @@ class Learner:
         """What the reply says to the question of `slot`."""
         reply, source = self.reply, self.speaker.source
         if not _tells_of_names(reply, slot):
-            self.cache.keep_failure(slot, reply.rcode, self.now)
+            # Whoever may be asked next was left out by configuration: this RCODE is the answer.
+            self.cache.keep_failure(slot, Failure(reply.rcode, final=True), self.now)
             return Outcome(reply.rcode, source)
         if slot.rtype == Type.ANY and reply.answers:
             every = tuple(r for r in reply.answers if r.name.lower() == slot.name)

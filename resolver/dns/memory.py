@@ -39,3 +39,7 @@ class Memory(Generic[KeyT, ValueT]):
         self._entries.move_to_end(key)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
+
+    def forget(self, key: KeyT) -> None:
+        """Drop what is kept there; nothing being there is no error."""
+        self._entries.pop(key, None)

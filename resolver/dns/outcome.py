@@ -20,7 +20,10 @@ class Source(Enum):
     FORWARDED = "forwarded"
     RECURSION = "recursion"
     NOBODY = "nobody responsible"
+    STALE = "stale cache"
     FAILED = "failed"
+    GIVEN_UP = "given up"
+    """Failed, and nobody else may be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Terms:
     """RFC 1034 4.3.1: with RD=0 nobody is asked; what is here is given."""
     own_zones_only: bool = False
     """RFC 5358 4: a client of a foreign network is given nothing else, not even what is cached."""
+    stale: bool = False
+    """Nobody is asked either, and expired data is given in place of fresh (RFC 8767)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,4 @@ class Outcome:
 
 NOBODY: Final = Outcome(Rcode.REFUSED, Source.NOBODY)
 FAILED: Final = Outcome(Rcode.SERVFAIL, Source.FAILED)
+GIVEN_UP: Final = Outcome(Rcode.SERVFAIL, Source.GIVEN_UP)

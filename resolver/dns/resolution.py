@@ -6,15 +6,16 @@ Each source either has the last word on a name or passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
 from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
+from resolver.dns import names
 from resolver.dns.asking import Budget, Resolution
-from resolver.dns.cache import Cache, Failure, Negative, Positive, Route, Slot, Wishes
+from resolver.dns.cache import Cache, Negative, Positive, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
@@ -23,22 +24,27 @@ from resolver.dns.delegation import (
     delegation_of_root,
     read_delegation,
 )
-from resolver.dns.forwarding import Forwarder, ForwardTable
+from resolver.dns.failures import Failure
+from resolver.dns.forwarding import Forwarder, ForwardTable, Unanswered
 from resolver.dns.iteration import Iteration, Recursion, Told
 from resolver.dns.learning import Learner, Speaker, alias_target
 from resolver.dns.message import Question, Rcode
-from resolver.dns.outcome import FAILED, NOBODY, Outcome, Source, Terms
+from resolver.dns.outcome import FAILED, GIVEN_UP, NOBODY, Outcome, Source, Terms
 from resolver.dns.profiles import PROFILES
+from resolver.dns.rebinding import PrivateAddresses
 from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
-from resolver.dns.zones import BadZone, Found, Missing, Referral, Zones
-from resolver.machine import Instant, Transport
+from resolver.dns.zones import BadZone, Found, Missing, Referral, TooLong, Zones
+from resolver.machine import Duration, Instant, Transport
 
 _META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
 """RFC 6895 3.1: types that stand for no data (transfers, signatures over messages)."""
 
 _FOR_OURSELVES = Terms(Wishes(), Transport.UDP, recursion=True)
+
+_TELLING = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.YXDOMAIN})
+"""RCODEs that tell of a name: behind an alias they hold for the whole answer (RFC 6604 3)."""
 
 _Way: TypeAlias = ForwardRule | Delegation
 """Whom to ask: a rule's servers, or those of a delegation and of what lies below it."""
@@ -54,7 +60,7 @@ class Sources:
 
     def __init__(self, config: ResolverConfig, random: Random) -> None:
         self._zones = Zones(config.zones)
-        self._cache = Cache(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+        self._cache = Cache(*_cache_bounds(config))
         self._cuts = Cuts(config.max_ttl_s)
         self._servers = Servers(random)
         self._go_by(config)
@@ -66,13 +72,15 @@ class Sources:
         Raises ValueError, with nothing changed, for rules or root hints that cannot be used.
         """
         self._go_by(config)
-        self._cache.resize(config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s)
+        self._cache.resize(*_cache_bounds(config))
         return self._zones.take_over(config.zones)
 
     def _go_by(self, config: ResolverConfig) -> None:
         rules = ForwardTable(config.forward)
+        private = PrivateAddresses(config.private_addresses, config.private_zones)
         self._root = delegation_of_root(config.root_hints) if config.recursion else None
         self._rules = rules
+        self._private = private
         self._config = config
         self._timing = PROFILES[config.profile]
         given = config.next_on_rcodes
@@ -114,7 +122,7 @@ class Sources:
                 first = step
             elif step.source is Source.NOBODY and not self._may_ask(terms):
                 return replace(first, answers=links, alias=None)  # the client asks on from here
-            elif step.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
+            elif step.rcode not in _TELLING:
                 return FAILED
             links += step.answers
             if step.alias is None:
@@ -122,6 +130,18 @@ class Sources:
                 return replace(step, answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
         return FAILED
+
+    def stale(self, question: Question, terms: Terms, now: Instant) -> Outcome | None:
+        """What can be given without asking anybody, expired data too; None where that is not
+        enough (RFC 8767 5, client response timer)."""
+        if not self._config.serve_stale or not terms.recursion:
+            return None
+        try:
+            next(self.resolve(question, replace(terms, stale=True), now))
+        except StopIteration as finished:
+            outcome: Outcome = finished.value
+            return outcome if outcome.rcode in _TELLING else None
+        return None
 
     def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:
         """Whether a name is in the cache by one route as one that exists."""
@@ -156,7 +176,7 @@ class Sources:
         self, name: str, rtype: int, pursuit: Pursuit, now: Instant
     ) -> Resolution[tuple[tuple[str, ...], Instant]]:
         """Look for a name server's addresses, from source to source like any question."""
-        step, now = yield from self._step(Question(name, rtype), _FOR_OURSELVES, pursuit, now)
+        step, now = yield from self._found(Question(name, rtype), _FOR_OURSELVES, pursuit, now)
         return _addresses(step, name, rtype), now
 
     def _may_ask(self, terms: Terms) -> bool:
@@ -165,7 +185,15 @@ class Sources:
     def _step(
         self, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
     ) -> Resolution[tuple[Outcome, Instant]]:
-        """Resolve a name as far as the source responsible for it goes."""
+        """Resolve a name as far as the source responsible for it goes, for a client."""
+        step, now = yield from self._found(question, terms, pursuit, now)
+        if step.source is not Source.OWN_ZONE:
+            step = replace(step, answers=self._private.left_out_of(step.answers))
+        return step, now
+
+    def _found(
+        self, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
+    ) -> Resolution[tuple[Outcome, Instant]]:
         name = question.name.lower()
         own = self._from_zones(name, question.qtype, terms)
         if isinstance(own, Outcome):
@@ -173,38 +201,48 @@ class Sources:
         if terms.own_zones_only:
             return NOBODY, now
         ways = tuple(self._ways(name, own))
-        cached: list[Outcome | None] = []
-        for way in ways:
-            slot = Slot(name, question.qtype, terms.wishes, _route(way))
-            known = self._from_cache(slot, now)
-            if known is not None and known.source is Source.CACHE:
-                return known, now
-            cached.append(known)
+        slots = [Slot(name, question.qtype, terms.wishes, _route(way)) for way in ways]
+        known = [self._from_cache(slot, now) for slot in slots]
+        if (cached := next((k for k in known if k and k.source is Source.CACHE), None)) is not None:
+            return cached, now
+        if terms.stale:
+            return self._from_stale(slots, now) or NOBODY, now
         if not terms.recursion:
-            return next((known for known in cached if known is not None), NOBODY), now
+            return next(filter(None, known), NOBODY), now
         last = FAILED if ways or self._rules.longest_match(name) else NOBODY
-        for way, known in zip(ways, cached, strict=True):
-            if known is None:
-                last, now = yield from self._ask(way, question, terms, pursuit, now)
+        for way, slot, failed in zip(ways, slots, known, strict=True):
+            if failed is None:
+                last, now = yield from self._ask(way, question, terms, pursuit, slot, now)
             else:
-                last = known  # a failure a moment ago: straight to the next way (RFC 9520 3.2)
-            if last.rcode != Rcode.SERVFAIL:
+                last = failed  # a moment ago: straight to the next way (RFC 9520 3.2)
+            if last.source is not Source.FAILED:
                 break
+        if last.source in {Source.FAILED, Source.GIVEN_UP}:
+            last = self._from_stale(slots, now) or last
         return last, now
 
     def _ways(self, name: str, cut: Delegation | None) -> Iterator[_Way]:
         """Whom to ask about a name, in order. No shorter rule takes the place of the longest one:
         a private name must not leak to its zone's outside."""
         rule = self._rules.longest_match(name)
+        if cut and rule and self._root and not names.is_at_or_below(rule.zone, cut.zone):
+            # Our own zone says more precisely who is responsible than a rule from above it does
+            # (MS-DNSP, ForwardDelegations: 0 is the default), and a private child stays private.
+            rule = None
         if rule is not None and rule.servers:
             yield rule
         if self._root is not None and (rule is None or not rule.servers or rule.recursion):
             yield cut or self._root
 
     def _ask(
-        self, way: _Way, question: Question, terms: Terms, pursuit: Pursuit, now: Instant
+        self,
+        way: _Way,
+        question: Question,
+        terms: Terms,
+        pursuit: Pursuit,
+        slot: Slot,
+        now: Instant,
     ) -> Resolution[tuple[Outcome, Instant]]:
-        slot = Slot(question.name.lower(), question.qtype, terms.wishes, _route(way))
         if isinstance(way, ForwardRule):
             return (yield from self._forward(way, question, terms, pursuit.budget, slot, now))
         return (yield from self._recurse(way, question, pursuit, slot, now))
@@ -224,12 +262,13 @@ class Sources:
             terms.transport,
             self._next_on_rcodes,
             budget,
-            self._timing.forwarder_timeout_ns,
+            self._timing,
         )
         reply, now = yield from forwarder.ask_in_order(rule, now)
-        if reply is None:
-            self._cache.keep_failure(slot, Rcode.SERVFAIL, now)
-            return FAILED, now
+        if isinstance(reply, Unanswered):
+            failed = FAILED if reply is Unanswered.ALL_FAILED else GIVEN_UP
+            self._remember(failed, slot, now)
+            return failed, now
 
         def speaks_for(name: str) -> bool:
             return self._rules.longest_match(name) == rule and not self._zones.answers(name)
@@ -259,19 +298,30 @@ class Sources:
             return learn(told), iteration.now
         # What one stranger's question could not afford is no failure of the names it led to.
         if not (pursuit.sought and pursuit.budget.curtailed):
-            self._cache.keep_failure(slot, Rcode.SERVFAIL, iteration.now)
+            self._remember(FAILED, slot, iteration.now)
         return FAILED, iteration.now
+
+    def _remember(self, failed: Outcome, slot: Slot, now: Instant) -> None:
+        failure = Failure(failed.rcode, final=failed.source is Source.GIVEN_UP)
+        self._cache.keep_failure(slot, failure, now)
 
     def _from_zones(self, name: str, rtype: int, terms: Terms) -> Outcome | Delegation | None:
         """What our own zones say: the last word, or where below them others are responsible."""
-        zone = self._zones.closest(name)
+        zone = self._zones.responsible(name, rtype)
         if zone is None:
             return None
         match zone.look_up(name, rtype):
-            case Found(answers, alias):
+            case Found(answers, alias, additional):
                 return Outcome(
-                    Rcode.NOERROR, Source.OWN_ZONE, answers, authoritative=True, alias=alias
+                    Rcode.NOERROR,
+                    Source.OWN_ZONE,
+                    answers,
+                    additional=additional,
+                    authoritative=True,
+                    alias=alias,
                 )
+            case TooLong(answers):
+                return Outcome(Rcode.YXDOMAIN, Source.OWN_ZONE, answers, authoritative=True)
             case Missing(rcode, authority):
                 return Outcome(rcode, Source.OWN_ZONE, authority=authority, authoritative=True)
             case Referral(authority, additional):
@@ -288,12 +338,31 @@ class Sources:
                 return Outcome(Rcode.NOERROR, Source.CACHE, records)
             case Negative(rcode, authority):
                 return Outcome(rcode, Source.CACHE, authority=authority)
-            case Failure(rcode):
-                return Outcome(rcode, Source.FAILED)
+            case Failure(rcode, final):
+                return Outcome(rcode, Source.GIVEN_UP if final else Source.FAILED)
         match self._cache.find(slot._replace(rtype=Type.CNAME), now):
             case Positive(records) if slot.rtype != Type.ANY:
                 return Outcome(Rcode.NOERROR, Source.CACHE, records, alias=alias_target(records))
         return None
+
+    def _from_stale(self, slots: Iterable[Slot], now: Instant) -> Outcome | None:
+        """Expired data by the first route that has some (RFC 8767)."""
+        if not self._config.serve_stale:
+            return None
+        ttl = self._config.stale_ttl_s
+        for slot in slots:
+            if (found := self._cache.find_stale(slot, ttl, now)) is not None:
+                return Outcome(Rcode.NOERROR, Source.STALE, found.records)
+            links = self._cache.find_stale(slot._replace(rtype=Type.CNAME), ttl, now)
+            if links is not None and slot.rtype != Type.ANY:
+                alias = alias_target(links.records)
+                return Outcome(Rcode.NOERROR, Source.STALE, links.records, alias=alias)
+        return None
+
+
+def _cache_bounds(config: ResolverConfig) -> tuple[int, int, int, Duration]:
+    stale_for_ns = config.stale_for_ns if config.serve_stale else 0
+    return config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s, stale_for_ns
 
 
 def _route(way: _Way) -> Route:

@@ -27,6 +27,9 @@ class Found:
     answers: tuple[Record, ...]
     alias: str | None = None
     """The target of the last CNAME, when the answer is not complete with it."""
+    additional: tuple[Record, ...] = ()
+    """Addresses that the zone holds of the servers that the answer names (RFC 1034 4.3.2, step
+    6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLong:
+    """A DNAME leads to a name longer than names may be (RFC 6672 2.2: YXDOMAIN)."""
+
+    answers: tuple[Record, ...]
+    """The DNAME."""
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """The name lies below a zone cut: others are responsible."""
 
@@ -48,7 +59,11 @@ class Referral:
     """Glue: addresses of those servers that the zone holds."""
 
 
-Lookup: TypeAlias = Found | Missing | Referral
+Lookup: TypeAlias = Found | Missing | Referral | TooLong
+
+_HOST_AT: dict[int, int] = {Type.NS: 0, Type.MX: 2, Type.SRV: 6}
+"""Octets before the host's name in RDATA of types whose users will ask for its addresses next
+(RFC 1035 3.3.9 and 3.3.11, RFC 2782)."""
 
 _Node: TypeAlias = dict[int, tuple[Record, ...]]
 
@@ -89,40 +104,66 @@ class Zone:
     def look_up(self, name: str, rtype: int) -> Lookup:
         """Answer for `name` (normalised, in this zone) and `rtype`. The owner of what a wildcard
         gives is `name`."""
-        if (cut := self._cut_above(name, rtype)) is not None:
-            return self._referral(cut)
+        if (turn := self._turn_above(name, rtype)) is not None:
+            owner, kind = turn
+            return self._referral(owner) if kind is Type.NS else self._redirection(owner, name)
         node = self._nodes.get(name, {}) if name in self._names else self._wildcard(name)
         if node is None:
             return Missing(Rcode.NXDOMAIN, self._negative)
         if rtype == Type.ANY and node:
             return Found(tuple(record for rrset in node.values() for record in rrset))
         if rtype in node:
-            return Found(node[rtype])
+            return Found(node[rtype], additional=self._addresses_for(node[rtype]))
         if Type.CNAME in node:
             return Found(node[Type.CNAME], alias=node[Type.CNAME][0].target)
         return Missing(Rcode.NOERROR, self._negative)
 
-    def _cut_above(self, name: str, rtype: int) -> str | None:
-        """The highest delegation at or above `name`, the apex apart."""
-        cut = None
+    def _turn_above(self, name: str, rtype: int) -> tuple[str, Type] | None:
+        """The highest delegation at or above `name`, the apex apart, or DNAME above it: whatever
+        lies below that in the text is not the zone's (RFC 1034 4.3.2 step 3; RFC 6672 3.2)."""
+        turn = None
         for ancestor in names.with_ancestors(name):
+            node = self._nodes.get(ancestor, {})
+            # RFC 4035 3.1.4.1: the DS RRset of a delegation is the parent's.
+            of_parent = ancestor == name and rtype == Type.DS
+            if Type.NS in node and ancestor != self.origin and not of_parent:
+                turn = ancestor, Type.NS
+            elif Type.DNAME in node and ancestor != name:
+                turn = ancestor, Type.DNAME
             if ancestor == self.origin:
-                return cut
-            if Type.NS in self._nodes.get(ancestor, ()):
-                # RFC 4035 3.1.4.1: the DS RRset of a delegation is the parent's.
-                if ancestor == name and rtype == Type.DS:
-                    continue
-                cut = ancestor
-        return cut
+                break
+        return turn
 
     def _referral(self, cut: str) -> Referral:
         servers = self._nodes[cut][Type.NS]
-        glue = (
-            self._nodes.get(server.target.lower(), {}).get(rtype, ())
-            for server in servers
+        return Referral(servers, self._addresses_for(servers))
+
+    def _redirection(self, owner: str, name: str) -> Found | TooLong:
+        """RFC 6672 3.2, step 3c: the DNAME, and the CNAME that follows from it."""
+        dname = self._nodes[owner][Type.DNAME]
+        own_labels = names.to_labels(name)
+        kept = own_labels[: len(own_labels) - names.depth(owner)]
+        try:
+            target = names.from_labels(kept + names.to_labels(dname[0].target))
+        except MalformedName:
+            return TooLong(dname)
+        # RFC 6672 3.1: the TTL of the DNAME.
+        alias = Record(name, Type.CNAME, dname[0].ttl, names.to_wire(target))
+        return Found((*dname, alias), alias=target)
+
+    def _addresses_for(self, records: tuple[Record, ...]) -> tuple[Record, ...]:
+        """What the zone holds, as data or as glue, of the hosts that these records name."""
+        hosts = dict.fromkeys(
+            names.from_wire(record.rdata, _HOST_AT[record.rtype])[0].lower()
+            for record in records
+            if record.rtype in _HOST_AT
+        )
+        addresses = (
+            self._nodes.get(host, {}).get(rtype, ())
+            for host in hosts
             for rtype in sorted(ADDRESS_TYPES)
         )
-        return Referral(servers, tuple(record for rrset in glue for record in rrset))
+        return tuple(record for rrset in addresses for record in rrset)
 
     def _wildcard(self, name: str) -> _Node | None:
         """The records the wildcard below the closest encloser gives to `name` (RFC 4592 3.3.1)."""
@@ -154,13 +195,15 @@ class Zones:
         for each in hosted:
             try:
                 zone = _renewed(each, before)
-                if zone.origin in self._zones:
-                    raise BadZone(each, "hosted twice; keep one of them")
-                self._zones[zone.origin] = zone
             except BadZone as wrong:
                 bad.append(wrong)
                 if (old := _before(each, before)) is not None:
                     self._zones.setdefault(old.origin, old)
+                continue
+            if zone.origin in self._zones:
+                bad.append(BadZone(each, "hosted twice; keep one of them"))
+            else:
+                self._zones[zone.origin] = zone
         return tuple(bad)
 
     def closest(self, name: str) -> Zone | None:
@@ -169,6 +212,15 @@ class Zones:
             return None
         candidates = (self._zones.get(ancestor) for ancestor in names.with_ancestors(name))
         return next((zone for zone in candidates if zone is not None), None)
+
+    def responsible(self, name: str, rtype: int) -> Zone | None:
+        """The hosted zone that answers: the closest, but for the DS RRset of a zone, which stands
+        in its parent (RFC 4035 3.1.4.1). Where the parent is not hosted, the child denies it."""
+        zone = self.closest(name)
+        if zone is None or rtype != Type.DS or name != zone.origin or name == names.ROOT:
+            return zone
+        parent = next(a for a in names.with_ancestors(name) if a != name)
+        return self.closest(parent) or zone
 
     def answers(self, name: str) -> bool:
         """Whether a hosted zone has the last word on `name`: it lies in one and below no cut."""
@@ -196,14 +248,21 @@ def _read(text: str, origin: str) -> dict[str, _Node]:
     nodes: dict[str, _Node] = defaultdict(dict)
     for owner, node in zone.nodes.items():
         name = names.from_labels(owner.labels[:-1])
+        at = nodes[name.lower()]
         for rrset in node.rdatasets:
-            if rrset.rdtype == dns.rdatatype.DNAME:
-                raise ValueError(f"{owner}: DNAME is not served; write a CNAME for each name")
-            nodes[name.lower()][int(rrset.rdtype)] = tuple(
-                Record(name, int(rrset.rdtype), rrset.ttl, rdata.to_wire() or b"")
-                for rdata in rrset
+            rtype = int(rrset.rdtype)
+            # RRSIGs are one RRset for each type that they cover.
+            at[rtype] = at.get(rtype, ()) + tuple(
+                Record(name, rtype, rrset.ttl, rdata.to_wire() or b"") for rdata in rrset
             )
+        _check_dname(name, at, origin)
     return dict(nodes)
+
+
+def _check_dname(name: str, node: _Node, origin: str) -> None:
+    if Type.DNAME in node and Type.NS in node and name.lower() != origin:
+        # RFC 6672 2.3: below a cut the child has the word.
+        raise ValueError(f"{name}: DNAME and NS; write the DNAME in the zone delegated to")
 
 
 def _bad_zone(wrong: Exception, hosted: HostedZone) -> BadZone:

@@ -111,11 +111,15 @@ def test_wishes_and_routes_are_kept_apart():
 
 
 def test_a_failure_is_remembered_for_a_second_and_for_its_question_only():
-    kept = cache()
-    kept.keep_failure(slot(), Rcode.SERVFAIL, 0)
-    assert kept.find(slot(), SECOND - 1) == Failure(Rcode.SERVFAIL)
+    kept, failed = cache(), Failure(Rcode.SERVFAIL)
+    kept.keep_failure(slot(), failed, 0)
+    assert kept.find(slot(), SECOND - 1) == failed
     assert kept.find(slot(rtype=28), 0) is None
     assert kept.find(slot(), SECOND) is None
+    kept.keep_failure(slot(), failed, SECOND)
+    kept.keep_rrset(slot(), (a(ZONE, "10.0.0.1", 1),), SECOND)
+    assert isinstance(kept.find(slot(), SECOND), Positive)
+    assert kept.find(slot(), 2 * SECOND) is None  # answered since: forgotten
 
 
 # --- bounds ------------------------------------------------------------------------------------
@@ -132,9 +136,8 @@ def test_the_entry_unused_longest_goes_first():
     assert kept.find(slot("a", route="."), 0) is not None
 
 
-def test_octets_are_bounded_whatever_the_number_of_entries(monkeypatch):
-    monkeypatch.setattr(limits, "CACHE_OCTETS", 100_000)
-    kept = cache()
+def test_octets_are_bounded_whatever_the_number_of_entries():
+    kept = Cache(100, 86_400, 900, octets=100_000)
     for number in range(10):
         name = f"n{number}"
         big = (Record(name, 65280, 60, bytes(30_000)),)
@@ -151,7 +154,6 @@ events = st.one_of(
     st.tuples(st.just("rrset"), names, rtypes, lives),
     st.tuples(st.just("nodata"), names, rtypes, lives),
     st.tuples(st.just("nxdomain"), names, rtypes, lives),
-    st.tuples(st.just("failure"), names, rtypes, st.just(1)),
     st.tuples(st.just("pass"), st.just("z"), st.just(1), st.integers(0, 3 * SECOND)),
 )
 
@@ -175,8 +177,6 @@ class Everything:
 def teach(kept: Cache, what: str, where: Slot, life: int, now: int) -> None:
     if what == "rrset":
         kept.keep_rrset(where, (a(where.name, "10.0.0.1", life),), now)
-    elif what == "failure":
-        kept.keep_failure(where, Rcode.SERVFAIL, now)
     else:
         rcode = Rcode.NXDOMAIN if what == "nxdomain" else Rcode.NOERROR
         kept.keep_negative(where, rcode, (soa("z", life, life),), now)
@@ -189,8 +189,6 @@ def told(finding) -> tuple[str, int] | None:
             return "rrset", ttls(finding)[0]
         case Negative(rcode):
             return "nxdomain" if rcode == Rcode.NXDOMAIN else "nodata", ttls(finding)[0]
-        case Failure():
-            return "failure", 0
     return None
 
 
@@ -206,6 +204,5 @@ def test_what_is_found_is_what_a_list_of_all_that_was_learnt_says(history):
     for name in ("z", "a.z", "b.z", "x.a.z"):
         for rtype in (1, 28):
             holds = model.holds(name, rtype, now)
-            seconds = 0 if holds is None or holds[0] == "failure" else (holds[1] - now) // SECOND
-            expected = None if holds is None else (holds[0], seconds)
+            expected = None if holds is None else (holds[0], (holds[1] - now) // SECOND)
             assert told(kept.find(slot(name, rtype, route="z"), now)) == expected

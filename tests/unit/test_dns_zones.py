@@ -112,7 +112,7 @@ def test_the_closest_zone_answers():
         ("@ 1 SOA a b (1 2\n3 4 five)\n@ 1 NS x\n", r'line 2: "3 4 five\)" is no record'),
         ("@ 1 SOA a b (1 2 3 4 5\n@ 1 NS x\n", "line .: .* is no record"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.4\nx 1 CNAME y", "keep the CNAME alone"),
-        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 DNAME bar.", "DNAME"),
+        ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 DNAME a.\nx 1 NS y", "x.z.test: DNAME and NS"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.256", "line 3"),
     ],
 )
