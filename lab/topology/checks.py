@@ -12,6 +12,7 @@ from lab.topology.check_expectations import expectation_problems
 from lab.topology.check_forwarding import forwarding_problems
 from lab.topology.check_internet import internet_problems
 from lab.topology.check_names import name_problems
+from lab.topology.check_recursion import recursion_problems
 from lab.topology.check_viewers import viewer_problems
 from lab.topology.internet import with_internet
 from lab.topology.model import Topology
@@ -32,6 +33,7 @@ def problems_of(topology: Topology) -> tuple[Problem, ...]:
             *survey.problems,
             *cluster_problems(survey),
             *forwarding_problems(survey),
+            *recursion_problems(survey),
             *viewer_problems(survey),
             *expectation_problems(survey),
         )

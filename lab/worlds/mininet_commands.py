@@ -1,4 +1,4 @@
-"""`ip` and `tc`, run so that a failure is one clear error and never a line on a terminal."""
+"""`ip`, `tc` and `nft`, run so that a failure is one clear error and never a line on a terminal."""
 
 from __future__ import annotations
 
@@ -78,6 +78,25 @@ def add_discipline(interface: str, discipline: str, line: str) -> None:
     )
     if discipline not in shown.stdout.split():
         raise WorldBroken(f"{interface}: {discipline} was set and is not there: {shown.stdout}")
+
+
+def load_rules(place: str, rules: str) -> None:
+    """Give the packet filter of this namespace its rules. Raises WorldUnavailable where the host
+    has no nftables."""
+    try:
+        loaded = subprocess.run(
+            ["nft", "-f", "-"], input=rules, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise WorldUnavailable(
+            "nft is missing, and the topology has a firewall: "
+            "apt-get install --no-install-recommends nftables, or use --world simulated"
+        ) from None
+    if loaded.returncode != 0:
+        raise WorldUnavailable(
+            f"{place}: the kernel takes no firewall rules ({loaded.stderr.strip()}): "
+            "modprobe nf_tables as root, or use --world simulated"
+        )
 
 
 def has_discipline(discipline: str, parameters: str) -> bool:

@@ -25,7 +25,7 @@ from mininet.node import Node, Switch
 from lab.topology.plan import Plan
 from lab.worlds import mininet_settings as settings
 from lab.worlds.mininet_carrying import has_carrier, switch_offloads_off, wait_until_carrying
-from lab.worlds.mininet_commands import add_discipline, run_batch, run_batches
+from lab.worlds.mininet_commands import add_discipline, load_rules, run_batch, run_batches
 from lab.worlds.namespaces import inside, open_network
 from lab.worlds.world import WorldBroken, WorldUnavailable
 
@@ -200,6 +200,7 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             ],
         )
         self._shape()
+        self._raise_firewalls()
         for node in self.plan.nodes:
             with self.inside(node.name):
                 self._write_settings(settings.interface_settings(node))
@@ -241,6 +242,13 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             for interface, discipline, line in settings.shaping_lines(node):
                 with self.inside(node.name):
                     add_discipline(interface, discipline, line)
+
+    def _raise_firewalls(self) -> None:
+        for node in self.plan.nodes:
+            rules = settings.firewall_rules(node)
+            if rules is not None:
+                with self.inside(node.name):
+                    load_rules(node.name, rules)
 
     def stop(self) -> None:
         """End every node and remove every device. Ends no process but those of this network."""

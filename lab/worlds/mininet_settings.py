@@ -176,6 +176,40 @@ def _full_length(address: str) -> int:
     return 128 if ":" in address else 32
 
 
+def firewall_rules(node: PlannedNode) -> str | None:
+    """What `nft -f` gets on a router with a firewall: each packet is looked at by itself, and what
+    is dropped is dropped silently (document B, first paragraph)."""
+    firewall = node.firewall
+    if firewall is None:
+        return None
+    outside, dns = f'"{firewall.outside}"', "meta l4proto { tcp, udp } th"
+    sets, drops = [], []
+    for version, family, kind in ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr")):
+        members = [
+            address for address in firewall.dns_only_from if (":" in address) == (version == 6)
+        ]
+        elements = f"elements = {{ {', '.join(members)} }}" if members else ""
+        sets.append(f"  set designated{version} {{ type {kind}; {elements} }}")
+        for port in ("sport", "dport"):
+            ours = f"{family} %s != @designated{version} {dns} {port} 53 drop"
+            drops += [
+                f"    iifname != {outside} oifname {outside} {ours % 'saddr'}",
+                f"    iifname {outside} oifname != {outside} {ours % 'daddr'}",
+            ]
+    return "\n".join(
+        [
+            "table inet firewall {",
+            *sets,
+            "  chain forward {",
+            "    type filter hook forward priority filter; policy accept;",
+            *drops,
+            "  }",
+            "}",
+            "",
+        ]
+    )
+
+
 def shaping_lines(node: PlannedNode) -> Iterator[tuple[str, str, str]]:
     """(interface, queueing discipline, `tc` command) for each delayed or limited interface."""
     for interface in node.interfaces:

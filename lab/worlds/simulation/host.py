@@ -7,6 +7,7 @@ from random import Random
 
 from lab.topology.plan import PlannedNode
 from lab.worlds.simulation.agenda import Agenda
+from lab.worlds.simulation.firewall import Firewall
 from lab.worlds.simulation.link import Interface, Segment, Tap
 from lab.worlds.simulation.packet import Packet
 from lab.worlds.simulation.refusal import Refusal, read_refusal
@@ -55,6 +56,7 @@ class Host:
         self.udp = UdpSockets(self, random)
         self.tcp = TcpSockets(self, random)
         self.translation = None if planned.nat is None else Translation(planned.nat, self, realm)
+        self._firewall = None if planned.firewall is None else Firewall(planned.firewall)
         self._own = frozenset(planned.addresses())
         self._forwards = planned.forwards
 
@@ -121,13 +123,21 @@ class Host:
         elif translation and translation.translates(packet, interface):
             translation.take(packet)
         elif self._forwards:
-            self._forward(packet)
+            self._forward(packet, interface)
 
-    def _forward(self, packet: Packet) -> None:
+    def _forward(self, packet: Packet, came_by: Interface) -> None:
         if packet.ttl <= 1:
             self._complain(packet, *_TIME_EXCEEDED[packet.version])  # RFC 1812 5.3.1
+        elif self._is_kept_back(packet, came_by):
+            return
         elif not self.route(packet.one_hop_on()):
             self.complain_of_route(packet)
+
+    def _is_kept_back(self, packet: Packet, came_by: Interface) -> bool:
+        route = self.routes.find(packet.destination)
+        if self._firewall is None or route is None or route.interface is None:
+            return False
+        return self._firewall.drops(packet, came_by.name, route.interface.name)
 
     def _deliver(self, packet: Packet) -> None:
         if packet.is_fragment or not packet.is_sound():
