@@ -106,7 +106,22 @@ SERVER_BAND: Final[Duration] = 20 * MILLISECOND
 9.2: one more thing a forger must guess)."""
 
 CACHE_OCTETS: Final = 64 * 1024 * 1024
-"""RDATA and names the cache holds, whatever the number of entries: 64 MiB."""
+"""Memory that the cache's entries take, whatever their number: 64 MiB."""
+
+WIRE_ANSWERS_OCTETS: Final = 32 * 1024 * 1024
+"""Finished answers kept in wire format: 32 MiB hold about 30,000, which is what a few thousand
+busy clients ask for again and again, in A and in AAAA."""
+
+WIRE_QUESTION_OCTETS: Final = 512
+"""Longer questions are not looked up there: no stub writes them."""
+
+WIRE_FORMS: Final = 16
+"""Forms of one answer that are kept, one for each address that may stand first or alone. Larger
+RRsets are rare, and written anew each time."""
+
+QUESTIONS_SEEN_ONCE: Final = 16_384
+"""Questions remembered as asked once; then all are forgotten. An answer is kept from the second
+time on."""
 
 ROTATIONS_REMEMBERED: Final = 10_000
 """RRsets whose place in the rotation is kept; the one unused longest starts anew."""
@@ -120,9 +135,17 @@ STREAM_IDLE: Final[Duration] = 10 * SECOND
 """A client's stream without a question in flight is closed after this (RFC 7766 6.2.3: of the
 order of seconds)."""
 
-CLIENT_STREAMS: Final = 512
-"""Streams held open at once (RFC 9210 4.2); one more is closed as it opens."""
+CLIENT_STREAMS: Final = 448
+"""Streams held open at once (RFC 9210 4.2); one more takes the place of the one idle longest, or is
+closed as it opens. Fewer than the shells accept, so that those being closed do not keep others
+out."""
 
-QUESTIONS_PER_STREAM: Final = 64
-"""Questions of one stream that may wait for an answer at once (RFC 7766 6.2.1.1); one more closes
-the stream, for its client does not read."""
+STREAMS_PER_CLIENT: Final = 128
+"""Streams of one address; one more is closed as it opens. RFC 7766 6.2.2 asks clients for one or
+two, but a whole office may share an address; and four such addresses do not take all there are."""
+
+QUESTIONS_PER_CLIENT: Final = 1024
+"""Questions of one address, over each transport, that may wait for an answer at once (RFC 9210
+4.2); one more is answered SERVFAIL at once, so that a stub resolver turns to its next server
+instead of waiting. A quarter of what is resolved at once: no client takes it all. Transports count
+apart, because datagrams in somebody else's name must not shut out his streams."""

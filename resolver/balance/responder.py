@@ -62,7 +62,7 @@ class Balancer:
             for rtype in (Type.A, Type.AAAA)
         }
         self._rotations = {rtype: Rotation(selection) for rtype in self._addresses}
-        self._reception = Reception(recursion_available=False)
+        self._reception = Reception()
         self._soa = _soa(self._zone, config.negative_ttl_s)
         ns = Record(self._zone, Type.NS, config.ttl_s, names.to_wire(self._zone))
         self._fixed: dict[int, _Answer] = {

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from resolver import limits
 from resolver.dns.asking import TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
+from resolver.dns.counters import Ledger
 from resolver.dns.facts import (
     ReplyMismatched,
     ServerAsked,
@@ -65,8 +66,9 @@ class _InFlight(Generic[AskerT]):
 class Exchanges(Generic[AskerT]):
     """All questions in flight. Effects are appended to the list that each call is given."""
 
-    def __init__(self, identifiers: Random) -> None:
+    def __init__(self, identifiers: Random, ledger: Ledger | None = None) -> None:
         self._identifiers = identifiers
+        self._ledger = ledger or Ledger()
         self._flows = count(1)
         self._in_flight: dict[Flow, _InFlight[AskerT]] = {}
         self._ports: set[int] = set()
@@ -84,7 +86,9 @@ class Exchanges(Generic[AskerT]):
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         self._open(_InFlight(ask, asker, id_, message, self._draw_port(), 0), effects)
-        effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
+        self._ledger.counters.upstream_questions += 1
+        if self._ledger.each_question:
+            effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
 
     def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
         """Take an event of a flow that was opened here; late ones are no error."""
@@ -108,6 +112,7 @@ class Exchanges(Generic[AskerT]):
                 refusal = reason
         if refusal is None:
             return None
+        self._ledger.counters.upstream_unreachable += 1
         effects.append(Note(ServerUnreachable(pending.ask.server, pending.ask.question, refusal)))
         return self._settle(flow, UNREACHABLE, now, effects)
 
@@ -117,6 +122,7 @@ class Exchanges(Generic[AskerT]):
         if flow is None:
             return None
         ask = self._in_flight[flow].ask
+        self._ledger.counters.upstream_timeouts += 1
         effects.append(Note(ServerTimedOut(ask.server, ask.question)))
         return self._settle(flow, TIMED_OUT, now, effects)
 
@@ -157,11 +163,13 @@ class Exchanges(Generic[AskerT]):
         reply = parse_reply(event.payload)
         fault = _fault(reply, pending, event)
         if isinstance(reply, Malformed) or fault is not None:
+            self._ledger.counters.upstream_mismatches += 1
             effects.append(
                 Note(ReplyMismatched(ask.server, ask.question, event.source, fault or "malformed"))
             )
             return None
-        effects.append(Note(ServerReplied(ask.server, ask.question, reply.rcode)))
+        if self._ledger.each_question:
+            effects.append(Note(ServerReplied(ask.server, ask.question, reply.rcode)))
         return self._settle(event.flow, reply, now, effects)
 
     def _settle(

@@ -116,3 +116,41 @@ class StreamIdled:
 
     def __str__(self) -> str:
         return f"stream of {self.client} closed: idle"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationTakenOver:
+    """The program goes by a changed configuration from now on."""
+
+    zones: int
+    rules: int
+
+    def __str__(self) -> str:
+        return f"configuration taken over: {self.zones} zones, {self.rules} forward rules"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRejected:
+    """A changed configuration cannot be used; everything stays as it was."""
+
+    problems: tuple[str, ...]
+    """Each with its place and remedy."""
+
+    def __str__(self) -> str:
+        return f"configuration rejected, all stays as it was: {'; '.join(self.problems)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRejected:
+    """A changed zone cannot be used; the one of before stays, if there was one."""
+
+    origin: str
+    file: str | None
+    line: int | None
+    problem: str
+    """What is wrong, and what to do."""
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else f" in {self.file}"
+        line = "" if self.line is None else f", line {self.line}"
+        return f"zone {self.origin}{where}{line} rejected, the old one stays: {self.problem}"

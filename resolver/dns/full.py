@@ -12,17 +12,35 @@ from random import Random
 from typing import TypeAlias
 
 from resolver import limits
-from resolver.config import ResolverConfig
+from resolver.config import Journal, ResolverConfig
+from resolver.dns.access import Access
 from resolver.dns.asking import Heard, Resolution
 from resolver.dns.cache import Wishes
+from resolver.dns.counters import Ledger, read
 from resolver.dns.exchange import Exchanges, Settled
-from resolver.dns.facts import Answered, QuestionArrived
-from resolver.dns.message import build_reply
-from resolver.dns.outcome import FAILED, Outcome, Terms
+from resolver.dns.facts import (
+    Answered,
+    ConfigurationRejected,
+    ConfigurationTakenOver,
+    QuestionArrived,
+    ZoneRejected,
+)
+from resolver.dns.intermediary import Intermediary
+from resolver.dns.message import build_reply, rcode_text
+from resolver.dns.outcome import FAILED, Outcome, Source, Terms
 from resolver.dns.reception import Client, Reception
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
-from resolver.machine import Effect, Event, Flow, Instant, Note, Transport
+from resolver.machine import (
+    CountersRequested,
+    Effect,
+    Event,
+    Flow,
+    Instant,
+    Note,
+    Reconfigured,
+    Transport,
+)
 
 _Topic: TypeAlias = tuple[str, int, int, Terms]
 """What makes two clients' questions the same: name whatever its case, type, class, and terms."""
@@ -38,17 +56,18 @@ class _Errand:
     datagrams: set[tuple[Flow, int]] = field(default_factory=set)
     """Flow and ID of the questions that came as datagrams."""
 
-    def add(self, client: Client) -> None:
-        """Have a client wait, unless it is its own question again: one answer is enough."""
+    def add(self, client: Client) -> bool:
+        """Have a client wait; False when it is its own question again: one answer is enough."""
         if client.transport is Transport.UDP:
             datagram = (client.flow, client.query.id)
             if datagram in self.datagrams:
-                return
+                return False
             self.datagrams.add(datagram)
         self.clients.append(client)
+        return True
 
 
-class Resolver:
+class Resolver(Intermediary[_Errand]):
     """The full resolver ("the local DNS server"): own zones, cache, forwarding, recursion.
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
@@ -57,46 +76,85 @@ class Resolver:
     """
 
     def __init__(self, config: ResolverConfig, identifiers: Random, selection: Random) -> None:
+        self._ledger = Ledger(each_question=config.journal is Journal.QUESTIONS)
+        reception = Reception(
+            self._ledger, recursion_for=self._offers_recursion_to, idle_ns=config.tcp_idle_ns
+        )
+        super().__init__(reception, Exchanges(identifiers, self._ledger))
+        self._selection = selection
+        self._config = config
+        self._access = Access(config.recursion_for)
         self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
-        self._exchanges: Exchanges[_Errand] = Exchanges(identifiers)
-        self._reception = Reception(recursion_available=self._sources.recursion_available)
         self._errands: dict[_Topic, _Errand] = {}
+        self._count_at: Instant | None = 0 if config.counters_every_ns else None
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
-        effects: list[Effect] = []
-        if isinstance(getattr(event, "flow", None), int):  # a flow that we opened
-            settled = self._exchanges.handle(event, now, effects)
-            if settled is not None:
-                self._go_on(settled, effects)
-            return effects
-        client = self._reception.handle(event, now, effects)
-        if client is not None:
-            self._accept(client, now, effects)
-        return effects
+        if isinstance(event, Reconfigured):
+            return self._take_over(event.config)
+        if isinstance(event, CountersRequested):
+            return (self._read_counters(),)
+        return super().handle(event, now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """End every wait that is over at `now`."""
-        effects: list[Effect] = []
-        self._reception.expire(now, effects)
-        while (settled := self._exchanges.expire(now, effects)) is not None:
-            self._go_on(settled, effects)
-        return effects
+        effects = super().expire(now)
+        if self._count_at is None or self._count_at > now:
+            return effects
+        self._count_at = now + (self._config.counters_every_ns or 0)
+        return (*effects, self._read_counters())
 
     def deadline(self) -> Instant | None:
-        """The earliest instant at which a server or a stream has been waited for long enough."""
-        instants = (self._exchanges.deadline(), self._reception.deadline())
+        """The earliest instant at which somebody has been waited for long enough, or the counters
+        are to be noted."""
+        instants = (super().deadline(), self._count_at)
         return min((instant for instant in instants if instant is not None), default=None)
 
-    def ready(self) -> bool:
-        """A resolver needs nothing before its first question."""
-        return True
+    def _offers_recursion_to(self, address: str) -> bool:
+        """RA is per client: it says whether a question of this one would be put to others."""
+        return self._sources.recursion_available and self._access.allows(address)
+
+    def _read_counters(self) -> Note:
+        counters = self._ledger.counters
+        counters.streams_open = len(self._reception.streams)
+        counters.questions_in_flight = self._reception.in_flight()
+        counters.cache_entries = len(self._sources.cache)
+        counters.cache_evictions = self._sources.cache.evictions
+        return Note(read(counters))
+
+    def _take_over(self, config: object) -> Sequence[Effect]:
+        """Go by a new configuration from the next question on. What is cached stays, what is under
+        way goes on."""
+        if not isinstance(config, ResolverConfig):
+            problem = f"it is a {type(config).__name__}; stop this program and start the other"
+            return (Note(ConfigurationRejected((problem,))),)
+        try:
+            access = Access(config.recursion_for)
+            rejected = self._sources.take_over(config)
+        except ValueError as wrong:
+            return (Note(ConfigurationRejected(tuple(str(wrong).splitlines()))),)
+        self._access = access
+        if config.selection is not self._config.selection:
+            self._selector = Selector(config.selection, self._selection)
+        if config.counters_every_ns != self._config.counters_every_ns:
+            self._count_at = 0 if config.counters_every_ns else None
+        self._ledger.each_question = config.journal is Journal.QUESTIONS
+        self._reception.streams.idle_ns = config.tcp_idle_ns
+        self._config = config
+        bad = (Note(ZoneRejected(z.origin, z.file, z.line, z.problem)) for z in rejected)
+        return (*bad, Note(ConfigurationTakenOver(len(config.zones), len(config.forward))))
 
     def _accept(self, client: Client, now: Instant, effects: list[Effect]) -> None:
         query, question = client.query, client.query.question
-        effects.append(Note(QuestionArrived(client.endpoint, question, client.transport)))
-        terms = Terms(Wishes(query.do, query.cd), client.transport, query.rd)
+        if self._ledger.each_question:
+            effects.append(Note(QuestionArrived(client.endpoint, question, client.transport)))
+        terms = Terms(
+            Wishes(query.do, query.cd),
+            client.transport,
+            query.rd,
+            own_zones_only=not self._access.allows(client.endpoint.address),
+        )
         topic = (question.name.lower(), question.qtype, question.qclass, terms)
         errand = self._errands.get(topic)
         if errand is None:
@@ -108,10 +166,10 @@ class Resolver:
 
     def _join(self, errand: _Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
         """Wait with others for the answer to the same question (RFC 5452 5)."""
-        if len(errand.clients) < limits.CLIENTS_PER_RESOLUTION:
-            errand.add(client)
-        else:
+        if len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
             self._answer(client, FAILED, now, effects)
+        elif not errand.add(client):
+            self._reception.answer(client, None, now, effects)
 
     def _go_on(self, settled: Settled[_Errand], effects: list[Effect]) -> None:
         self._run(settled.asker, settled.heard, settled.heard.at, effects)
@@ -126,6 +184,7 @@ class Resolver:
             self._finish(errand, finished.value, now, effects)
             return
         if errand.topic not in self._errands:
+            self._ledger.counters.cache_misses += 1
             if len(self._errands) >= limits.RESOLUTIONS_IN_FLIGHT:
                 self._finish(errand, FAILED, now, effects)
                 return
@@ -150,8 +209,14 @@ class Resolver:
             authority=outcome.authority,
             additional=outcome.additional,
             authoritative=outcome.authoritative,
-            recursion_available=self._sources.recursion_available,
+            recursion_available=self._offers_recursion_to(client.endpoint.address),
         )
-        if self._reception.answer(client, reply, now, effects):
-            question, source = client.query.question, outcome.source.value
+        if not self._reception.answer(client, reply, now, effects):
+            return
+        counters, source = self._ledger.counters, outcome.source.value
+        counters.answered(rcode_text(outcome.rcode), source)
+        if outcome.source is Source.NOBODY and not self._access.allows(client.endpoint.address):
+            counters.refused += 1
+        if self._ledger.each_question:
+            question = client.query.question
             effects.append(Note(Answered(client.endpoint, question, outcome.rcode, source)))

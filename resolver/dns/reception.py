@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from resolver import limits
+from resolver.dns.counters import Ledger
 from resolver.dns.facts import MessageRejected
-from resolver.dns.message import Malformed, Query, Rcode, parse_query
+from resolver.dns.message import Malformed, Query, Rcode, build_reply, parse_query, rcode_text
 from resolver.dns.streams import ClientStreams
 from resolver.machine import (
+    Duration,
     Effect,
     Endpoint,
     Event,
@@ -16,6 +20,7 @@ from resolver.machine import (
     MessageArrived,
     Note,
     Send,
+    StopRequested,
     StreamClosed,
     StreamOpened,
     Transport,
@@ -34,66 +39,128 @@ class Client:
     """The whole message as it came."""
 
 
+def nobody(_address: str) -> bool:
+    """The clients of a program that offers no recursion."""
+    return False
+
+
 class Reception:
     """Reads what clients send, answers what is no question, and keeps their streams.
 
-    Effects are appended to the list that each call is given.
+    A question that it returns is owed an answer, or the word that there is none: by `answer`, once.
+    Effects are appended to the list that each call is given. `recursion_for` says to which clients
+    (by address) recursion is offered, for the RA bit of the answers given here.
     """
 
-    def __init__(self, *, recursion_available: bool) -> None:
-        self._recursion_available = recursion_available
-        self._streams = ClientStreams()
+    def __init__(
+        self,
+        ledger: Ledger | None = None,
+        *,
+        recursion_for: Callable[[str], bool] = nobody,
+        idle_ns: Duration = limits.STREAM_IDLE,
+    ) -> None:
+        self._ledger = ledger or Ledger()
+        self._recursion_for = recursion_for
+        self.streams = ClientStreams(self._ledger, idle_ns)
+        self._waiting: dict[tuple[str, Transport], int] = {}
+        """Questions that are owed an answer, by client."""
+        self._stopping = False
 
     def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Client | None:
         """Take an event of a flow that a client opened; a question is returned, to be answered."""
         match event:
-            case StreamOpened(flow, source, _):
-                self._streams.opened(flow, source, now, effects)
-            case StreamClosed(flow):
-                self._streams.closed(flow)
             case MessageArrived():
                 return self._read(event, now, effects)
+            case StreamOpened(flow, source, _):
+                self.streams.opened(flow, source, now, effects)
+            case StreamClosed(flow):
+                self.streams.closed(flow)
+            case StopRequested():
+                self._stopping = True
+                self.streams.stop(effects)
         return None
 
     def answer(
         self, client: Client, reply: bytes | None, now: Instant, effects: list[Effect]
     ) -> bool:
         """Send a client its reply (None: owe it nothing any more); False when it is gone."""
-        if client.transport is Transport.TCP:
-            if client.flow not in self._streams:
-                return False
-            self._streams.answered(client.flow, now)
-        if reply is not None:
+        key = (client.endpoint.address, client.transport)
+        self._waiting[key] -= 1
+        if not self._waiting[key]:
+            del self._waiting[key]  # so that only clients that wait take memory
+        if client.transport is Transport.TCP and client.flow not in self.streams:
+            self._ledger.counters.dropped += 1
+            return False
+        if reply is None:
+            self._ledger.counters.dropped += 1
+        else:
             effects.append(Send(client.flow, reply))
+        if client.transport is Transport.TCP:
+            self.streams.answered(client.flow, now, effects)
         return True
 
     def expire(self, now: Instant, effects: list[Effect]) -> None:
         """Close the streams that have been idle for too long."""
-        self._streams.expire(now, effects)
+        self.streams.expire(now, effects)
 
     def deadline(self) -> Instant | None:
         """When the next stream has been idle for too long."""
-        return self._streams.deadline()
+        return self.streams.deadline()
+
+    def idle(self) -> bool:
+        """Whether no client is owed anything, and no stream is open."""
+        return not self._waiting and not len(self.streams)
+
+    def in_flight(self) -> int:
+        """Questions that are owed an answer."""
+        return sum(self._waiting.values())
 
     def _read(self, event: MessageArrived, now: Instant, effects: list[Effect]) -> Client | None:
+        counters = self._ledger.counters
         streamed = event.transport is Transport.TCP
-        if streamed and not self._streams.question_came(event.flow, effects):
+        if self._stopping or (streamed and not self.streams.question_came(event.flow)):
+            counters.dropped += 1
             return None
         query = parse_query(event.payload)
-        if isinstance(query, Query):
-            return Client(event.flow, event.source, event.transport, query, event.payload)
-        self._reject(query, event, now, effects)
-        return None
+        if isinstance(query, Malformed):
+            counters.malformed += 1
+            self._reject(query, event, now, effects)
+            return None
+        if streamed:
+            counters.questions_tcp += 1
+        else:
+            counters.questions_udp += 1
+        client = Client(event.flow, event.source, event.transport, query, event.payload)
+        key = (event.source.address, event.transport)
+        self._waiting[key] = waiting = self._waiting.get(key, 0) + 1
+        if waiting > limits.QUESTIONS_PER_CLIENT:
+            self._turn_away(client, now, effects)
+            return None
+        return client
+
+    def _turn_away(self, client: Client, now: Instant, effects: list[Effect]) -> None:
+        reply = build_reply(
+            client.query,
+            client.transport,
+            rcode=Rcode.SERVFAIL,
+            recursion_available=self._recursion_for(client.endpoint.address),
+        )
+        self._ledger.counters.crowded_out += 1
+        self._ledger.counters.answered(rcode_text(Rcode.SERVFAIL), "failed")
+        self.answer(client, reply, now, effects)
 
     def _reject(
         self, malformed: Malformed, event: MessageArrived, now: Instant, effects: list[Effect]
     ) -> None:
         effects.append(Note(MessageRejected(event.source, malformed.reason)))
-        reply = malformed.reply(recursion_available=self._recursion_available)
+        offered = self._recursion_for(event.source.address)
+        reply = malformed.reply(recursion_available=offered)
         if reply is not None:
             effects.append(Send(event.flow, reply))
-        if event.transport is Transport.TCP:
-            self._streams.answered(event.flow, now)
-            if malformed.rcode == Rcode.FORMERR:
-                # A stream whose messages are broken once is out of step for good.
-                self._streams.close(event.flow, effects)
+        if event.transport is Transport.UDP:
+            return
+        if malformed.rcode == Rcode.FORMERR:
+            # A stream whose messages are broken once is out of step for good.
+            self.streams.close(event.flow, effects)
+        else:
+            self.streams.answered(event.flow, now, effects)

@@ -8,7 +8,7 @@ any time who is available. Other names it refuses, so it is no open relay (RFC 5
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from random import Random
@@ -20,10 +20,11 @@ from resolver.dns import names
 from resolver.dns.asking import Ask
 from resolver.dns.exchange import Exchanges, Settled
 from resolver.dns.facts import Answered, QuestionArrived
+from resolver.dns.intermediary import Intermediary
 from resolver.dns.message import Rcode, Reply, build_reply
 from resolver.dns.reception import Client, Reception
 from resolver.dns.records import ADDRESS_TYPES, Record
-from resolver.machine import Effect, Endpoint, Event, Instant, Note, Transport
+from resolver.machine import Effect, Endpoint, Instant, Note, Transport
 
 _NEXT_ON: Final = frozenset({Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED})
 """What sends the question to the next server: replies that say nothing about the name."""
@@ -37,12 +38,14 @@ class _Errand:
     servers: Iterator[Endpoint]
 
 
-class DnsTranslator:
+class DnsTranslator(Intermediary[_Errand]):
     """The machine: questions in, the same questions out, and their answers back."""
 
     def __init__(self, config: DnsTranslatorConfig, identifiers: Random) -> None:
         """`identifiers` gives message IDs and source ports: unpredictable outside the lab. Raises
         ValueError when the zone is no name."""
+        # The load balancers offer no recursion, and no question is put to anybody else.
+        super().__init__(Reception(), Exchanges(identifiers))
         self._zone = names.normalise(config.zone)
         # One spelling for each address, so that a reply's source compares equal.
         self._servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in config.servers)
@@ -50,39 +53,6 @@ class DnsTranslator:
         self._rewrite = {
             ip_address(old).packed: ip_address(new).packed for old, new in config.rewrite
         }
-        # The load balancers offer no recursion, and no question is put to anybody else.
-        self._reception = Reception(recursion_available=False)
-        self._exchanges: Exchanges[_Errand] = Exchanges(identifiers)
-
-    def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
-        """Take a client's question, or what came of one that was passed on."""
-        effects: list[Effect] = []
-        if isinstance(getattr(event, "flow", None), int):  # a flow that we opened
-            settled = self._exchanges.handle(event, now, effects)
-            if settled is not None:
-                self._take(settled, effects)
-            return effects
-        client = self._reception.handle(event, now, effects)
-        if client is not None:
-            self._accept(client, now, effects)
-        return effects
-
-    def expire(self, now: Instant) -> Sequence[Effect]:
-        """End every wait that is over at `now`."""
-        effects: list[Effect] = []
-        self._reception.expire(now, effects)
-        while (settled := self._exchanges.expire(now, effects)) is not None:
-            self._take(settled, effects)
-        return effects
-
-    def deadline(self) -> Instant | None:
-        """The earliest instant at which a server or a stream has been waited for long enough."""
-        instants = (self._exchanges.deadline(), self._reception.deadline())
-        return min((instant for instant in instants if instant is not None), default=None)
-
-    def ready(self) -> bool:
-        """From the start: it needs nothing before its first question."""
-        return True
 
     def _accept(self, client: Client, now: Instant, effects: list[Effect]) -> None:
         question = client.query.question
@@ -111,7 +81,7 @@ class DnsTranslator:
         )
         self._exchanges.ask(ask, errand, effects)
 
-    def _take(self, settled: Settled[_Errand], effects: list[Effect]) -> None:
+    def _go_on(self, settled: Settled[_Errand], effects: list[Effect]) -> None:
         reply, now = settled.heard.outcome, settled.heard.at
         if not isinstance(reply, Reply) or reply.rcode in _NEXT_ON:
             self._ask_next(settled.asker, now, effects)

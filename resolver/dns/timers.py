@@ -46,7 +46,11 @@ class Timers(Generic[KeyT]):
     def take_due(self, now: Instant) -> KeyT | None:
         """The key of the earliest timer that is due, its timer gone; None when none is due."""
         earliest = self.earliest()
-        if earliest is None or earliest > now:
+        return None if earliest is None or earliest > now else self.take_earliest()
+
+    def take_earliest(self) -> KeyT | None:
+        """The key of the earliest timer, due or not, its timer gone; None when there is none."""
+        if self.earliest() is None:
             return None
         key = heappop(self._heap)[2]
         del self._due[key]

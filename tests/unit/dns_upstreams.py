@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from itertools import count
 from random import Random
 
-from resolver.config import ForwardRule, HostedZone, ResolverConfig, Selection
+from resolver.config import ForwardRule, HostedZone, Journal, ResolverConfig, Selection
 from resolver.dns import names
 from resolver.dns.full import Resolver
 from resolver.dns.message import (
@@ -143,7 +143,8 @@ class Stage:
     options: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        config = ResolverConfig((HERE,), self.zones, self.rules, self.selection, **self.options)
+        options = {"journal": Journal.QUESTIONS, **self.options}
+        config = ResolverConfig((HERE,), self.zones, self.rules, self.selection, **options)
         self.resolver = Resolver(config, Random(self.seed), Random(self.seed + 1))
         self.now: Instant = 0
         self.asked: list[Asked] = []
@@ -166,15 +167,20 @@ class Stage:
         edns: Edns | None = None,
         rd: bool = True,
         cd: bool = False,
+        client: Endpoint = CLIENT,
     ) -> None:
         """A client asks now; its answer comes with `run`."""
         wire = question_wire(Question(name, qtype, qclass))
-        self.send(build_query(id_, wire, rd=rd, cd=cd, edns=edns), flow, transport)
+        self.send(build_query(id_, wire, rd=rd, cd=cd, edns=edns), flow, transport, client)
 
     def send(
-        self, payload: bytes, flow: Flow = "client", transport: Transport = Transport.UDP
+        self,
+        payload: bytes,
+        flow: Flow = "client",
+        transport: Transport = Transport.UDP,
+        client: Endpoint = CLIENT,
     ) -> None:
-        self.happen(MessageArrived(flow, payload, transport, CLIENT, HERE))
+        self.happen(MessageArrived(flow, payload, transport, client, HERE))
 
     def happen(self, event: Event) -> None:
         """Something happens to the resolver now."""

@@ -439,20 +439,6 @@ def test_a_broken_message_ends_its_stream_after_the_error():
     assert play.closed == [(0, "stream")]
 
 
-def test_streams_and_their_questions_are_bounded(monkeypatch):
-    monkeypatch.setattr(limits, "CLIENT_STREAMS", 2)
-    monkeypatch.setattr(limits, "QUESTIONS_PER_STREAM", 3)
-    play = Stage({FIRST: silent})
-    for flow in ("s1", "s2", "s3"):
-        open_stream(play, flow)
-    assert play.closed == [(0, "s3")]
-    for number in range(4):
-        play.ask(f"n{number}.{ZONE}", transport=TCP, flow="s1")
-    assert play.closed == [(0, "s3"), (0, "s1")]
-    open_stream(play, "s4")
-    assert play.closed == [(0, "s3"), (0, "s1")]
-
-
 # --- facts -------------------------------------------------------------------------------------
 
 
