@@ -110,8 +110,10 @@ class Forwarder:
 def _checked(rule: ForwardRule) -> ForwardRule:
     try:
         zone = names.normalise(rule.zone)
-        # One spelling for each address, so that a reply's source compares equal.
-        servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in rule.servers)
+        # One spelling for each address, so that a reply's source compares equal; and each once, for
+        # who was silent is not asked the same again (RFC 1123 6.1.3.3).
+        spelt = (Endpoint(str(ip_address(s.address)), s.port) for s in rule.servers)
+        servers = tuple(dict.fromkeys(spelt))
     except (MalformedName, ValueError) as wrong:
         raise ValueError(f"forward rule {rule.zone}: {wrong}") from wrong
     if rule.timeout_ns is not None and rule.timeout_ns <= 0:

@@ -114,6 +114,14 @@ def test_two_silent_forwarders_and_the_third_answers():
     assert [type(f) for f in play.facts if "Timed" in type(f).__name__] == [ServerTimedOut] * 2
 
 
+def test_a_server_listed_twice_is_asked_once():
+    """FWD-16, FWD-17."""
+    v6, again = Endpoint("fd00::53", 53), Endpoint("FD00:0::53", 53)
+    play = Stage({FIRST: silent, v6: silent}, (ForwardRule(ZONE, (FIRST, v6, FIRST, again)),))
+    assert play.resolve().reply.rcode == Rcode.SERVFAIL
+    assert asked(play) == [(0, FIRST), (T, v6)]
+
+
 def test_all_silent_is_a_failure_after_all_their_timeouts():
     play = Stage(dict.fromkeys((FIRST, SECOND_, THIRD), silent))
     got = play.resolve()
