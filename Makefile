@@ -20,10 +20,12 @@ check:
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/unit tests/simulated
 
-benchmarks: setup
+benchmarks:
+	@tools/setup.sh bench
 	.venv/bin/python benchmarks/world_startup.py
 	.venv/bin/python benchmarks/scenario_set.py
 	.venv/bin/python benchmarks/added_latency.py
+	.venv/bin/python benchmarks/dns_throughput.py
 
 clean:
 	rm -rf .venv .build .vagrant *.egg-info reports/runs reports/latest
