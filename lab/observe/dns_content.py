@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dnslib import RCODE, RR, DNSRecord
+from dnslib import RR, DNSRecord
 
 from lab.observe.dns_record import class_text, type_text
+from lab.values import rcode_name
 
 _A = 1
 _CNAME = 5
@@ -67,7 +68,7 @@ def content_of(after_id: bytes, from_dns_port: bool) -> DnsContent:
         name="" if question is None else (str(question.qname).lower().removesuffix(".") or "."),
         qtype="" if question is None else type_text(question.qtype),
         qclass="" if question is None else class_text(question.qclass),
-        rcode=_rcode_text(extended | flags & 15),
+        rcode=rcode_name(extended | flags & 15),
         aa=bool(flags & 0x0400),
         tc=bool(flags & 0x0200),
         rd=bool(flags & 0x0100),
@@ -104,7 +105,7 @@ def _malformed(flags: int) -> DnsContent:
         name="",
         qtype="",
         qclass="",
-        rcode=_rcode_text(flags & 15),
+        rcode=rcode_name(flags & 15),
         aa=bool(flags & 0x0400),
         tc=bool(flags & 0x0200),
         rd=bool(flags & 0x0100),
@@ -117,7 +118,3 @@ def _malformed(flags: int) -> DnsContent:
         soa=False,
         malformed=True,
     )
-
-
-def _rcode_text(code: int) -> str:
-    return str(RCODE.forward.get(code, f"RCODE{code}"))

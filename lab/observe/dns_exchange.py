@@ -24,7 +24,8 @@ class DnsExchange:
     stands behind it."""
     replies: list[DnsMessage] = field(default_factory=list)
     """Replies that match in all of RFC 5452 9.1 (addresses, ports, ID, question), however late, in
-    order of arrival."""
+    order of arrival. An error without a question, from a server that could not read it, matches by
+    the rest."""
     strays: list[DnsMessage] = field(default_factory=list)
     """What came to the asker while this was open and is no reply to it: replies that match in part
     (forgeries), and late ones to the same question put to another server before."""
@@ -76,7 +77,7 @@ class DnsExchange:
                 ("source", reply.arrived_source != query.destination),
                 ("port", reply.arrived_destination != query.source),
                 ("ID", reply.id != query.id),
-                ("question", reply.question != query.question),
+                ("question", reply.question != query.question and not reply.is_bare_error),
             )
             if wrong
         )
@@ -139,7 +140,8 @@ def _match(exchanges: Iterable[DnsExchange], replies: Iterable[DnsMessage]) -> l
         fitting = [
             exchange
             for exchange in by_key.get(key, ())
-            if exchange.asked_at <= _arrived_at(reply) and exchange.query.question == reply.question
+            if exchange.asked_at <= _arrived_at(reply)
+            and (exchange.query.question == reply.question or reply.is_bare_error)
         ]
         unanswered = [exchange for exchange in fitting if not exchange.replies]
         if fitting:
@@ -167,7 +169,7 @@ def _note_departures(exchanges: Iterable[DnsExchange], replies: Iterable[DnsMess
         sent = [
             reply.at
             for reply in departures.get(key, ())
-            if reply.at >= query.at and reply.question == query.question
+            if reply.at >= query.at and (reply.question == query.question or reply.is_bare_error)
         ]
         exchange.replied_at = max(sent, default=None)
 

@@ -209,6 +209,17 @@ class DnsMessage:
         return self.sections.opts[0] if self.sections.opts else None
 
     @property
+    def is_bare_error(self) -> bool:
+        """Whether it tells an error and no question: an unknown OPCODE's sections need not come
+        back, those of a broken message cannot (RFC 8906 8.1.4)."""
+        return (
+            self.is_reply
+            and self.rcode in {"FORMERR", "NOTIMP"}
+            and self.sections.complete
+            and self.sections.counts[:3] == (0, 0, 0)
+        )
+
+    @property
     def octets(self) -> int:
         """Its length, without the length that goes before it in a stream."""
         return len(self.payload)

@@ -87,7 +87,7 @@ def test_an_opt_record_extends_the_rcode():
         payload=query[:2] + b"\x81\0" + query[4:11] + b"\1" + query[12:] + opt,
     )
     reply = wire.timeline().messages[-1]
-    assert (reply.edns, reply.rcode) == (True, "RCODE16")
+    assert (reply.edns, reply.rcode) == (True, "BADVERS")
 
 
 @given(st.binary(max_size=60))

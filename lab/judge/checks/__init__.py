@@ -31,6 +31,8 @@ from lab.judge.checks.asking import (
 )
 from lab.judge.checks.availability import BackWithin, EveryMemberHandedOut, GoneWithin
 from lab.judge.checks.caching import FamilyHarmless, FromCache
+from lab.judge.checks.contents import AnswerHolds, OneTtlPerRrset, RdataUnchanged
+from lab.judge.checks.counting import AskedTimes, BitReachesUpstream, PlainRetry
 from lab.judge.checks.failover import (
     FreshIdentifiers,
     NextAskedAfterError,
@@ -44,12 +46,30 @@ from lab.judge.checks.forwarding import (
     QuestionsBounded,
     RecursionAfterForwarders,
 )
+from lab.judge.checks.hostile import AllReplied, MalformedHarmless, NeverUsed, ServerSurvives
 from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
 from lab.judge.checks.precedence import AliasCompleted, Referred, SpellingsAlike
 from lab.judge.checks.reaching import ConnectedToAnswer, NeverConnected, Reached
+from lab.judge.checks.remembering import FailureRemembered, StaleAnswered
+from lab.judge.checks.reply import (
+    ErrorReplied,
+    NeverReferral,
+    OptAnswered,
+    OptionsStay,
+    ReplyHeader,
+)
 from lab.judge.checks.selection import SelectionRecognised
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
+from lab.judge.checks.transport import (
+    AnsweredOnConnection,
+    NotHeldUp,
+    RepliesFromAskedAddress,
+    ReplyFits,
+    TransportKept,
+    TruncationTold,
+)
+from lab.judge.checks.unpredictable import Unpredictable
 from lab.judge.checks.upstream import (
     AskedIteratively,
     AskedOnceForMany,
@@ -61,7 +81,10 @@ from lab.judge.checks.upstream import (
 Check = Annotated[
     AliasCompleted
     | AliasFollowsNumber
+    | AllReplied
+    | AnswerHolds
     | Answered
+    | AnsweredOnConnection
     | AnsweredOnce
     | AnswersAgreeWithTable
     | AskedInOrder
@@ -69,49 +92,73 @@ Check = Annotated[
     | AskedNobody
     | AskedOnceForMany
     | AskedOnly
+    | AskedTimes
     | BackWithin
+    | BitReachesUpstream
     | ConnectedToAnswer
     | DeadlineKept
     | EchoAnswered
+    | ErrorReplied
     | ErrorTranslated
     | ErrorWithin
     | EveryMemberHandedOut
     | FailsBack
+    | FailureRemembered
     | FamilyHarmless
     | ForgeryIgnored
     | FreshIdentifiers
     | FromCache
     | GoneWithin
+    | MalformedHarmless
     | MappingStable
     | NameStaysWithin
     | NeverConnected
+    | NeverReferral
+    | NeverUsed
     | NextAskedAfterError
     | NextAskedAfterTimeout
     | NextOnRcodes
     | NoRealAddressOnClientSide
     | NotAnswered
+    | NotHeldUp
     | NotTranslated
     | NothingSent
+    | OneTtlPerRrset
+    | OptAnswered
+    | OptionsStay
     | OutsideOnlyBy
+    | PlainRetry
     | QuestionsBounded
+    | RdataUnchanged
     | Reached
     | RecursionAfterForwarders
     | RecursionDesired
     | Referred
     | RelayedUnchanged
+    | RepliesFromAskedAddress
+    | ReplyFits
+    | ReplyHeader
     | SelectionRecognised
+    | ServerSurvives
     | SpellingsAlike
+    | StaleAnswered
     | StepsInOrder
     | Translated
+    | TransportKept
     | TruncatedThenTcp
-    | TtlAtMost,
+    | TruncationTold
+    | TtlAtMost
+    | Unpredictable,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "AliasCompleted",
     "AliasFollowsNumber",
+    "AllReplied",
+    "AnswerHolds",
     "Answered",
+    "AnsweredOnConnection",
     "AnsweredOnce",
     "AnswersAgreeWithTable",
     "AskedInOrder",
@@ -119,41 +166,62 @@ __all__ = [
     "AskedNobody",
     "AskedOnceForMany",
     "AskedOnly",
+    "AskedTimes",
     "BackWithin",
+    "BitReachesUpstream",
     "Check",
     "ConnectedToAnswer",
     "DeadlineKept",
     "EchoAnswered",
+    "ErrorReplied",
     "ErrorTranslated",
     "ErrorWithin",
     "EveryMemberHandedOut",
     "FailsBack",
+    "FailureRemembered",
     "FamilyHarmless",
     "ForgeryIgnored",
     "FreshIdentifiers",
     "FromCache",
     "GoneWithin",
+    "MalformedHarmless",
     "MappingStable",
     "NameStaysWithin",
     "NeverConnected",
+    "NeverReferral",
+    "NeverUsed",
     "NextAskedAfterError",
     "NextAskedAfterTimeout",
     "NextOnRcodes",
     "NoRealAddressOnClientSide",
     "NotAnswered",
+    "NotHeldUp",
     "NotTranslated",
     "NothingSent",
+    "OneTtlPerRrset",
+    "OptAnswered",
+    "OptionsStay",
     "OutsideOnlyBy",
+    "PlainRetry",
     "QuestionsBounded",
+    "RdataUnchanged",
     "Reached",
     "RecursionAfterForwarders",
     "RecursionDesired",
     "Referred",
     "RelayedUnchanged",
+    "RepliesFromAskedAddress",
+    "ReplyFits",
+    "ReplyHeader",
     "SelectionRecognised",
+    "ServerSurvives",
     "SpellingsAlike",
+    "StaleAnswered",
     "StepsInOrder",
     "Translated",
+    "TransportKept",
     "TruncatedThenTcp",
+    "TruncationTold",
     "TtlAtMost",
+    "Unpredictable",
 ]

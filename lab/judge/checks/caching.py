@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import ceil
 from typing import Literal
@@ -17,27 +18,33 @@ from lab.judge.checks.base import (
     tell,
     wanted_name,
 )
+from lab.judge.checks.questions import source_of
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
+from lab.observe.dns_record import DnsRecord
 from lab.observe.timeline import Timeline
+from lab.values import DnsName, QueryType
 from resolver.machine import SECOND, Duration
 
 
 class FromCache(CheckBase):
-    """Each question that the asker repeats within the TTL is answered with the same data and a TTL
-    that is counted down, and the server sends nothing upstream for it (CCH-01). Caches count whole
-    seconds, so the last second of a TTL proves nothing."""
+    """Each question that the asker repeats within the TTL is answered with the same data, or the
+    same absence with its SOA, and a TTL that is counted down, and the server sends nothing upstream
+    for it (CCH-01, CCH-06). Caches count whole seconds, so the last second of a TTL proves
+    nothing."""
 
     kind: Literal["from-cache"] = "from-cache"
     asker: str = "viewer"
+    name: DnsName | None = None
+    """None: the cluster's name."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Find the questions that went upstream, and those that repeat them within the TTL."""
-        asked = questions(timeline, self.asker, None)
+        asked = questions(timeline, self.asker, self.name)
         repeated: list[DnsExchange] = []
         for first in asked:
-            source = _source_of(timeline, first)
+            source = source_of(timeline, first)
             if source is None:
                 continue
             for second in asked:
@@ -66,7 +73,7 @@ class FamilyHarmless(CheckBase):
 
     kind: Literal["family-harmless"] = "family-harmless"
     asker: str = "viewer"
-    qtype: str = "AAAA"
+    qtype: QueryType = "AAAA"
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at every reply to either question, from any server."""
@@ -116,14 +123,22 @@ def _not_nodata(exchange: DnsExchange) -> str | None:
     return None
 
 
-def _source_of(timeline: Timeline, client: DnsExchange) -> DnsMessage | None:
-    """The reply from upstream that a client question was answered with."""
-    decisive = timeline.causes.decisive(client)
-    return decisive.reply if decisive is not None and client.reply is not None else None
+def _lifetime_s(source: DnsMessage) -> int:
+    """How long a reply may be kept: the shortest TTL of its answer, or what its SOA says of an
+    absence (RFC 2308 5)."""
+    if source.answers:
+        return min(record.ttl for record in source.answers)
+    return min((negative_ttl_s(record) for record in _soas(source)), default=0)
 
 
-def _lifetime_s(source: DnsMessage) -> float:
-    return min(source.ttls, default=0)
+def negative_ttl_s(soa: DnsRecord) -> int:
+    """How long an absence holds: the lesser of the SOA record's TTL and its MINIMUM field."""
+    minimum = soa.rdata.rpartition(" ")[2]
+    return min(soa.ttl, int(minimum)) if minimum.isascii() and minimum.isdigit() else 0
+
+
+def _soas(message: DnsMessage) -> list[DnsRecord]:
+    return [record for record in message.authority if record.rtype == "SOA"]
 
 
 def _age_ns(source: DnsMessage, question: DnsExchange) -> Duration | None:
@@ -142,15 +157,46 @@ def _fault(
     one, two = first.reply, second.reply
     if one is None or two is None:
         return "the repeated question got no reply"
-    same = len(two.addresses) == len(one.addresses) and set(two.addresses) <= set(source.addresses)
-    if two.rcode != one.rcode or not same:
+    if two.rcode != one.rcode or not _is_same(source, one, two):
         return f"other data: {tell(one)}, then {tell(two)}"
     age_ns = _age_ns(source, second) or 0
-    left_s = ceil(_lifetime_s(source) - (age_ns - answer_allowance_ns(timeline)) / SECOND)
-    allowed_s = min(left_s, *one.ttls, *two.ttls) if one.ttls else left_s
-    if two.ttls and max(two.ttls) > allowed_s:
-        return f"a TTL of {max(two.ttls)} s, no more than {allowed_s} s were left"
-    return None
+    passed_s = (age_ns - answer_allowance_ns(timeline)) / SECOND
+    return _too_long(source, one, two, passed_s)
+
+
+def _too_long(source: DnsMessage, one: DnsMessage, two: DnsMessage, passed_s: float) -> str | None:
+    """Say which TTL of a repeated answer was not counted down."""
+    for record in two.answers:
+        before = [each.ttl for each in one.answers if _rrset(each) == _rrset(record)]
+        given = [each.ttl for each in source.answers if _rrset(each) == _rrset(record)]
+        allowed_s = min([ceil(min(given, default=0) - passed_s), *before])
+        if record.ttl > allowed_s:
+            return f"a TTL of {record.ttl} s, no more than {allowed_s} s were left"
+    if two.answers:
+        return None
+    for record in _soas(two):
+        allowed_s = ceil(_lifetime_s(source) - passed_s)
+        if record.ttl > allowed_s:
+            return f"the SOA has a TTL of {record.ttl} s, no more than {allowed_s} s were left"
+    return None if _soas(two) else "the cached absence came without its SOA"
+
+
+def _is_same(source: DnsMessage, one: DnsMessage, two: DnsMessage) -> bool:
+    """Whether two answers to one question say the same. Of several addresses, a server may select
+    others each time, as many as before."""
+    if one.addresses:
+        return len(two.addresses) == len(one.addresses) and (
+            set(two.addresses) <= set(source.addresses)
+        )
+    return Counter(map(_content, one.answers)) == Counter(map(_content, two.answers))
+
+
+def _rrset(record: DnsRecord) -> tuple[str, str]:
+    return record.owner, record.rtype
+
+
+def _content(record: DnsRecord) -> tuple[str, str, bytes]:
+    return record.owner, record.rtype, record.wire
 
 
 def _asked_for(timeline: Timeline, client: DnsExchange) -> Iterator[DnsExchange]:

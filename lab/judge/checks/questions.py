@@ -1,0 +1,43 @@
+"""Picking the exchanges that a check is about."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from lab.judge.checks.base import wanted_name
+from lab.observe.dns_exchange import DnsExchange
+from lab.observe.dns_message import DnsMessage
+from lab.observe.timeline import Timeline
+
+Which: TypeAlias = Literal["first", "last", "all"]
+
+
+def put_by(
+    timeline: Timeline,
+    asker: str,
+    name: str | None,
+    qtype: str | None,
+    which: Which = "all",
+) -> list[DnsExchange]:
+    """The asker's exchanges about a name (None: any) and a type (None: any), in order; all of
+    them, or the first or the last one alone."""
+    wanted = None if name is None else wanted_name(timeline, name)
+    asked = [
+        each
+        for each in timeline.exchanges
+        if each.asker == asker
+        and wanted in {None, each.query.name}
+        and qtype in {None, each.query.qtype}
+    ]
+    return {"first": asked[:1], "last": asked[-1:], "all": asked}[which]
+
+
+def source_of(timeline: Timeline, client: DnsExchange) -> DnsMessage | None:
+    """The reply from upstream that a client question was answered with."""
+    decisive = timeline.causes.decisive(client)
+    return decisive.reply if decisive is not None and client.reply is not None else None
+
+
+def reaches(exchange: DnsExchange, server: str) -> bool:
+    """Whether the question arrived at that server."""
+    return exchange.query.receiver == server
