@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 Instant: TypeAlias = int
 """Nanoseconds on a monotonic clock with an arbitrary zero."""
@@ -202,6 +202,16 @@ class Note:
 
 
 Effect: TypeAlias = Send | Open | Close | SendPacket | Note
+
+
+@runtime_checkable
+class AnswersDatagrams(Protocol):
+    """A machine that has answers ready, for shells that would save it the event."""
+
+    def answer_datagram(self, payload: bytes, address: str, now: Instant) -> bytes | None:
+        """The answer to a datagram that a client at `address` sent to us: the one `Send` that
+        `handle` would return for it. None: `handle` must see it. Never raises."""
+        ...
 
 
 class Machine(Protocol):

@@ -29,21 +29,29 @@ from resolver.dns.intermediary import Intermediary
 from resolver.dns.message import build_reply, rcode_text
 from resolver.dns.outcome import FAILED, Outcome, Source, Terms
 from resolver.dns.reception import Client, Reception
+from resolver.dns.records import Record
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
+from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
     CountersRequested,
     Effect,
     Event,
     Flow,
     Instant,
+    MessageArrived,
     Note,
     Reconfigured,
+    Send,
+    StopRequested,
     Transport,
 )
 
 _Topic: TypeAlias = tuple[str, int, int, Terms]
 """What makes two clients' questions the same: name whatever its case, type, class, and terms."""
+
+_LASTING = frozenset({Source.OWN_ZONE, Source.CACHE})
+"""Sources that say the same to whoever asks next."""
 
 
 @dataclass(slots=True)
@@ -88,13 +96,25 @@ class Resolver(Intermediary[_Errand]):
         self._selector = Selector(config.selection, selection)
         self._errands: dict[_Topic, _Errand] = {}
         self._count_at: Instant | None = 0 if config.counters_every_ns else None
+        self._ready = WireAnswers(self._access.allows, self._ledger.counters)
+        self._sources.cache.on_change = self._ready.changed
+
+    def answer_datagram(self, payload: bytes, address: str, now: Instant) -> bytes | None:
+        """The answer that is ready for a datagram from `address`; None: `handle` must see it."""
+        return self._ready.answer(payload, address, now)
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
-        if isinstance(event, Reconfigured):
-            return self._take_over(event.config)
-        if isinstance(event, CountersRequested):
-            return (self._read_counters(),)
+        match event:
+            case MessageArrived(flow, payload, Transport.UDP, source) if not isinstance(flow, int):
+                if (reply := self._ready.answer(payload, source.address, now)) is not None:
+                    return (Send(flow, reply),)
+            case Reconfigured(config):
+                return self._take_over(config)
+            case CountersRequested():
+                return (self._read_counters(),)
+            case StopRequested():
+                self._ready.clear(self._access.allows)  # no new question is taken
         return super().handle(event, now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:
@@ -135,6 +155,7 @@ class Resolver(Intermediary[_Errand]):
         except ValueError as wrong:
             return (Note(ConfigurationRejected(tuple(str(wrong).splitlines()))),)
         self._access = access
+        self._ready.clear(access.allows)
         if config.selection is not self._config.selection:
             self._selector = Selector(config.selection, self._selection)
         if config.counters_every_ns != self._config.counters_every_ns:
@@ -182,6 +203,8 @@ class Resolver(Intermediary[_Errand]):
             ask = errand.resolution.send(heard) if heard else next(errand.resolution)
         except StopIteration as finished:
             self._finish(errand, finished.value, now, effects)
+            if heard is None:
+                self._make_ready(errand.clients[0], errand.topic[3], now)
             return
         if errand.topic not in self._errands:
             self._ledger.counters.cache_misses += 1
@@ -201,16 +224,7 @@ class Resolver(Intermediary[_Errand]):
     def _answer(
         self, client: Client, outcome: Outcome, now: Instant, effects: list[Effect]
     ) -> None:
-        reply = build_reply(
-            client.query,
-            client.transport,
-            rcode=outcome.rcode,
-            answers=self._selector.select(outcome.answers),
-            authority=outcome.authority,
-            additional=outcome.additional,
-            authoritative=outcome.authoritative,
-            recursion_available=self._offers_recursion_to(client.endpoint.address),
-        )
+        reply = self._written(client, outcome, self._selector.select(outcome.answers))
         if not self._reception.answer(client, reply, now, effects):
             return
         counters, source = self._ledger.counters, outcome.source.value
@@ -220,3 +234,36 @@ class Resolver(Intermediary[_Errand]):
         if self._ledger.each_question:
             question = client.query.question
             effects.append(Note(Answered(client.endpoint, question, outcome.rcode, source)))
+
+    def _written(self, client: Client, outcome: Outcome, answers: tuple[Record, ...]) -> bytes:
+        return build_reply(
+            client.query,
+            client.transport,
+            rcode=outcome.rcode,
+            answers=answers,
+            authority=outcome.authority,
+            additional=outcome.additional,
+            authoritative=outcome.authoritative,
+            recursion_available=self._offers_recursion_to(client.endpoint.address),
+        )
+
+    def _make_ready(self, client: Client, terms: Terms, now: Instant) -> None:
+        """Keep what was answered at once for whoever asks the same, in every form that it may be
+        given in."""
+        if (
+            client.transport is Transport.TCP
+            or terms.own_zones_only
+            or self._ledger.each_question  # each is to be written down
+            or not self._ready.wants(client.message)
+        ):
+            return
+        read = self._sources.read(client.query.question, terms, now)
+        ways = self._selector.ways(read[0].answers) if read is not None else None
+        if read is None or ways is None or read[0].source not in _LASTING:
+            return
+        outcome, readings = read
+        forms = [
+            Form(self._written(client, outcome, way), way, outcome.authority, outcome.additional)
+            for way in ways.answers
+        ]
+        self._ready.keep(client.message, forms, ways.draw, readings, now)

@@ -15,7 +15,7 @@ from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns import names
 from resolver.dns.asking import Budget, Resolution
-from resolver.dns.cache import Cache, Negative, Positive, Route, Slot, Wishes
+from resolver.dns.cache import Cache, Negative, Positive, Reading, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
@@ -141,6 +141,20 @@ class Sources:
         except StopIteration as finished:
             outcome: Outcome = finished.value
             return outcome if outcome.rcode in _TELLING else None
+        return None
+
+    def read(
+        self, question: Question, terms: Terms, now: Instant
+    ) -> tuple[Outcome, list[Reading]] | None:
+        """What comes of a question that nobody has to be asked for, and every look into the cache
+        that it took; None when somebody would have to be asked."""
+        readings = self._cache.readings = []
+        try:
+            next(self.resolve(question, terms, now))
+        except StopIteration as finished:
+            return finished.value, readings
+        finally:
+            self._cache.readings = None
         return None
 
     def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:

@@ -14,9 +14,11 @@ from resolver.machine import (
     Transport,
     Unreachable,
 )
+from resolver.shells import batches
+from resolver.shells.batches import Batch
 from resolver.shells.limits import DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.listening import listen, refusal
-from resolver.shells.owner import Owner
+from resolver.shells.owner import Answerer, Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,15 @@ class _Conversation:
 
 
 class Datagrams:
-    """All datagram sockets of one shell."""
+    """All datagram sockets of one shell.
 
-    def __init__(self, owner: Owner) -> None:
+    Where the machine has answers ready (`AnswersDatagrams`), questions are taken by the batch, or
+    one by one where `batched` is false or the host knows no batches.
+    """
+
+    def __init__(self, owner: Owner, *, batched: bool = True) -> None:
         self._owner = owner
+        self._batched = batched and batches.available()
         self._listeners: list[_Listener] = []
         self._conversations: dict[Flow, _Conversation] = {}
 
@@ -65,7 +72,14 @@ class Datagrams:
         listener = _Listener(made, endpoint)
         self._listeners.append(listener)  # before it may fail, so that it is closed then
         listen(made, endpoint, Transport.UDP)
-        self._owner.loop.add_reader(made, partial(self._receive_questions, listener))
+        answer = self._owner.answer_datagram
+        if answer is None:
+            receive = partial(self._receive_messages, listener)
+        elif self._batched:
+            receive = partial(self._receive_batch, listener, answer, Batch(made))
+        else:
+            receive = partial(self._receive_questions, listener, answer)
+        self._owner.loop.add_reader(made, receive)
 
     def open(self, flow: int, made: socket.socket, remote: Endpoint) -> None:
         """Connect a new socket to its far end. Raises OSError."""
@@ -81,8 +95,7 @@ class Datagrams:
         try:
             listener.socket.sendto(payload, peer)
         except OSError as error:
-            reason = refusal(error.errno, Transport.UDP)
-            self._owner.note(ReplyNotSent(listener.endpoint, Endpoint(*peer[:2]), reason))
+            self._not_sent(listener, peer, error.errno)
 
     def send(self, flow: Flow, payload: bytes) -> None:
         """Send to the far end of an opened flow."""
@@ -106,7 +119,8 @@ class Datagrams:
         self._listeners.clear()
         self._conversations.clear()
 
-    def _receive_questions(self, listener: _Listener) -> None:
+    def _receive_messages(self, listener: _Listener) -> None:
+        """Hand the machine what is there, one by one."""
         for _ in range(DATAGRAMS_PER_WAKE):
             if not self._listeners:
                 return  # closed meanwhile
@@ -116,10 +130,62 @@ class Datagrams:
                 return
             except OSError:
                 continue  # an error of an earlier datagram, reported late; reading clears it
-            source = Endpoint(peer[0], peer[1])
-            self._owner.tell(
-                MessageArrived((listener, peer), payload, Transport.UDP, source, listener.endpoint)
-            )
+            self._hand_over(listener, payload, peer)
+
+    def _receive_questions(self, listener: _Listener, answer: Answerer) -> None:
+        """Answer what the machine has an answer ready for; hand it the rest."""
+        receive, now = listener.socket.recvfrom, self._owner.loop.now()
+        for _ in range(DATAGRAMS_PER_WAKE):
+            try:
+                payload, peer = receive(DATAGRAM_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # as above
+            reply = answer(payload, peer[0], now)
+            if reply is not None:
+                self.reply((listener, peer), reply)
+                continue
+            self._hand_over(listener, payload, peer)
+            if not self._listeners:
+                return
+            now = self._owner.loop.now()  # the machine has met a later instant
+
+    def _receive_batch(self, listener: _Listener, answer: Answerer, batch: Batch) -> None:
+        """The same with two system calls for all that is there, as long as answers are ready. What
+        is not goes to the machine in its turn, behind the answers to what came before it."""
+        try:
+            count = batch.receive()
+        except OSError:
+            return  # as above; if there is more, the loop will say so
+        first, now = 0, self._owner.loop.now()
+        for number in range(count):
+            payload = batch.payload(number)
+            reply = answer(payload, batch.address(number), now)
+            if reply is not None:
+                batch.answer(number, reply)
+                continue
+            self._send_batch(listener, batch, first, number)
+            first = number + 1
+            self._hand_over(listener, payload, batch.peer(number))
+            if not self._listeners:
+                return
+            now = self._owner.loop.now()
+        self._send_batch(listener, batch, first, count)
+
+    def _send_batch(self, listener: _Listener, batch: Batch, first: int, end: int) -> None:
+        for lost in batch.send(first, end):
+            self._not_sent(listener, batch.peer(lost.number), lost.error)
+
+    def _hand_over(self, listener: _Listener, payload: bytes, peer: Any) -> None:
+        source = Endpoint(peer[0], peer[1])
+        self._owner.tell(
+            MessageArrived((listener, peer), payload, Transport.UDP, source, listener.endpoint)
+        )
+
+    def _not_sent(self, listener: _Listener, peer: Any, error: int | None) -> None:
+        reason = refusal(error, Transport.UDP)
+        self._owner.note(ReplyNotSent(listener.endpoint, Endpoint(*peer[:2]), reason))
 
     def _receive_replies(self, conversation: _Conversation) -> None:
         flow, here, there = conversation.flow, conversation.here, conversation.there

@@ -10,6 +10,9 @@ DATAGRAMS_PER_WAKE: Final = 64
 """Datagrams (or IP packets) taken from one socket before the others get their turn. At some 20 µs
 each a flooded socket holds up the rest for about a millisecond."""
 
+ADDRESSES_REMEMBERED: Final = 4096
+"""Clients' addresses kept as text beside their octets; then all are written anew."""
+
 MESSAGES_PER_WAKE: Final = 64
 """Messages of one stream handled in a row: a read full of empty messages (two octets each) would
 otherwise hold up everybody for 32,768 of them."""

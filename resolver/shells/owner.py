@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
-from resolver.machine import Event, PortTaken, StreamClosed, Unreachable
+from resolver.machine import Event, Instant, PortTaken, StreamClosed, Unreachable
 from resolver.shells.loop import Loop
+
+Answerer: TypeAlias = Callable[[bytes, str, Instant], bytes | None]
+"""`AnswersDatagrams.answer_datagram` of `resolver.machine`."""
 
 
 class Owner(Protocol):
     """A shell, seen from its sockets."""
 
     loop: Loop
+    answer_datagram: Answerer | None
+    """The machine's answers that are ready; None where it has no such thing."""
 
     def tell(self, event: Event) -> None:
         """Hand an event to the machine now. Only from a callback of the loop."""

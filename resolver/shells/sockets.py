@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
 from resolver.machine import (
+    AnswersDatagrams,
     Close,
     Effect,
     Endpoint,
@@ -26,6 +27,7 @@ from resolver.machine import (
 from resolver.shells.datagrams import Datagrams
 from resolver.shells.listening import allow_foreign_address, new_socket, refusal
 from resolver.shells.loop import Loop
+from resolver.shells.owner import Answerer
 from resolver.shells.shell import Journal, MachineFailed, Shell
 from resolver.shells.streams import Streams
 
@@ -38,7 +40,8 @@ class SocketShell(Shell):
 
     `enter` is entered around the creation of each socket; a world steps into a node's network
     namespace there. With `foreign_addresses` the endpoints' addresses need not be the host's own.
-    Raises CannotStart when an endpoint cannot be listened on.
+    With `batched` datagrams share system calls where machine and host allow it. Raises CannotStart
+    when an endpoint cannot be listened on.
 
     After `StreamClosed` or an `Unreachable` stream, the flow is gone. After an `Unreachable`
     datagram flow it stays until the machine closes it: the refusal may have been forged.
@@ -51,13 +54,15 @@ class SocketShell(Shell):
         listens: tuple[Listening, ...],
         *,
         foreign_addresses: bool = False,
+        batched: bool = True,
         enter: Callable[[], AbstractContextManager[None]] = nullcontext,
         journal: Journal,
     ) -> None:
         super().__init__(loop, machine, journal)
         self._enter = enter
         self._foreign = foreign_addresses
-        self._datagrams = Datagrams(self)
+        self.answer_datagram = self._answerer()
+        self._datagrams = Datagrams(self, batched=batched)
         self._streams = Streams(self)
         self._owed: dict[Flow, Unreachable | PortTaken | StreamClosed] = {}
         try:
@@ -99,6 +104,20 @@ class SocketShell(Shell):
         """Hand a failure to the machine on the loop's next turn, unless it closes the flow first:
         a machine is not told anything while its effects are carried out."""
         self._owed[event.flow] = event
+
+    def _answerer(self) -> Answerer | None:
+        machine = self._machine
+        if not isinstance(machine, AnswersDatagrams):
+            return None
+        ready = machine.answer_datagram
+
+        def answer(payload: bytes, address: str, now: Instant) -> bytes | None:
+            try:
+                return ready(payload, address, now)
+            except Exception as error:
+                raise MachineFailed(f"{type(machine).__name__} failed at {payload!r}") from error
+
+        return answer
 
     def _do(self, effect: Effect, now: Instant) -> None:
         if isinstance(effect, Send):

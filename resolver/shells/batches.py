@@ -1,0 +1,193 @@
+"""Datagrams by the batch: recvmmsg(2) and sendmmsg(2), which the socket module does not have.
+
+A system call costs more than an answer from the table; here up to 64 datagrams share two. It needs
+only the C library's own symbols, called through ctypes: with buffers that are laid out once, what
+is left for each datagram is reading and writing memory, where cffi is no faster, and no package has
+to be built. Where the symbols are missing, `available` says so, and datagrams are taken one by one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from resolver.limits import LARGEST_UDP_REPLY_OCTETS
+from resolver.shells.limits import ADDRESSES_REMEMBERED, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+
+_SOCKADDR_OCTETS: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
+_ADDRESS_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
+
+
+class _Buffer(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("octets", ctypes.c_size_t))
+
+
+class _Header(ctypes.Structure):
+    """struct msghdr."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_octets", ctypes.c_uint32),
+        ("buffers", ctypes.c_void_p),
+        ("buffer_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_octets", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):
+    """struct mmsghdr: a header, and how many octets came or went."""
+
+    _fields_ = (("header", _Header), ("octets", ctypes.c_uint32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Messages:
+    """What the kernel is pointed to."""
+
+    headers: ctypes.Array[_Message]
+    buffers: ctypes.Array[_Buffer]
+
+
+def _symbol(name: str, *arguments: Any) -> Callable[..., int] | None:
+    try:
+        function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = arguments
+    function.restype = ctypes.c_int
+    found: Callable[..., int] = function
+    return found
+
+
+_vector = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+_recvmmsg = _symbol("recvmmsg", *_vector, ctypes.c_void_p)
+_sendmmsg = _symbol("sendmmsg", *_vector)
+
+
+def available() -> bool:
+    """Whether this host's C library takes datagrams by the batch."""
+    return _recvmmsg is not None and _sendmmsg is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """A reply that the host refused to send."""
+
+    number: int
+    """Which of the batch."""
+    error: int
+    """The errno."""
+
+
+class Batch:
+    """The buffers of one listening socket: a datagram received into place n is answered from
+    place n. Raises OSError where `available` is false."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        if _recvmmsg is None or _sendmmsg is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        self._receive, self._send = _recvmmsg, _sendmmsg
+        self._fd = listening.fileno()
+        self._family = listening.family
+        self._name_octets = _SOCKADDR_OCTETS[self._family]
+        self._address_at = _ADDRESS_AT[self._family]
+        self._addresses: dict[bytes, str] = {}
+
+        count = DATAGRAMS_PER_WAKE
+        self._names = bytearray(count * self._name_octets)
+        self._incoming = memoryview(bytearray(count * DATAGRAM_OCTETS))
+        self._outgoing = memoryview(bytearray(count * LARGEST_UDP_REPLY_OCTETS))
+        received = self._messages(self._incoming, DATAGRAM_OCTETS)
+        sent = self._messages(self._outgoing, LARGEST_UDP_REPLY_OCTETS)
+        # Kept, because the kernel gets bare addresses: nothing else knows that they are in use.
+        self._structures = (received, sent)
+        self._received_at = ctypes.addressof(received.headers)
+        self._sent_at = ctypes.addressof(sent.headers)
+        self._lengths = (
+            memoryview(received.headers)
+            .cast("B")
+            .cast("I")[_Message.octets.offset // 4 :: ctypes.sizeof(_Message) // 4]
+        )
+        self._sizes = (
+            memoryview(sent.buffers)
+            .cast("B")
+            .cast("L")[_Buffer.octets.offset // ctypes.sizeof(ctypes.c_size_t) :: 2]
+        )
+
+    def receive(self) -> int:
+        """Take what is there, at most 64 datagrams; how many. Raises BlockingIOError for none, and
+        OSError for an error of an earlier datagram that the kernel reports late."""
+        count = self._receive(self._fd, self._received_at, DATAGRAMS_PER_WAKE, 0, None)
+        if count < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return count
+
+    def payload(self, number: int) -> bytes:
+        """A received datagram's octets."""
+        start = number * DATAGRAM_OCTETS
+        return bytes(self._incoming[start : start + self._lengths[number]])
+
+    def address(self, number: int) -> str:
+        """The address that a received datagram came from."""
+        raw = self._name(number)[self._address_at]
+        text = self._addresses.get(raw)
+        if text is None:
+            if len(self._addresses) >= ADDRESSES_REMEMBERED:
+                self._addresses.clear()
+            text = self._addresses[raw] = socket.inet_ntop(self._family, raw)
+        return text
+
+    def peer(self, number: int) -> tuple[Any, ...]:
+        """The socket address that a received datagram came from, as `recvfrom` gives it."""
+        name = self._name(number)
+        address, port = self.address(number), int.from_bytes(name[2:4], "big")
+        if self._family == socket.AF_INET:
+            return address, port
+        flow = int.from_bytes(name[4:8], "big")
+        return address, port, flow, int.from_bytes(name[24:28], sys.byteorder)
+
+    def answer(self, number: int, reply: bytes) -> None:
+        """Put the reply to a received datagram in its place, to be sent."""
+        start, size = number * LARGEST_UDP_REPLY_OCTETS, len(reply)
+        self._outgoing[start : start + size] = reply
+        self._sizes[number] = size
+
+    def send(self, first: int, end: int) -> Iterator[NotSent]:
+        """Send the replies in the places from `first` up to `end`; what could not be sent."""
+        while first < end:
+            at = self._sent_at + first * ctypes.sizeof(_Message)
+            sent = self._send(self._fd, at, end - first, 0)
+            if sent < 0:  # the first one's error; those behind it have yet to be sent
+                yield NotSent(first, ctypes.get_errno())
+                sent = 1
+            first += sent
+
+    def _name(self, number: int) -> bytes:
+        start = number * self._name_octets
+        return bytes(self._names[start : start + self._name_octets])
+
+    def _messages(self, area: memoryview, octets: int) -> _Messages:
+        """Headers for datagrams whose names stand in `_names` and whose octets in `area`."""
+        names = ctypes.addressof(ctypes.c_char.from_buffer(self._names))
+        start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+        count = DATAGRAMS_PER_WAKE
+        buffers = (_Buffer * count)(*(_Buffer(start + n * octets, octets) for n in range(count)))
+        parts = ctypes.addressof(buffers)
+        headers = (_Message * count)()
+        for n, message in enumerate(headers):
+            message.header.name = names + n * self._name_octets
+            message.header.name_octets = self._name_octets
+            message.header.buffers = parts + n * ctypes.sizeof(_Buffer)
+            message.header.buffer_count = 1
+        return _Messages(headers, buffers)
