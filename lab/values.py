@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Final
 
 from dnslib import CLASS, QTYPE, RCODE
@@ -20,7 +20,8 @@ from resolver.dns.names import MalformedName, normalise
 QUERY_TYPES: Final = frozenset(QTYPE.reverse) - {"OPT"}
 """What a question may ask for by name; a type without one is "TYPE65280"."""
 
-_RCODES: Final = {**RCODE.reverse, "BADVERS": 16}
+_RCODES: Final[dict[str, int]] = {**RCODE.reverse, "BADVERS": 16}
+_RCODE_NAMES: Final = {number: name for name, number in _RCODES.items()}
 _MAX_TYPE_OR_CLASS = 0xFFFF
 _MAX_RCODE = 0xFFF
 _MAX_TTL_S = 2**31 - 1
@@ -54,7 +55,7 @@ def rcode_number(name: str) -> int:
 
 def rcode_name(number: int) -> str:
     """The name of an RCODE: "NOERROR", "RCODE23" where it has none."""
-    return next((name for name, each in _RCODES.items() if each == number), f"RCODE{number}")
+    return _RCODE_NAMES.get(number, f"RCODE{number}")
 
 
 def _numbered(text: str, prefix: str, largest: int) -> int | None:
@@ -78,11 +79,26 @@ def _address(text: str) -> str:
     return str(address)
 
 
+def _addresses(text: str) -> str:
+    return "|".join(map(_address, text.split("|")))
+
+
 def _ipv4_address(text: str) -> str:
     try:
         return str(IPv4Address(text))
     except ValueError:
         raise ValueError(f"{text!r} is no IPv4 address; write one such as '192.168.1.10'") from None
+
+
+def _prefix(text: str) -> str:
+    if "/" not in text:
+        return _address(text)
+    try:
+        return str(ip_network(text))
+    except ValueError as wrong:
+        raise ValueError(
+            f"{text!r} is no prefix ({wrong}); write one such as '192.168.1.0/24', or an address"
+        ) from None
 
 
 def dns_name(text: str) -> str:
@@ -129,7 +145,13 @@ def _rcode(text: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 """IPv4 or IPv6, in the one spelling that captures have too."""
 
+Addresses = Annotated[str, AfterValidator(_addresses)]
+"""One address, or several of one server: "198.51.100.1|2001:db8::1"."""
+
 Ipv4Address = Annotated[str, AfterValidator(_ipv4_address)]
+
+Prefix = Annotated[str, AfterValidator(_prefix)]
+"""A network such as "192.168.1.0/24", or an address of its own."""
 
 DnsName = Annotated[str, AfterValidator(dns_name)]
 

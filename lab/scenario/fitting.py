@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.judge.checks import (
-    BackWithin,
-    Check,
-    EveryMemberHandedOut,
-    GoneWithin,
-    MappingStable,
-    Reached,
-    StepsInOrder,
-)
+from lab.judge.checks import Check, StepsInOrder
 from lab.scenario.forging import elsewhere
 from lab.scenario.model import (
     Ask,
@@ -145,20 +137,25 @@ def _out_of_family(node: PlannedNode, address: str | None) -> Iterator[str]:
 # --- checks -----------------------------------------------------------------------------------
 
 
+_NAMES_A_NODE = ("asker", "node", "victim", "translator", "server", "forwarder")
+_NAMES_NODES = ("servers", "blocked")
+
+
 def _named(check: Check) -> Iterator[tuple[str, str]]:
-    """The nodes that a check names, each with the field where it does."""
-    for field in ("asker", "node", "victim", "translator"):
-        if (name := getattr(check, field, None)) is not None:
-            yield field, name
-    match check:
-        case GoneWithin() | BackWithin():
-            yield "server", check.server
-        case EveryMemberHandedOut() | MappingStable() | Reached():
-            yield from ((f"servers[{place}]", each) for place, each in enumerate(check.servers))
-        case StepsInOrder():
-            for place, step in enumerate(check.steps):
-                for name in step.partition(" ")[0].replace(">", "|").split("|"):
-                    yield f"steps[{place}]", name
+    """The nodes that a check names, each with the field where it does: plain text there is a
+    node's name, and anything else has a type of its own in `lab.values`."""
+    for field, about in type(check).model_fields.items():
+        given = getattr(check, field)
+        if given is None or about.metadata:
+            continue
+        if field in _NAMES_A_NODE:
+            yield field, given
+        elif field in _NAMES_NODES and about.annotation == tuple[str, ...]:
+            yield from ((f"{field}[{place}]", each) for place, each in enumerate(given))
+    if isinstance(check, StepsInOrder):
+        for place, step in enumerate(check.steps):
+            for name in step.partition(" ")[0].replace(">", "|").split("|"):
+                yield f"steps[{place}]", name
 
 
 def _no_node(name: str, plan: Plan) -> str:

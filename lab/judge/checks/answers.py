@@ -21,6 +21,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
+from lab.values import Address, DnsName, QueryType, Rcode
 from resolver.machine import SECOND
 
 
@@ -31,17 +32,17 @@ class Answered(CheckBase):
 
     kind: Literal["answered"] = "answered"
     asker: str = "viewer"
-    name: str | None = None
+    name: DnsName | None = None
     """None: the cluster's name."""
-    qtype: str = "A"
+    qtype: QueryType = "A"
     which: Literal["first", "last", "all"] = "all"
     """Which of the asker's exchanges with that question are judged."""
-    rcode: str = "NOERROR"
+    rcode: Rcode = "NOERROR"
     count: int | None = None
     """Number of addresses in the answer."""
-    addresses: tuple[str, ...] | None = None
+    addresses: tuple[Address, ...] | None = None
     """Exactly these, each once, in any order."""
-    among: tuple[str, ...] | None = None
+    among: tuple[Address, ...] | None = None
     """Only of these, at least one."""
     authoritative: bool | None = None
     soa: bool | None = None
@@ -117,7 +118,7 @@ class AnsweredOnce(CheckBase):
 
     kind: Literal["answered-once"] = "answered-once"
     asker: str = "viewer"
-    late_from: str | None = None
+    late_from: Address | None = None
     """A reply from this address, asked because of one of these questions, must be seen arriving at
     the asker's server after the asker had its answer; without one there was nothing to ignore."""
 
@@ -169,8 +170,8 @@ class NotAnswered(CheckBase):
 
     kind: Literal["not-answered"] = "not-answered"
     asker: str = "viewer"
-    name: str | None = None
-    qtype: str = "A"
+    name: DnsName | None = None
+    qtype: QueryType = "A"
 
     def judge(self, timeline: Timeline) -> Finding:
         """There are questions, they arrived, and there is no reply to any."""
@@ -193,7 +194,7 @@ class ErrorWithin(CheckBase):
     kind: Literal["error-within"] = "error-within"
     asker: str = "viewer"
     bound_s: float
-    rcodes: tuple[str, ...] = ("SERVFAIL",)
+    rcodes: tuple[Rcode, ...] = ("SERVFAIL",)
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at every question's RCODE, addresses and time."""
@@ -220,7 +221,7 @@ class TtlAtMost(CheckBase):
 
     kind: Literal["ttl-at-most"] = "ttl-at-most"
     seconds: int
-    name: str | None = None
+    name: DnsName | None = None
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at the TTL of every address in every reply."""

@@ -20,6 +20,7 @@ from lab.observe.connection import Connection, is_dns
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
+from lab.values import Address, DnsName, Prefix, QueryType
 
 
 class AskedInOrder(CheckBase):
@@ -30,15 +31,15 @@ class AskedInOrder(CheckBase):
 
     kind: Literal["asked-in-order"] = "asked-in-order"
     asker: str = "dns"
-    servers: tuple[str, ...]
+    servers: tuple[Address, ...]
     """Addresses, as dialled."""
     which: Literal["first", "last", "all"] = "first"
     """Which of the client's questions that caused upstream questions."""
     times: int | None = None
     """How many client questions caused upstream questions; None: one or more."""
-    name: str | None = None
+    name: DnsName | None = None
     """Only client questions for this name; None: for any."""
-    qtype: str | None = None
+    qtype: QueryType | None = None
     """Only client questions of this type; None: of any."""
 
     def judge(self, timeline: Timeline) -> Finding:
@@ -77,8 +78,8 @@ class AskedOnly(CheckBase):
 
     kind: Literal["asked-only"] = "asked-only"
     asker: str = "dns"
-    servers: tuple[str, ...]
-    below: str | None = None
+    servers: tuple[Address, ...]
+    below: DnsName | None = None
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at the destination of every question."""
@@ -107,7 +108,7 @@ class AskedNobody(CheckBase):
 
     kind: Literal["asked-nobody"] = "asked-nobody"
     asker: str = "dns"
-    name: str | None = None
+    name: DnsName | None = None
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look for questions that came in and for questions that went out."""
@@ -132,8 +133,8 @@ class NameStaysWithin(CheckBase):
     whole or in pieces, answered or not (CND-08, CLU-16)."""
 
     kind: Literal["name-stays-within"] = "name-stays-within"
-    addresses: tuple[str, ...]
-    name: str | None = None
+    addresses: tuple[Address, ...]
+    name: DnsName | None = None
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look for the name's bytes in every packet and every reassembled message."""
@@ -161,7 +162,7 @@ class NothingSent(CheckBase):
 
     kind: Literal["nothing-sent"] = "nothing-sent"
     node: str
-    to: tuple[str, ...]
+    to: tuple[Prefix, ...]
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at every packet that left the node."""

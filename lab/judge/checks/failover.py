@@ -11,6 +11,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.icmp import IcmpError
 from lab.observe.timeline import Timeline
+from lab.values import DnsName, Rcode
 from resolver.machine import MILLISECOND, SECOND, Instant
 
 
@@ -21,7 +22,7 @@ class NextAskedAfterTimeout(CheckBase):
     kind: Literal["next-asked-after-timeout"] = "next-asked-after-timeout"
     asker: str = "dns"
     timeout_s: float
-    name: str | None = None
+    name: DnsName | None = None
     """Only client questions for this name; None: for any."""
 
     def judge(self, timeline: Timeline) -> Finding:
@@ -53,12 +54,12 @@ class NextAskedAfterError(CheckBase):
 
     kind: Literal["next-asked-after-error"] = "next-asked-after-error"
     asker: str = "dns"
-    error: str
+    error: Rcode | Literal["unreachable"]
     """An RCODE such as "SERVFAIL", or "unreachable"."""
     within_ms: float = 100.0
     """An error that is followed up later than this was not what the next question waited for: it
     waited for a timer."""
-    name: str | None = None
+    name: DnsName | None = None
     """Only client questions for this name; None: for any."""
 
     def judge(self, timeline: Timeline) -> Finding:

@@ -10,6 +10,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
+from lab.values import Ipv4Address
 
 
 class ForgeryIgnored(CheckBase):
@@ -20,7 +21,7 @@ class ForgeryIgnored(CheckBase):
     kind: Literal["forgery-ignored"] = "forgery-ignored"
     victim: str = "dns"
     asker: str = "viewer"
-    address: str
+    address: Ipv4Address
     """The address that only the forgery promises."""
 
     def judge(self, timeline: Timeline) -> Finding:

@@ -20,6 +20,7 @@ from lab.judge.checks.failover import without_repeats
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.timeline import Timeline
+from lab.values import Address, Rcode
 from resolver.machine import SECOND, Duration
 
 _TRIES_PER_SERVER = 3
@@ -86,8 +87,7 @@ class FailsBack(CheckBase):
 
     kind: Literal["fails-back"] = "fails-back"
     asker: str = "dns"
-    server: str
-    """Its address."""
+    server: Address
 
     def judge(self, timeline: Timeline) -> Finding:
         """Compare whom the asker turned to before the return and after it."""
@@ -130,9 +130,9 @@ class NextOnRcodes(CheckBase):
 
     kind: Literal["next-on-rcodes"] = "next-on-rcodes"
     asker: str = "dns"
-    next_on: tuple[str, ...]
+    next_on: tuple[Rcode, ...]
     """As captures have them: "SERVFAIL", "RCODE12"."""
-    seen: tuple[str, ...]
+    seen: tuple[Rcode, ...]
     """The RCODEs that must have been tried, each with AA=0 and AA=1."""
 
     def judge(self, timeline: Timeline) -> Finding:
@@ -222,7 +222,7 @@ class RecursionAfterForwarders(CheckBase):
 
     kind: Literal["recursion-after-forwarders"] = "recursion-after-forwarders"
     asker: str = "dns"
-    forwarders: tuple[str, ...]
+    forwarders: tuple[Address, ...]
     timeout_s: float
 
     def judge(self, timeline: Timeline) -> Finding:

@@ -13,6 +13,7 @@ from lab.observe.passage import Trip
 from lab.observe.sighting import Icmp, Ip
 from lab.observe.timeline import Timeline
 from lab.topology.plan import PlannedNode
+from lab.values import Ipv4Address
 
 
 class EchoAnswered(CheckBase):
@@ -21,7 +22,7 @@ class EchoAnswered(CheckBase):
 
     kind: Literal["echo-answered"] = "echo-answered"
     node: str = "viewer"
-    address: str
+    address: Ipv4Address
 
     def judge(self, timeline: Timeline) -> Finding:
         """Find each echo's reply, as the asker saw it."""
@@ -72,7 +73,7 @@ class ErrorTranslated(CheckBase):
 
     kind: Literal["error-translated"] = "error-translated"
     node: str = "viewer"
-    address: str
+    address: Ipv4Address
     type: int = 3
     code: int = 3
 

@@ -17,6 +17,7 @@ from lab.judge.checks.base import (
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
+from lab.values import Address, DnsName, QueryType
 
 
 class Referred(CheckBase):
@@ -26,13 +27,13 @@ class Referred(CheckBase):
 
     kind: Literal["referred"] = "referred"
     asker: str = "viewer"
-    name: str
-    qtype: str = "A"
-    zone: str
+    name: DnsName
+    qtype: QueryType = "A"
+    zone: DnsName
     """The owner of the NS records."""
-    servers: tuple[str, ...]
+    servers: tuple[DnsName, ...]
     """The names in them."""
-    glue: tuple[str, ...]
+    glue: tuple[Address, ...]
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at the sections of the last reply."""
@@ -76,9 +77,9 @@ class AliasCompleted(CheckBase):
 
     kind: Literal["alias-completed"] = "alias-completed"
     asker: str = "viewer"
-    name: str
-    qtype: str = "A"
-    through: tuple[str, ...]
+    name: DnsName
+    qtype: QueryType = "A"
+    through: tuple[DnsName, ...]
     """The targets, in order."""
     data: tuple[str, ...]
     """Exactly the RDATA at the end, as in a master file; none: there is no such data there."""
@@ -127,9 +128,9 @@ class SpellingsAlike(CheckBase):
 
     kind: Literal["spellings-alike"] = "spellings-alike"
     asker: str = "dns"
-    domain: str
+    domain: DnsName
     spellings: int
-    servers: tuple[str, ...]
+    servers: tuple[Address, ...]
     """Addresses, all that may be asked."""
 
     def judge(self, timeline: Timeline) -> Finding:

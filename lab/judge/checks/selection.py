@@ -10,6 +10,7 @@ from lab.judge.checks.failover import without_repeats
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.timeline import Timeline
+from lab.values import Address
 from resolver.machine import MILLISECOND
 
 SelectionRule: TypeAlias = Literal[
@@ -37,7 +38,7 @@ class SelectionRecognised(CheckBase):
 
     kind: Literal["selection-recognised"] = "selection-recognised"
     asker: str = "dns"
-    servers: tuple[str, ...]
+    servers: tuple[Address, ...]
     """Addresses, in listed order."""
     rule: SelectionRule
 

@@ -10,6 +10,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.crossing import Crossing
 from lab.observe.sighting import Icmp, Ip, Tcp, Udp
 from lab.observe.timeline import Timeline
+from lab.values import Ipv4Address
 
 Protocol = Literal["udp", "tcp", "icmp"]
 
@@ -86,7 +87,7 @@ class NotTranslated(CheckBase):
     on the other side, however changed, and nobody was connected to (NAT-04)."""
 
     kind: Literal["not-translated"] = "not-translated"
-    address: str
+    address: Ipv4Address
 
     def judge(self, timeline: Timeline) -> Finding:
         """Find packets to the address, and none of them behind the translator."""

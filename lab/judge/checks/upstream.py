@@ -20,6 +20,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.connection import is_dns
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.timeline import Timeline
+from lab.values import Address, Addresses, DnsName, Prefix, QueryType
 from resolver.machine import Transport
 
 
@@ -30,8 +31,8 @@ class RecursionDesired(CheckBase):
 
     kind: Literal["recursion-desired"] = "recursion-desired"
     asker: str = "dns"
-    forwarding_to: tuple[str, ...] = ()
-    iterating_at: tuple[str, ...] = ()
+    forwarding_to: tuple[Address, ...] = ()
+    iterating_at: tuple[Address, ...] = ()
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at RD in each of the asker's questions."""
@@ -62,9 +63,9 @@ class AskedIteratively(CheckBase):
 
     kind: Literal["asked-iteratively"] = "asked-iteratively"
     asker: str = "dns"
-    name: str
-    servers: tuple[str, ...]
-    """Addresses, from the root down; "198.51.100.1|2001:db8::1" where one server has several."""
+    name: DnsName
+    servers: tuple[Addresses, ...]
+    """From the root down; "198.51.100.1|2001:db8::1" where one server has several."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at everything the asker asked while the client waited."""
@@ -101,8 +102,8 @@ class AskedOnceForMany(CheckBase):
 
     kind: Literal["asked-once-for-many"] = "asked-once-for-many"
     asker: str = "dns"
-    name: str
-    qtype: str = "A"
+    name: DnsName
+    qtype: QueryType = "A"
     clients: int
     at_most: int = 1
 
@@ -209,7 +210,7 @@ class OutsideOnlyBy(CheckBase):
     kind: Literal["outside-only-by"] = "outside-only-by"
     asker: str
     """The designated forwarder."""
-    outside: tuple[str, ...]
+    outside: tuple[Prefix, ...]
     """Addresses or prefixes."""
     blocked: tuple[str, ...] = ()
     """Nodes that try to get out and must not."""
