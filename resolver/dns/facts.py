@@ -32,6 +32,17 @@ class MessageRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionReturned:
+    """The server that a question was forwarded to forwarded it back to us."""
+
+    server: Endpoint
+    question: Question
+
+    def __str__(self) -> str:
+        return f"{self.server} sent {self.question} back: it and this server forward to each other"
+
+
+@dataclass(frozen=True, slots=True)
 class ServerAsked:
     """A question went to a forwarder, or in recursion to an authoritative server."""
 

@@ -7,37 +7,37 @@ be asked, and the outcome written for every client that waits for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from random import Random
-from typing import TypeAlias
 
 from resolver import limits
 from resolver.config import Journal, ResolverConfig
 from resolver.dns.access import Access
-from resolver.dns.asking import Heard, Resolution
+from resolver.dns.asking import Heard
 from resolver.dns.cache import Wishes
 from resolver.dns.counters import Ledger, read
+from resolver.dns.errands import Errand, Topic
 from resolver.dns.exchange import Exchanges, Settled
 from resolver.dns.facts import (
     Answered,
     ConfigurationRejected,
     ConfigurationTakenOver,
     QuestionArrived,
+    QuestionReturned,
     ZoneRejected,
 )
 from resolver.dns.intermediary import Intermediary
-from resolver.dns.message import build_reply, rcode_text
+from resolver.dns.message import Question, build_reply, rcode_text
 from resolver.dns.outcome import FAILED, Outcome, Source, Terms
 from resolver.dns.reception import Client, Reception
 from resolver.dns.records import Record
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
+from resolver.dns.timers import Timers
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
     CountersRequested,
     Effect,
     Event,
-    Flow,
     Instant,
     MessageArrived,
     Note,
@@ -47,35 +47,11 @@ from resolver.machine import (
     Transport,
 )
 
-_Topic: TypeAlias = tuple[str, int, int, Terms]
-"""What makes two clients' questions the same: name whatever its case, type, class, and terms."""
-
 _LASTING = frozenset({Source.OWN_ZONE, Source.CACHE})
-"""Sources that say the same to whoever asks next."""
+"""Sources whose answers hold until something changes."""
 
 
-@dataclass(slots=True)
-class _Errand:
-    """A resolution under way and the clients it is for."""
-
-    topic: _Topic
-    resolution: Resolution[Outcome]
-    clients: list[Client] = field(default_factory=list)
-    datagrams: set[tuple[Flow, int]] = field(default_factory=set)
-    """Flow and ID of the questions that came as datagrams."""
-
-    def add(self, client: Client) -> bool:
-        """Have a client wait; False when it is its own question again: one answer is enough."""
-        if client.transport is Transport.UDP:
-            datagram = (client.flow, client.query.id)
-            if datagram in self.datagrams:
-                return False
-            self.datagrams.add(datagram)
-        self.clients.append(client)
-        return True
-
-
-class Resolver(Intermediary[_Errand]):
+class Resolver(Intermediary[Errand]):
     """The full resolver ("the local DNS server"): own zones, cache, forwarding, recursion.
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
@@ -94,7 +70,8 @@ class Resolver(Intermediary[_Errand]):
         self._access = Access(config.recursion_for)
         self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
-        self._errands: dict[_Topic, _Errand] = {}
+        self._errands: dict[Topic, Errand] = {}
+        self._patience: Timers[Topic] = Timers()
         self._count_at: Instant | None = 0 if config.counters_every_ns else None
         self._ready = WireAnswers(self._access.allows, self._ledger.counters)
         self._sources.cache.on_change = self._ready.changed
@@ -119,7 +96,9 @@ class Resolver(Intermediary[_Errand]):
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """End every wait that is over at `now`."""
-        effects = super().expire(now)
+        effects = [*super().expire(now)]
+        while (topic := self._patience.take_due(now)) is not None:
+            self._grow_impatient(self._errands[topic], now, effects)
         if self._count_at is None or self._count_at > now:
             return effects
         self._count_at = now + (self._config.counters_every_ns or 0)
@@ -128,7 +107,7 @@ class Resolver(Intermediary[_Errand]):
     def deadline(self) -> Instant | None:
         """The earliest instant at which somebody has been waited for long enough, or the counters
         are to be noted."""
-        instants = (super().deadline(), self._count_at)
+        instants = (super().deadline(), self._patience.earliest(), self._count_at)
         return min((instant for instant in instants if instant is not None), default=None)
 
     def _offers_recursion_to(self, address: str) -> bool:
@@ -179,24 +158,43 @@ class Resolver(Intermediary[_Errand]):
         topic = (question.name.lower(), question.qtype, question.qclass, terms)
         errand = self._errands.get(topic)
         if errand is None:
-            errand = _Errand(topic, self._sources.resolve(question, terms, now))
+            errand = Errand(topic, self._sources.resolve(question, terms, now))
             errand.add(client)
             self._run(errand, None, now, effects)
         else:
             self._join(errand, client, now, effects)
 
-    def _join(self, errand: _Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
+    def _join(self, errand: Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
         """Wait with others for the answer to the same question (RFC 5452 5)."""
-        if len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
+        if errand.comes_back_from(client):
+            # RFC 2308 5 warns of loops: told at once, the other server does not wait in vain, nor
+            # do we for it.
+            effects.append(Note(QuestionReturned(client.endpoint, client.query.question)))
             self._answer(client, FAILED, now, effects)
+        elif len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
+            self._answer(client, FAILED, now, effects)
+        elif errand.overdue and (stale := self._stale(errand, now)) is not None:
+            self._answer(client, stale, now, effects)
         elif not errand.add(client):
             self._reception.answer(client, None, now, effects)
 
-    def _go_on(self, settled: Settled[_Errand], effects: list[Effect]) -> None:
+    def _grow_impatient(self, errand: Errand, now: Instant, effects: list[Effect]) -> None:
+        """Give those who wait what has expired, if there is any; the search for fresh data goes on
+        and serves whoever asks next (RFC 8767 5)."""
+        errand.overdue = True
+        if (stale := self._stale(errand, now)) is not None:
+            for client in errand.dismiss():
+                self._answer(client, stale, now, effects)
+
+    def _stale(self, errand: Errand, now: Instant) -> Outcome | None:
+        name, qtype, qclass, terms = errand.topic
+        return self._sources.stale(Question(name, qtype, qclass), terms, now)
+
+    def _go_on(self, settled: Settled[Errand], effects: list[Effect]) -> None:
         self._run(settled.asker, settled.heard, settled.heard.at, effects)
 
     def _run(
-        self, errand: _Errand, heard: Heard | None, now: Instant, effects: list[Effect]
+        self, errand: Errand, heard: Heard | None, now: Instant, effects: list[Effect]
     ) -> None:
         """Drive a resolution to its next question or to its end."""
         try:
@@ -212,12 +210,16 @@ class Resolver(Intermediary[_Errand]):
                 self._finish(errand, FAILED, now, effects)
                 return
             self._errands[errand.topic] = errand
+            if self._config.serve_stale:
+                self._patience.set(errand.topic, now + self._config.stale_after_ns)
+        errand.asks(ask)
         self._exchanges.ask(ask, errand, effects)
 
     def _finish(
-        self, errand: _Errand, outcome: Outcome, now: Instant, effects: list[Effect]
+        self, errand: Errand, outcome: Outcome, now: Instant, effects: list[Effect]
     ) -> None:
         self._errands.pop(errand.topic, None)
+        self._patience.cancel(errand.topic)
         for client in errand.clients:
             self._answer(client, outcome, now, effects)
 

@@ -1,0 +1,54 @@
+"""Questions under way, and the clients that wait for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from resolver.dns.asking import Ask, Resolution
+from resolver.dns.outcome import Outcome, Terms
+from resolver.dns.reception import Client
+from resolver.machine import Flow, Transport
+
+Topic: TypeAlias = tuple[str, int, int, Terms]
+"""What makes two clients' questions the same: name whatever its case, type, class, and terms."""
+
+
+@dataclass(slots=True)
+class Errand:
+    """A resolution under way and the clients it is for."""
+
+    topic: Topic
+    resolution: Resolution[Outcome]
+    clients: list[Client] = field(default_factory=list)
+    datagrams: set[tuple[Flow, int]] = field(default_factory=set)
+    """Flow and ID of the questions that came as datagrams."""
+    forwarder: str | None = None
+    """The address of the forwarder that is being asked."""
+    overdue: bool = False
+    """Whether clients have waited for fresh data as long as they are made to (RFC 8767 5)."""
+
+    def add(self, client: Client) -> bool:
+        """Have a client wait; False when it is its own question again: one answer is enough."""
+        if client.transport is Transport.UDP:
+            datagram = (client.flow, client.query.id)
+            if datagram in self.datagrams:
+                return False
+            self.datagrams.add(datagram)
+        self.clients.append(client)
+        return True
+
+    def dismiss(self) -> list[Client]:
+        """Let all clients go, who are to be answered now; the resolution goes on."""
+        clients, self.clients = self.clients, []
+        self.datagrams.clear()
+        return clients
+
+    def asks(self, ask: Ask) -> None:
+        """The resolution has got to this question."""
+        self.forwarder = ask.server.address if ask.rd else None
+
+    def comes_back_from(self, client: Client) -> bool:
+        """Whether this very question comes back from the forwarder that it was put to: two servers
+        forward to each other."""
+        return client.endpoint.address == self.forwarder
