@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
+
 from lab.topology.plan import Plan, PlannedInterface, PlannedNode
 from resolver.config import BalancerConfig, DnsTranslatorConfig, NatConfig, ResolverConfig
+from resolver.dns.names import ROOT
 from resolver.machine import MILLISECOND
+
+_LABEL_LETTERS = 22
+_LINE_LETTERS = 29
+"""What a box is wide enough for, also where the system's letters are wide."""
+
+_MOST_ZONES = 6
+"""Zones that a box has room for."""
 
 _ROLES = {
     "viewer": "viewer",
     "resolver": "DNS server",
+    "authority": "authoritative server",
     "server": "server",
     "translator": "NAT translator",
     "router": "router",
@@ -25,6 +37,9 @@ def lines_of(node: PlannedNode, plan: Plan) -> list[tuple[str, bool]]:
     if node.asks is not None:
         asked = plan.owner(node.asks)
         lines.append((f"asks {asked.name if asked else node.asks}", False))
+    if node.firewall is not None:
+        lines.append(("firewall: DNS only from", False))
+        lines += [(f"· {address}", True) for address in node.firewall.dns_only_from]
     for program in node.programs:
         lines += _program_lines(program.config)
     return lines
@@ -32,11 +47,7 @@ def lines_of(node: PlannedNode, plan: Plan) -> list[tuple[str, bool]]:
 
 def _program_lines(config: object) -> list[tuple[str, bool]]:
     if isinstance(config, ResolverConfig):
-        lines = [(cut(f"hosts {zone.origin}", 34), False) for zone in config.zones]
-        for rule in config.forward:
-            lines.append((cut(f"forwards {rule.zone}", 34), False))
-            lines += [(f"→ {server.address}", True) for server in rule.servers]
-        return lines
+        return list(_resolver_lines(config))
     if isinstance(config, DnsTranslatorConfig):
         lines = [("answers DNS at", False)]
         lines += [(f"· {endpoint.address}", True) for endpoint in config.listen]
@@ -45,6 +56,38 @@ def _program_lines(config: object) -> list[tuple[str, bool]]:
     if isinstance(config, BalancerConfig) and config.alias_base is not None:
         return [(f"alias base {config.alias_base}", False)]
     return []
+
+
+def label_of(node: PlannedNode) -> list[str]:
+    """What people call the node, in as many lines as a box needs for it."""
+    return textwrap.wrap(node.label, _LABEL_LETTERS, break_on_hyphens=False) or [node.name]
+
+
+def _resolver_lines(config: ResolverConfig) -> Iterator[tuple[str, bool]]:
+    for zone in config.zones[:_MOST_ZONES]:
+        yield from _wrapped(f"hosts {_spoken(zone.origin)}")
+    if len(config.zones) > _MOST_ZONES:
+        yield f"and {len(config.zones) - _MOST_ZONES} more zones", False
+    for rule in config.forward:
+        if rule.servers:
+            what = "everything else" if rule.zone == ROOT else rule.zone
+            yield from _wrapped(f"forwards {what}")
+        else:
+            yield from _wrapped(f"does not forward {_spoken(rule.zone)}")
+        yield from ((f"→ {server.address}", True) for server in rule.servers)
+    if config.recursion:
+        yield "recurses from the root", False
+        hints = [address for hint in config.root_hints for address in hint.addresses]
+        yield from ((f"· {address}", True) for address in hints)
+
+
+def _wrapped(text: str) -> Iterator[tuple[str, bool]]:
+    for line in textwrap.wrap(text, _LINE_LETTERS, break_on_hyphens=False):
+        yield line, False
+
+
+def _spoken(zone: str) -> str:
+    return "the root" if zone == ROOT else zone
 
 
 def nat_entries(node: PlannedNode, plan: Plan) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from lab.topology.captions import cut, lines_of, nat_entries, speed_of
+from lab.topology.captions import cut, label_of, lines_of, nat_entries, speed_of
 from lab.topology.model import Topology
 from lab.topology.plan import Plan, PlannedInterface, PlannedNetwork, PlannedNode
 from lab.topology.planner import make_plan
@@ -24,6 +24,7 @@ _COLUMN = 224
 _BOX = 204
 _LINE = 16
 _DROP = 48  # from a box to its bar: room for two addresses
+_GAP = 28  # between a bar or a box and boxes that do not hang on it
 _BAR = 8
 _LETTER = 6.3  # mean width of 12 px text
 
@@ -34,6 +35,7 @@ _INK, _SOFT = "#1f2933", "#52606d"
 _FILLS = {
     "viewer": ("#e8f1fb", "#2f6fb0"),
     "resolver": ("#eaf6ec", "#2f855a"),
+    "authority": ("#e6f5f5", "#1f7a80"),
     "server": ("#f4f5f7", "#52606d"),
     "translator": ("#fdf0e3", "#b7580c"),
     "router": ("#f3eefb", "#6b46c1"),
@@ -134,13 +136,14 @@ class _Picture:
             start = y
             for row in rows:
                 if row.above == index:
+                    y += _GAP if y == start and index else 0
                     y = self._place_row(row, columns, y)
             if network is not None:
                 # The label below the bar before and the one above this bar need their room.
                 y = max(y, start + (self._label_room(index - 1) if index else 0))
                 self._bar_at.append(y)
                 y += _BAR
-        return y
+        return max(y, start + self._label_room(len(self._plan.networks) - 1))
 
     def _place_row(self, row: _Row, columns: dict[str, int], y: float) -> float:
         tallest = max(_height(node, self._plan) for node in row.nodes)
@@ -152,7 +155,7 @@ class _Picture:
             top = y + (tallest - own if row.hangs_down and not joining else 0)
             self._box_of[node.name] = (_LEFT + columns[node.name] * _COLUMN, top, own)
         y += max(tallest, _note_height(longest) if longest else 0)
-        return y + (_DROP if row.hangs_down else 28)
+        return y + (_DROP if row.hangs_down else _GAP)
 
     def _label_room(self, index: int) -> float:
         return (len(self._label(self._plan.networks[index])) + 2) * _LINE + 8
@@ -162,9 +165,10 @@ class _Picture:
     def _heading(self, width: float) -> float:
         self._write(_MARGIN, 34, self._plan.title, size=18, weight="600")
         y = 34.0
-        name = f"{self._plan.cluster_name}, TCP port {self._plan.service_port}"
-        self._write(_MARGIN, y + 22, name, mono=True, fill=_SOFT)
-        y += 22
+        if self._plan.cluster_name is not None:
+            name = f"{self._plan.cluster_name}, TCP port {self._plan.service_port}"
+            self._write(_MARGIN, y + 22, name, mono=True, fill=_SOFT)
+            y += 22
         for line in textwrap.wrap(self._description, int((width - 2 * _MARGIN) / _LETTER)):
             y += _LINE + 2
             self._write(_MARGIN, y, line, fill=_SOFT)
@@ -228,11 +232,12 @@ class _Picture:
             f'fill="{fill}" stroke="{stroke}" stroke-width="{3 if node.load_balancer else 1.5}"'
             f"{dashes}/>"
         )
-        self._write(left + 10, top + 20, cut(node.label, 28), size=13, weight="600")
+        label = label_of(node)
+        for position, line in enumerate(label):
+            self._write(left + 10, top + 20 + position * _LINE, line, size=13, weight="600")
+        top += (len(label) - 1) * _LINE + 38
         for position, (line, mono) in enumerate(lines_of(node, self._plan)):
-            self._write(
-                left + 10, top + 38 + position * _LINE, line, mono=mono, fill=_SOFT, size=11.5
-            )
+            self._write(left + 10, top + position * _LINE, line, mono=mono, fill=_SOFT, size=11.5)
 
     def _note(self, node: PlannedNode) -> None:
         """The NAT table beside its translator."""
@@ -328,7 +333,7 @@ def _rows(plan: Plan, bars: dict[str, int]) -> tuple[_Row, ...]:
 
 
 def _height(node: PlannedNode, plan: Plan) -> float:
-    return 34 + len(lines_of(node, plan)) * _LINE
+    return 18 + (len(label_of(node)) + len(lines_of(node, plan))) * _LINE
 
 
 def _note_height(entries: int) -> float:

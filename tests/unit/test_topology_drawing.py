@@ -1,7 +1,7 @@
 """The picture: whole, legible, standing alone."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -28,11 +28,15 @@ def numbers(element, names):
     return tuple(float(element.get(name)) for name in names.split())
 
 
+def is_bar(rect):
+    return rect.get("fill") == "#3e4c59"
+
+
 def boxes_of(drawing):
     """Left, top, right, bottom of every node's box and of every NAT table."""
     found = []
     for rect in drawing.iter(f"{SVG}rect"):
-        if rect.get("rx") in ("4", "6") and rect.get("fill") != "#3e4c59":
+        if rect.get("rx") in ("4", "6") and not is_bar(rect):
             x, y, width, height = numbers(rect, "x y width height")
             found.append((x, y, x + width, y + height))
     return found
@@ -44,6 +48,13 @@ def assert_legible(drawing):
     for one, other in combinations(boxes, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
         assert apart, (one, other)
+    bars = [numbers(bar, "y height") for bar in drawing.iter(f"{SVG}rect") if is_bar(bar)]
+    for _, top, _, bottom in boxes:
+        assert all(bottom <= y or y + thickness <= top for y, thickness in bars)
+    at = [numbers(text, "x y") for text in drawing.iter(f"{SVG}text")]
+    assert len(at) == len(set(at)), "a text on a text"
+    left_margin = sorted(y for x, y in at if x < 60)
+    assert all(later - sooner >= 14 for sooner, later in pairwise(left_margin))
     for left, top, right, bottom in boxes:
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
@@ -62,8 +73,9 @@ def test_everything_is_in_the_picture(file):
     plan = make_plan(topology, file.stem)
     drawing = parsed(draw_topology(topology))
     texts = [text.text for text in drawing.iter(f"{SVG}text")]
+    in_a_row = " ".join(texts)
     for node in plan.nodes:
-        assert node.label in texts
+        assert node.label in in_a_row, "in one line or more"
         for address in node.addresses():
             assert address in texts
         if node.alias:
