@@ -124,6 +124,9 @@ class ResolverConfig:
     private_zones: tuple[str, ...] = ()
     """Domains that may answer with `private_addresses`."""
     cache_entries: int = 10_000
+    """RRsets and absences."""
+    cache_octets: int = 64 * 1024 * 1024
+    """Memory for them, estimated: an RRset of one address takes some 700 octets."""
     max_ttl_s: int = 86_400
     max_negative_ttl_s: int = 900
     recursion: bool = False
@@ -152,6 +155,8 @@ class ResolverConfig:
     counters_every_ns: Duration | None = None
     """How often the counters are written to the journal; None: when the program stops, and on
     SIGUSR1."""
+    batched: bool = True
+    """Whether datagrams are taken and sent by the batch where the host can; off, one by one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 8: a TTL is 31 bits
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "next_on_rcodes": (0, 15),  # RFC 1035 4.1.1: four bits
     "cache_entries": (0, 10_000_000),
+    "cache_octets": (0, 1 << 40),
     "max_ttl_s": (0, _MAX_TTL_S),
     "max_negative_ttl_s": (0, _MAX_TTL_S),
     "ttl_s": (0, _MAX_TTL_S),

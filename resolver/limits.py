@@ -105,9 +105,6 @@ SERVER_BAND: Final[Duration] = 20 * MILLISECOND
 """Servers whose round-trip times differ by less are equally good, and drawn at random (RFC 5452
 9.2: one more thing a forger must guess)."""
 
-CACHE_OCTETS: Final = 64 * 1024 * 1024
-"""Memory that the cache's entries take, whatever their number: 64 MiB."""
-
 WIRE_ANSWERS_OCTETS: Final = 32 * 1024 * 1024
 """Finished answers kept in wire format: 32 MiB hold about 30,000, which is what a few thousand
 busy clients ask for again and again, in A and in AAAA."""

@@ -111,27 +111,25 @@ class Reading(NamedTuple):
     """Whether the same would be found until the entry ends or the slot changes."""
 
 
+class Bounds(NamedTuple):
+    """How much is kept, and for how long."""
+
+    entries: int
+    octets: int
+    """Memory, estimated: with all that Python needs for the entries."""
+    max_ttl_s: int
+    """Caps what others promise."""
+    max_negative_ttl_s: int
+    stale_for_ns: Duration = 0
+    """How long RRsets stay when they have expired."""
+
+
 class Cache:
-    """Bounded by entries and by octets; what was put in longest ago goes first, but for a second
-    chance that each use earns: so a use costs one assignment, and no list is put in order.
+    """Of bounded size; what was put in longest ago goes first, but for a second chance that each
+    use earns: so a use costs one assignment, and no list is put in order."""
 
-    `max_ttl_s` and `max_negative_ttl_s` cap what others promise. `octets` is an estimate of the
-    memory that the entries take, with all that Python needs for them.
-    """
-
-    def __init__(
-        self,
-        entries: int,
-        max_ttl_s: int,
-        max_negative_ttl_s: int,
-        stale_for_ns: Duration = 0,
-        octets: int = limits.CACHE_OCTETS,
-    ) -> None:
-        self._capacity = entries
-        self._octets_capacity = octets
-        self._max_ttl_s = max_ttl_s
-        self._max_negative_ttl_s = max_negative_ttl_s
-        self._stale_for_ns = stale_for_ns
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._entries: OrderedDict[Slot, Entry] = OrderedDict()
         self._octets = 0
         self._failures: Failures[Slot] = Failures()
@@ -143,16 +141,10 @@ class Cache:
         self.evictions = 0
         """Entries that had to make room."""
 
-    def resize(
-        self, entries: int, max_ttl_s: int, max_negative_ttl_s: int, stale_for_ns: Duration = 0
-    ) -> None:
+    def resize(self, bounds: Bounds) -> None:
         """Go by other bounds from now on."""
-        self._capacity = entries
-        self._stale_for_ns = stale_for_ns
-        self._max_ttl_s = max_ttl_s
-        self._max_negative_ttl_s = max_negative_ttl_s
-        while len(self._entries) > self._capacity:
-            self._evict()
+        self._bounds = bounds
+        self._make_room()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -191,7 +183,7 @@ class Cache:
         RFC 2181 5.2: one TTL for all its records, the lowest.
         """
         self._failures.forget(slot)
-        ttl = min(self._max_ttl_s, *(record.ttl for record in records))
+        ttl = min(self._bounds.max_ttl_s, *(record.ttl for record in records))
         kept = with_ttl(records, ttl)
         self._store(slot, kept, None, ttl, now)
         return kept
@@ -207,7 +199,7 @@ class Cache:
         if soa is None:
             self._drop(slot)
             return authority
-        ttl = min(self._max_negative_ttl_s, negative_ttl(soa), *(r.ttl for r in authority))
+        ttl = min(self._bounds.max_negative_ttl_s, negative_ttl(soa), *(r.ttl for r in authority))
         kept = with_ttl(authority, ttl)
         where = slot._replace(rtype=None) if rcode == Rcode.NXDOMAIN else slot
         self._store(where, kept, rcode, ttl, now)
@@ -244,7 +236,7 @@ class Cache:
 
     def _is_over(self, entry: Entry, now: Instant) -> bool:
         """Whether an entry is good for nothing any more."""
-        return entry.expires + self._stale_for_ns <= now
+        return entry.expires + self._bounds.stale_for_ns <= now
 
     def _store(
         self, slot: Slot, records: tuple[Record, ...], rcode: int | None, ttl: int, now: Instant
@@ -260,7 +252,11 @@ class Cache:
         slot = Slot(slot.name, slot.rtype, self._share(slot.wishes), self._share(slot.route))
         self._entries[slot] = entry
         self._octets += _octets(slot, entry)
-        while len(self._entries) > self._capacity or self._octets > self._octets_capacity:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        entries, octets, *_ = self._bounds
+        while len(self._entries) > entries or self._octets > octets:
             self._evict()
 
     def _evict(self) -> None:

@@ -15,7 +15,7 @@ from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns import names
 from resolver.dns.asking import Budget, Resolution
-from resolver.dns.cache import Cache, Negative, Positive, Reading, Route, Slot, Wishes
+from resolver.dns.cache import Bounds, Cache, Negative, Positive, Reading, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
@@ -36,7 +36,7 @@ from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
 from resolver.dns.zones import BadZone, Found, Missing, Referral, TooLong, Zones
-from resolver.machine import Duration, Instant, Transport
+from resolver.machine import Instant, Transport
 
 _META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
 """RFC 6895 3.1: types that stand for no data (transfers, signatures over messages)."""
@@ -60,7 +60,7 @@ class Sources:
 
     def __init__(self, config: ResolverConfig, random: Random) -> None:
         self._zones = Zones(config.zones)
-        self._cache = Cache(*_cache_bounds(config))
+        self._cache = Cache(_cache_bounds(config))
         self._cuts = Cuts(config.max_ttl_s)
         self._servers = Servers(random)
         self._go_by(config)
@@ -72,7 +72,7 @@ class Sources:
         Raises ValueError, with nothing changed, for rules or root hints that cannot be used.
         """
         self._go_by(config)
-        self._cache.resize(*_cache_bounds(config))
+        self._cache.resize(_cache_bounds(config))
         return self._zones.take_over(config.zones)
 
     def _go_by(self, config: ResolverConfig) -> None:
@@ -374,9 +374,14 @@ class Sources:
         return None
 
 
-def _cache_bounds(config: ResolverConfig) -> tuple[int, int, int, Duration]:
-    stale_for_ns = config.stale_for_ns if config.serve_stale else 0
-    return config.cache_entries, config.max_ttl_s, config.max_negative_ttl_s, stale_for_ns
+def _cache_bounds(config: ResolverConfig) -> Bounds:
+    return Bounds(
+        config.cache_entries,
+        config.cache_octets,
+        config.max_ttl_s,
+        config.max_negative_ttl_s,
+        config.stale_for_ns if config.serve_stale else 0,
+    )
 
 
 def _route(way: _Way) -> Route:

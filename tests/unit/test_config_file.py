@@ -52,6 +52,8 @@ configs: st.SearchStrategy[ProgramConfig] = st.one_of(
         selection=st.sampled_from(Selection),
         next_on_rcodes=st.frozensets(st.integers(0, 15)),
         cache_entries=st.integers(0, 10_000_000),
+        cache_octets=st.integers(0, 1 << 40),
+        batched=st.booleans(),
         max_ttl_s=ttls,
         max_negative_ttl_s=ttls,
     ),

@@ -6,8 +6,7 @@ from dns_upstreams import ZONE, a, soa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver import limits
-from resolver.dns.cache import Cache, Failure, Negative, Positive, Route, Slot, Wishes
+from resolver.dns.cache import Bounds, Cache, Failure, Negative, Positive, Route, Slot, Wishes
 from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type
 from resolver.machine import SECOND
@@ -16,7 +15,7 @@ PLAIN = Wishes()
 
 
 def cache(entries: int = 100, max_ttl_s: int = 86_400, max_negative_ttl_s: int = 900) -> Cache:
-    return Cache(entries, max_ttl_s, max_negative_ttl_s)
+    return Cache(Bounds(entries, 1 << 20, max_ttl_s, max_negative_ttl_s))
 
 
 def slot(name: str = ZONE, rtype: int | None = Type.A, wishes=PLAIN, route: str = ZONE) -> Slot:
@@ -137,7 +136,7 @@ def test_the_entry_unused_longest_goes_first():
 
 
 def test_octets_are_bounded_whatever_the_number_of_entries():
-    kept = Cache(100, 86_400, 900, octets=100_000)
+    kept = Cache(Bounds(100, 100_000, 86_400, 900))
     for number in range(10):
         name = f"n{number}"
         big = (Record(name, 65280, 60, bytes(30_000)),)
