@@ -99,6 +99,11 @@ def the_silent_one_is_asked_again() -> Wire:
     return turn.told()
 
 
+@cases.passes(NextAskedAfterTimeout(timeout_s=1.0, later_timeout_s=1.5))
+@cases.fails(
+    NextAskedAfterTimeout(timeout_s=1.0, later_timeout_s=2.0),
+    because="the next was asked after 1500.00 ms",
+)
 @cases.fails(AFTER_ONE_SECOND, because="the next was asked after 1500.00 ms")
 def the_third_too_late() -> Wire:
     """The first turn was right, the second was not."""

@@ -83,6 +83,16 @@ def there_is_always_an_answer() -> Wire:
     return wire
 
 
+@cases.passes(QuestionsBounded(at_most=1))
+def the_answer_comes_when_the_client_was_told() -> Wire:
+    wire = cluster()
+    client = wire.ask("viewer", DNS)
+    late = wire.ask("dns", FIRST)
+    wire.reply(client, rcode="SERVFAIL")
+    wire.reply(late, *REAL)
+    return wire
+
+
 @cases.fails(QuestionsBounded(at_most=2), because="or nobody asked")
 def nobody_is_asked() -> Wire:
     wire = cluster()

@@ -22,6 +22,8 @@ class NextAskedAfterTimeout(CheckBase):
     kind: Literal["next-asked-after-timeout"] = "next-asked-after-timeout"
     asker: str = "dns"
     timeout_s: float
+    later_timeout_s: float | None = None
+    """How long each server after the first is waited for; None: as long."""
     name: DnsName | None = None
     """Only client questions for this name; None: for any."""
 
@@ -33,8 +35,11 @@ class NextAskedAfterTimeout(CheckBase):
         silent = [pair for pair in pairs if _is_silent(*pair)]
         if not silent:
             return failed("the first server was not silent", *_frames(pairs[0]))
-        earliest, latest = timer_window_ns(timeline, round(self.timeout_s * SECOND))
+        begun = {id(group[0]) for group in upstream_groups(timeline, self.asker, self.name)}
         for first, second in silent:
+            later_s = self.timeout_s if self.later_timeout_s is None else self.later_timeout_s
+            timeout_s = self.timeout_s if id(first) in begun else later_s
+            earliest, latest = timer_window_ns(timeline, round(timeout_s * SECOND))
             frames = _frames((first, second))
             if first.query.destination == second.query.destination:
                 return failed(f"{first.query.destination} was asked again", *frames)

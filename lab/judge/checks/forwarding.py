@@ -51,7 +51,11 @@ class QuestionsBounded(CheckBase):
             if fault is not None:
                 return failed(fault, *frames_of(share))
         worst = max(
-            (share for share in shares if share and not any(each.replies for each in share)),
+            (
+                share
+                for share in shares
+                if share and not any(timeline.causes.in_time(each) for each in share)
+            ),
             key=len,
             default=None,
         )
