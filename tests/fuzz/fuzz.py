@@ -2,11 +2,11 @@
 
 Coverage-guided (atheris, libFuzzer): what reaches new code is kept and changed further. It starts
 from the corpus beside this file and writes nothing into it; what breaks a target is written to the
-current directory as `crash-…`. To add what it found interesting:
+current directory as `crash-…`. To keep what it found interesting, give it a folder:
 
-    mkdir /tmp/found && python tests/fuzz/fuzz.py clients /tmp/found -max_total_time=600
-    mkdir /tmp/few   && python tests/fuzz/fuzz.py clients -merge=1 /tmp/few /tmp/found
-    cp /tmp/few/* tests/fuzz/corpus/clients/
+    mkdir found && python tests/fuzz/fuzz.py clients found -max_total_time=600
+
+and copy the short ones of it into `corpus/clients`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ def main(arguments: list[str]) -> int:
         return 2
     options = arguments[1:]
     folders = [option for option in options if not option.startswith("-")]
-    if not any(option.startswith("-merge") for option in options):
-        # libFuzzer writes into the first folder, so the corpus comes second.
-        folders = [*folders, str(CORPUS / name)] if folders else []
+    if folders:  # libFuzzer writes into the first one, so the corpus comes last
+        folders.append(str(CORPUS / name))
     flags = [option for option in options if option.startswith("-")]
     seeds = [] if folders else [f"-seed_inputs={_seed_inputs(name)}"]
     atheris.Setup([sys.argv[0], *flags, *seeds, *folders], TARGETS[name])
