@@ -14,6 +14,8 @@ from targets import TARGETS
 import resolver.dns.message
 import resolver.nat.translator
 from resolver.dns import full
+from resolver.dns.reception import Reception
+from resolver.machine import Send
 from resolver.nat.packet import MalformedPacket
 
 FOLDER = Path(__file__).parent
@@ -109,13 +111,14 @@ def test_a_reader_that_raises_is_noticed(monkeypatch):
 
 
 def test_an_answer_too_many_is_noticed(monkeypatch):
-    once = full.Resolver._answer
+    once = Reception.answer
 
-    def twice(*arguments: object):
-        once(*arguments)
-        once(*arguments)
+    def twice(self, client, reply, now, effects):
+        told = once(self, client, reply, now, effects)
+        effects.append(Send(client.flow, reply))
+        return told
 
-    monkeypatch.setattr(full.Resolver, "_answer", twice)
+    monkeypatch.setattr(Reception, "answer", twice)
     with pytest.raises(AssertionError, match="answered more than once"):
         TARGETS["clients"](seed("clients", "own-zone"))
 
