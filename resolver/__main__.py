@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from resolver.config_file import ConfigError, read_config
@@ -28,11 +29,18 @@ def main(arguments: list[str] | None = None) -> int:
             build_machine(config, seed=options.seed)
             sys.stdout.write(f"{options.config}: good\n")
             return 0
-        return run_program(config, seed=options.seed, journal=sys.stderr, on_ready=_say_ready)
+        return run_program(
+            config,
+            seed=options.seed,
+            journal=sys.stderr,
+            on_ready=_say_ready,
+            reread=partial(read_config, options.config),
+        )
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
     except CannotStart as error:
-        sys.stderr.write(f"{options.config}: {error}\n")
+        for problem in str(error).splitlines():
+            sys.stderr.write(f"{options.config}: {problem}\n")
     return EXIT_BAD_INPUT
 
 
@@ -50,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="repeat identifiers, ports and selections (for the lab: an attacker can guess them)",
     )
-    parser.add_argument("--check", action="store_true", help="only say whether the file is good")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the file and its zones are good"
+    )
     return parser
 
 

@@ -214,6 +214,15 @@ class AnswersDatagrams(Protocol):
         ...
 
 
+@runtime_checkable
+class Drains(Protocol):
+    """A machine whose clients may be owed something when it is asked to stop."""
+
+    def idle(self) -> bool:
+        """Whether nobody is owed anything any more."""
+        ...
+
+
 class Machine(Protocol):
     """A program without a world."""
 

@@ -248,6 +248,10 @@ class MininetWorld:
         self.stop_program(node, program.name)
         self._start_programs([(self._node(node), program)])
 
+    def reconfigure(self, node: str, program: PlannedProgram) -> None:
+        """Rewrite a running program's file and have it read it; return when it has."""
+        self._programs.reconfigure(node, program)
+
     def _start_programs(self, programs: list[tuple[PlannedNode, PlannedProgram]]) -> None:
         self._programs.start(
             (node.name, self.net.namespaces[node.name], program) for node, program in programs

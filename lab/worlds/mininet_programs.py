@@ -24,7 +24,7 @@ from lab.topology.plan import PlannedProgram, ProgramName
 from lab.worlds.namespaces import die_with_parent, enter_network
 from lab.worlds.seeds import program_seed
 from lab.worlds.world import WorldBroken
-from resolver.config_file import render_config
+from resolver.config_file import read_config, render_config
 from resolver.machine import SECOND
 from resolver.shells.loop import Loop
 from resolver.shells.program import run_program
@@ -34,11 +34,15 @@ STARTING_ORDER: tuple[ProgramName, ...] = (
     "service",
     "nat",
     "balancer",
-    "dns-translator",
     "authority",
+    "dns-translator",
     "resolver",
 )
 """Each before those that depend on it: a balancer is ready once it has probed the services."""
+
+_WORDS = 3
+"""File descriptor on which a program says `_READY`, and `_REREAD` each time."""
+_READY, _REREAD = b"r", b"c"
 
 _READY_WITHIN_NS = 20 * SECOND
 """Many rounds of any sensible health check."""
@@ -54,16 +58,21 @@ class _Running:
     name: ProgramName
     pid: int
     stderr: Path
-    readiness: int
-    """Reading end of a pipe: a byte says ready, the end of file without one says it died."""
+    words: int
+    """Reading end of a pipe on which it says that it is ready, and that it has read its file again;
+    the end of file says that it died."""
     ready: bool = field(default=False)
+    rereads: int = field(default=0)
     over: bool = field(default=False)
 
     def hear(self, loop: Loop) -> None:
         """Read what the program says of itself."""
-        self.ready = bool(os.read(self.readiness, 1))
-        self.over = not self.ready
-        loop.remove_reader(self.readiness)
+        words = os.read(self.words, 4096)
+        self.ready = self.ready or _READY in words
+        self.rereads += words.count(_REREAD)
+        if not words:
+            self.over = True
+            loop.remove_reader(self.words)
 
     def last_words(self) -> str:
         """What it said at the end on its standard error, in a line: of a bug its cause."""
@@ -108,6 +117,24 @@ class Programs:
         """Whether the program was started and not stopped since."""
         return (node, name) in self._running
 
+    def reconfigure(self, node: str, program: PlannedProgram) -> None:
+        """Rewrite a program's file and have it read; return when it has. Raises WorldBroken."""
+        running = self._running.get((node, program.name))
+        if running is None:
+            raise WorldBroken(f"{node} runs no {program.name} that could be reconfigured")
+        self._write_config(node, program)
+        before = running.rereads
+        os.kill(running.pid, signal.SIGHUP)
+        self._loop.run_until(
+            lambda: running.rereads > before or running.over,
+            self._loop.now() + _READY_WITHIN_NS,
+        )
+        if running.rereads == before:
+            raise WorldBroken(
+                f"{node}: {program.name} did not take over its new configuration: "
+                f"{running.last_words()}"
+            )
+
     def stop(self, node: str, name: ProgramName) -> None:
         """End a program; return when its sockets are closed. It may not be running."""
         running = self._running.pop((node, name), None)
@@ -135,7 +162,9 @@ class Programs:
             if pid:
                 self._bury(each, status)
             else:
+                # Twice says at once: a program that is stopped here is one that is gone.
                 os.kill(each.pid, signal.SIGTERM)
+                os.kill(each.pid, signal.SIGINT)
         deadline = time.monotonic() + _STOP_WITHIN_S
         for each, pid, _ in ended:
             if not pid:
@@ -152,22 +181,19 @@ class Programs:
         )
 
     def _forget(self, running: _Running) -> None:
-        self._loop.remove_reader(running.readiness)
-        os.close(running.readiness)
+        self._loop.remove_reader(running.words)
+        os.close(running.words)
 
     def _spawn(self, node: str, namespace: int, program: PlannedProgram) -> _Running:
-        folder = self._folder / node
-        folder.mkdir(parents=True, exist_ok=True)
-        config = folder / f"{program.name}.toml"
-        config.write_text(render_config(program.config), encoding="utf-8")
-        stderr = folder / f"{program.name}.stderr"
+        config = self._write_config(node, program)
+        stderr = config.with_suffix(".stderr")
         words = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         reader, writer = os.pipe2(os.O_CLOEXEC)
         seed = program_seed(self._seed, node, program.name)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be(program, parent, namespace, words, writer, seed)
+            _be(program, config, parent, namespace, words, writer, seed)
         os.close(words)
         os.close(writer)
         running = _Running(node, program.name, pid, stderr, reader)
@@ -175,9 +201,24 @@ class Programs:
         self._loop.add_reader(reader, partial(running.hear, self._loop))
         return running
 
+    def _write_config(self, node: str, program: PlannedProgram) -> Path:
+        """Put a program's file in place, whole at any moment; the path is absolute."""
+        folder = self._folder.resolve() / node
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / f"{program.name}.toml"
+        unfinished = config.with_suffix(".unfinished")
+        unfinished.write_text(render_config(program.config), encoding="utf-8")
+        return unfinished.replace(config)
+
 
 def _be(
-    program: PlannedProgram, parent: int, namespace: int, words: int, writer: int, seed: int
+    program: PlannedProgram,
+    config: Path,
+    parent: int,
+    namespace: int,
+    words: int,
+    writer: int,
+    seed: int,
 ) -> NoReturn:
     """Be the program: in its node, with nothing of the world's left open."""
     status = 1
@@ -189,11 +230,16 @@ def _be(
         enter_network(namespace)
         os.dup2(words, 1)
         os.dup2(words, 2)
-        os.dup2(writer, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        os.dup2(writer, _WORDS)
+        os.closerange(_WORDS + 1, os.sysconf("SC_OPEN_MAX"))
         sys.stdout = sys.stderr = open(2, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 - for the process's life
         status = run_program(
-            program.config, seed=seed, journal=sys.stderr, on_ready=lambda: _say_ready(3)
+            program.config,
+            seed=seed,
+            journal=sys.stderr,
+            on_ready=lambda: _say(_READY),
+            reread=partial(read_config, config),
+            on_reread=lambda: _say(_REREAD),
         )
     except CannotStart as refusal:
         print(refusal, file=sys.stderr)  # noqa: T201 - its standard error is a file people read
@@ -204,9 +250,8 @@ def _be(
         os._exit(status)
 
 
-def _say_ready(pipe: int) -> None:
-    os.write(pipe, b"r")
-    os.close(pipe)
+def _say(word: bytes) -> None:
+    os.write(_WORDS, word)
 
 
 def _wait_for_end(pid: int, deadline: float) -> None:

@@ -23,7 +23,7 @@ from lab.worlds.simulation.process import Process
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.config import ProgramConfig
 from resolver.config_file import render_config
-from resolver.machine import SECOND, Duration, Instant, Machine
+from resolver.machine import SECOND, Duration, Instant, Machine, Reconfigured
 from resolver.programs import listens
 from resolver.shells.program import build_machine
 from resolver.shells.shell import CannotStart
@@ -32,6 +32,7 @@ _STARTING_ORDER: tuple[ProgramName, ...] = (
     "service",
     "nat",
     "balancer",
+    "authority",
     "dns-translator",
     "authority",
     "resolver",
@@ -145,6 +146,14 @@ class SimulatedWorld:
         if translation is not None and translation.process is process:
             translation.process = None
         process.stop()
+
+    def reconfigure(self, node: str, program: PlannedProgram) -> None:
+        """Give a running program another configuration, at this instant."""
+        process = self._seats.get((node, program.name))
+        if process is None:
+            raise WorldBroken(f"{node} runs no {program.name} that could be reconfigured")
+        self._journals.keep(node, f"{program.name}.toml", render_config(program.config))
+        process.tell(Reconfigured(program.config))
 
     def _run(self, node: str, program: PlannedProgram) -> Process:
         self._journals.keep(node, f"{program.name}.toml", render_config(program.config))

@@ -139,6 +139,11 @@ class World(Protocol):
         """Start a program (again), with this configuration; returns when it is ready."""
         ...
 
+    def reconfigure(self, node: str, program: PlannedProgram) -> None:
+        """Give a running resolver or authority another configuration, as an operator does: what it
+        has learnt and what it is doing go on. Returns when it goes by it."""
+        ...
+
     def start_peer(self, node: str, program: ProgramName, machine: Machine, script: str) -> None:
         """Put a scripted peer in the seat of a program: the program is stopped and `machine`
         listens at the endpoints the plan gave it. `script` describes it for the record."""

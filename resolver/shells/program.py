@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 from typing import Final, TextIO
 
-from resolver.config import NatConfig, ProgramConfig
-from resolver.config_file import program_name
-from resolver.machine import Machine
+from resolver.config import NatConfig, ProgramConfig, ResolverConfig
+from resolver.config_file import ConfigError, program_name
+from resolver.dns.facts import ConfigurationRejected
+from resolver.machine import CountersRequested, Drains, Machine, Reconfigured, StopRequested
 from resolver.programs import listens, machine_for, may_be_foreign
 from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
+from resolver.shells.signals import COUNT, REREAD, Requests, requests
 from resolver.shells.sockets import SocketShell
 from resolver.shells.tun import TunShell
 
 EXIT_STOPPED: Final = 0
 EXIT_FAILED: Final = 1
-
-_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,19 @@ class ProgramReady:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartMissed:
+    """A changed configuration says something that only a restart would bring about."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramStopped:
     """The program was asked to stop."""
 
     program: str
+    answered: bool = True
+    """Whether every client that waited had its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +63,104 @@ class ProgramFailed:
     traceback: str
 
 
+def _nothing() -> None:
+    pass
+
+
 def run_program(
-    config: ProgramConfig, *, seed: int | None, journal: TextIO, on_ready: Callable[[], None]
+    config: ProgramConfig,
+    *,
+    seed: int | None,
+    journal: TextIO,
+    on_ready: Callable[[], None],
+    reread: Callable[[], ProgramConfig] | None = None,
+    on_reread: Callable[[], None] = _nothing,
 ) -> int:
     """Run a program until SIGTERM or SIGINT (0), or until a bug in it ends it (1).
 
-    `on_ready` is called once it listens and the shell is ready. With a seed, identifiers, ports
-    and selections repeat from run to run: for the lab only, an attacker could guess them (RFC 5452
-    9.2). Call it on the main thread. Raises CannotStart.
+    `on_ready` is called once it listens and the shell is ready. At SIGHUP, `reread` gives the
+    configuration as it is now, or raises ConfigError; `on_reread` is called when the program goes
+    by it, or has said in its journal why not. With a seed, identifiers, ports and selections repeat
+    from run to run: for the lab only, an attacker could guess them (RFC 5452 9.2). Call it on the
+    main thread. Raises CannotStart.
     """
     name = program_name(config)
     machine = build_machine(config, seed=seed)
     note = JournalWriter(journal)
-    with closing(Loop()) as loop, _stop_requests(loop) as stop_requested:
+    with closing(Loop()) as loop, requests(loop) as asked:
         with closing(_shell_for(config, loop, machine, note)) as shell:
             note(ProgramStarted(name), loop.now())
+            running = _Running(config, machine, shell, asked, reread, on_reread)
             try:
-                loop.run_until(lambda: shell.ready() or stop_requested(), None)
-                if not stop_requested():
+                loop.run_until(lambda: shell.ready() or asked.stops > 0, None)
+                if not asked.stops:
                     note(ProgramReady(name), loop.now())
                     journal.flush()
                     on_ready()
-                loop.run_until(stop_requested, None)
+                running.live()
+                answered = running.stop()
             except MachineFailed:
                 note(ProgramFailed(name, traceback.format_exc()), loop.now())
                 return EXIT_FAILED
             finally:
                 journal.flush()
-        note(ProgramStopped(name), loop.now())
+        note(ProgramStopped(name, answered), loop.now())
         journal.flush()
     return EXIT_STOPPED
+
+
+@dataclass(slots=True)
+class _Running:
+    """A program between its start and its end."""
+
+    config: ProgramConfig
+    machine: Machine
+    shell: Shell
+    asked: Requests
+    reread: Callable[[], ProgramConfig] | None
+    on_reread: Callable[[], None]
+
+    def live(self) -> None:
+        """See to what the operator asks, until that is to stop."""
+        while not self.asked.stops:
+            self.shell.loop.run_until(self.asked.any, None)
+            if self.asked.take(REREAD):
+                self._take_over()
+                self.on_reread()
+            if self.asked.take(COUNT):
+                self.shell.tell(CountersRequested())
+
+    def stop(self) -> bool:
+        """Let the answers under way go out, for a while and unless asked again; whether all did."""
+        if not isinstance(self.config, ResolverConfig):
+            return True
+        machine, shell = self.machine, self.shell
+        shell.stop_listening()
+        shell.tell(StopRequested())
+
+        def over() -> bool:
+            return isinstance(machine, Drains) and machine.idle() and shell.idle()
+
+        deadline = shell.loop.now() + self.config.stop_within_ns
+        shell.loop.run_until(lambda: over() or self.asked.stops > 1, deadline)
+        shell.tell(CountersRequested())
+        return over()
+
+    def _take_over(self) -> None:
+        """Go by the configuration as it is now, as far as a running program can."""
+        try:
+            fresh = self.config if self.reread is None else self.reread()
+        except ConfigError as error:
+            self.shell.note(ConfigurationRejected(error.problems))
+            return
+        if isinstance(fresh, ResolverConfig) and isinstance(self.config, ResolverConfig):
+            if fresh.listen != self.config.listen:
+                self.shell.note(RestartMissed("listen: the endpoints stay; restart the program"))
+            self.config = replace(fresh, listen=self.config.listen)
+            self.shell.tell(Reconfigured(self.config))
+        elif fresh != self.config:
+            what = f"a {program_name(self.config)} is configured as it starts; restart the program"
+            self.shell.note(RestartMissed(what))
 
 
 def build_machine(config: ProgramConfig, *, seed: int | None) -> Machine:
@@ -104,7 +179,12 @@ def _shell_for(config: ProgramConfig, loop: Loop, machine: Machine, note: Journa
     if isinstance(config, NatConfig):
         return TunShell(loop, machine, config.device, journal=note)
     return SocketShell(
-        loop, machine, listens(config), foreign_addresses=may_be_foreign(config), journal=note
+        loop,
+        machine,
+        listens(config),
+        foreign_addresses=may_be_foreign(config),
+        batched=not isinstance(config, ResolverConfig) or config.batched,
+        journal=note,
     )
 
 
@@ -113,33 +193,3 @@ def _random(seed: int | None, purpose: str, program: str) -> Random:
     if seed is None:
         return SystemRandom()
     return Random(f"{seed}/{purpose}/{program}")  # noqa: S311 - predictable is what a seed asks for
-
-
-@contextmanager
-def _stop_requests(loop: Loop) -> Iterator[Callable[[], bool]]:
-    """Whether the process was asked to stop. A signal wakes the loop through a pipe: an
-    interrupted wait would be taken up again (PEP 475)."""
-    requested = False
-
-    def request(_signal: int, _frame: object) -> None:
-        nonlocal requested
-        requested = True
-
-    def drain(pipe: int) -> None:
-        os.read(pipe, 4096)
-
-    wake, waker = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(waker, False)
-    loop.add_reader(wake, lambda: drain(wake))
-    before_wakeup = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, request) for number in _STOP_SIGNALS}
-    try:
-        yield lambda: requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(before_wakeup)
-        loop.remove_reader(wake)
-        os.close(wake)
-        os.close(waker)

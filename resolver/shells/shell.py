@@ -50,6 +50,13 @@ class Shell(ABC):
         """Whether the machine can do its work, and the host lets it."""
         return self._machine.ready()
 
+    def stop_listening(self) -> None:  # noqa: B027 - a device has no conversations
+        """Take no new conversations. Subclasses that take any say how."""
+
+    def idle(self) -> bool:
+        """Whether nothing that the machine has sent is still to be delivered."""
+        return True
+
     def close(self) -> None:
         """Take the machine off the loop. Subclasses close what they opened. Idempotent."""
         self.loop.remove_timed(self)

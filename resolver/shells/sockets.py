@@ -76,6 +76,14 @@ class SocketShell(Shell):
             self.close()
             raise
 
+    def stop_listening(self) -> None:
+        """Refuse new streams. Datagrams still come: answers leave by the sockets that hear them."""
+        self._streams.stop_listening()
+
+    def idle(self) -> bool:
+        """Whether every closed stream has delivered its last answer."""
+        return self._streams.idle()
+
     def close(self) -> None:
         """Close every socket at once and tell the machine nothing more."""
         super().close()

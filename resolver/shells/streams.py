@@ -117,17 +117,25 @@ class Streams:
         else:
             self._drop(stream)
 
-    def close_all(self) -> None:
-        """Close every socket at once."""
+    def stop_listening(self) -> None:
+        """Accept no more streams: connections are refused."""
         for listener in self._listeners:
             self._shut(listener.socket)
+        self._listeners.clear()
+        self._accept_again = None
+
+    def idle(self) -> bool:
+        """Whether every stream that the machine has closed is at its end."""
+        return not self._finishing
+
+    def close_all(self) -> None:
+        """Close every socket at once."""
+        self.stop_listening()
         for stream in {*self._streams.values(), *self._finishing}:
             self._shut(stream.connection)
-        self._listeners.clear()
         self._streams.clear()
         self._crowded.clear()
         self._finishing.clear()
-        self._accept_again = None
 
     def deadline(self) -> Instant | None:
         """When `expire` has something to do."""

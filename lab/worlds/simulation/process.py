@@ -129,6 +129,10 @@ class Process:
         """Bring an event to the machine, as soon as it gets to it."""
         self._agenda.at(self._agenda.now + PROCESSING_TIME_NS, self._handle, event)
 
+    def tell(self, event: Event) -> None:
+        """Bring an event to the machine at once: what its operator says."""
+        self._handle(event)
+
     def accepted(self, connection: Connection) -> None:
         """A listening socket of ours has a new stream."""
         self._accepted[connection.flow] = connection
