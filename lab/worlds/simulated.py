@@ -34,7 +34,6 @@ _STARTING_ORDER: tuple[ProgramName, ...] = (
     "balancer",
     "authority",
     "dns-translator",
-    "authority",
     "resolver",
 )
 """Each before those that depend on it."""
