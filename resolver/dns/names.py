@@ -8,7 +8,7 @@ lies below another is a comparison of text that is right label by label, for bin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 ROOT: Final = "."
@@ -18,7 +18,10 @@ MAX_LABEL = 63
 MAX_NAME = 255
 """Octets on the wire, lengths and root included (RFC 1035 2.3.4)."""
 
+_length_octets = tuple(bytes((length,)) for length in range(MAX_LABEL + 1))
+
 _plain = re.compile(rb"[!-\-/-\[\]-~]+").fullmatch
+_plain_or_dot = re.compile(rb"[!-\[\]-~]+").fullmatch
 _written_labels = re.compile(r"((?:[^\\.]|\\[0-9]{3}|\\[^0-9])+)(\.|\Z)", re.DOTALL)
 _escape = re.compile(r"\\([0-9]{3}|[^0-9])", re.DOTALL)
 
@@ -50,12 +53,14 @@ def is_at_or_below(name: str, zone: str) -> bool:
     return zone in {ROOT, name} or name.endswith("." + zone)
 
 
-def with_ancestors(name: str) -> Iterator[str]:
+def with_ancestors(name: str) -> list[str]:
     """The name, then each of its ancestors, the root last."""
+    line = []
     while name != ROOT:
-        yield name
+        line.append(name)
         name = name.partition(".")[2] or ROOT
-    yield ROOT
+    line.append(ROOT)
+    return line
 
 
 def depth(name: str) -> int:
@@ -69,7 +74,7 @@ def from_labels(labels: tuple[bytes, ...]) -> str:
         raise MalformedName(f"a name may have {MAX_NAME} octets (RFC 1035 2.3.4)")
     if any(not 0 < len(label) <= MAX_LABEL for label in labels):
         raise MalformedName(f"a label must have 1 to {MAX_LABEL} octets (RFC 1035 2.3.4)")
-    return ".".join(map(_label_text, labels)) or ROOT
+    return _text(labels)
 
 
 def to_labels(name: str) -> tuple[bytes, ...]:
@@ -83,7 +88,7 @@ def to_labels(name: str) -> tuple[bytes, ...]:
 
 def to_wire(name: str) -> bytes:
     """The name as it stands in a message, uncompressed."""
-    return b"".join(bytes((len(label),)) + label for label in to_labels(name)) + b"\0"
+    return b"".join([_length_octets[len(label)] + label for label in to_labels(name)]) + b"\0"
 
 
 def from_wire(message: bytes, offset: int) -> tuple[str, int]:
@@ -91,20 +96,18 @@ def from_wire(message: bytes, offset: int) -> tuple[str, int]:
 
     Returns the name, case kept, and the offset behind it. Raises MalformedName.
     """
-    labels: list[str] = []
+    labels: list[bytes] = []
     octets = 1
     behind: int | None = None
     segment = offset
     try:
         while length := message[offset]:
             if length <= MAX_LABEL:
-                label = message[offset + 1 : offset + 1 + length]
-                if len(label) < length:
-                    raise MalformedName("a label runs over the end of the message")
                 octets += length + 1
                 if octets > MAX_NAME:
                     raise MalformedName(f"a name may have {MAX_NAME} octets (RFC 1035 2.3.4)")
-                labels.append(_label_text(label))
+                # One cut short by the message's end is met by the next look at a length.
+                labels.append(message[offset + 1 : offset + 1 + length])
                 offset += length + 1
             elif length >= 0xC0:
                 target = (length & 0x3F) << 8 | message[offset + 1]
@@ -118,7 +121,7 @@ def from_wire(message: bytes, offset: int) -> tuple[str, int]:
                 raise MalformedName("a label of an unknown kind (RFC 6891 5)")
     except IndexError:
         raise MalformedName("a name runs over the end of the message") from None
-    return ".".join(labels) or ROOT, behind or offset + 1
+    return _text(labels), behind or offset + 1
 
 
 def _labels_as_written(text: str) -> Iterator[bytes]:
@@ -136,9 +139,15 @@ def _labels_as_written(text: str) -> Iterator[bytes]:
         raise MalformedName(f"{text!r} has an empty label or a broken escape")
 
 
+def _text(labels: Sequence[bytes]) -> str:
+    name = b".".join(labels)
+    # Nearly every name needs no escape, and then it is looked at once and not label by label.
+    if _plain_or_dot(name) and name.count(b".") == len(labels) - 1:
+        return name.decode("ascii")
+    return ".".join(map(_label_text, labels)) or ROOT
+
+
 def _label_text(label: bytes) -> str:
-    if _plain(label):
-        return label.decode("ascii")
     return "".join(chr(o) if _plain(bytes((o,))) else f"\\{o:03d}" for o in label)
 
 

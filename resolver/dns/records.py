@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from resolver.dns import names
 
@@ -74,9 +74,12 @@ _names_in_rdata: dict[int, tuple[int, int, int | None]] = {
 _NAPTR = 35
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One resource record."""
+class Record(NamedTuple):
+    """One resource record.
+
+    A named tuple, as everything is of which a question makes several: as frozen as a frozen
+    dataclass, and made in a third of the time.
+    """
 
     name: str
     """The owner, case kept."""
@@ -113,7 +116,9 @@ def sane_ttl(ttl: int) -> int:
 
 def with_ttl(records: Iterable[Record], ttl: int) -> tuple[Record, ...]:
     """The same records with another TTL."""
-    return tuple(replace(record, ttl=ttl) for record in records)
+    return tuple(
+        [Record(name, rtype, ttl, rdata, rclass) for name, rtype, _, rdata, rclass in records]
+    )
 
 
 def covered_type(rrsig: Record) -> int:

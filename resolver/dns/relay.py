@@ -9,7 +9,7 @@ any time who is available. Other names it refuses, so it is no open relay (RFC 5
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 from random import Random
 from typing import Final
@@ -110,7 +110,7 @@ class DnsTranslator(Intermediary[_Errand]):
         """A DNS_ALG (RFC 2694), for set-ups that are broken on purpose."""
         for record in records:
             new = self._rewrite.get(record.rdata) if record.rtype in ADDRESS_TYPES else None
-            yield record if new is None else replace(record, rdata=new)
+            yield record if new is None else record._replace(rdata=new)
 
     def _answer(
         self, client: Client, rcode: Rcode, source: str, now: Instant, effects: list[Effect]

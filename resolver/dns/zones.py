@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import dns.exception
@@ -173,7 +173,7 @@ class Zone:
                 if source not in self._names:
                     return None
                 return {
-                    rtype: tuple(replace(record, name=name) for record in rrset)
+                    rtype: tuple(record._replace(name=name) for record in rrset)
                     for rtype, rrset in self._nodes.get(source, {}).items()
                 }
         return None
