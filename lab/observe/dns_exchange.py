@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lab.observe.dns_message import DnsMessage
+from lab.observe.dns_message import DNS_PORT, DnsMessage
 from lab.observe.icmp import Errors, IcmpError
 from lab.topology.plan import Plan
 from resolver.machine import Duration, Instant
@@ -93,7 +93,10 @@ def exchanges_of(messages: Sequence[DnsMessage], plan: Plan, errors: Errors) -> 
             errors=[error for trip in message.trips for error in errors.get(id(trip), ())],
         )
         for message in messages
-        if not message.is_reply and message.sender is not None
+        # What comes from port 53 alone is a reply, however spoilt.
+        if not message.is_reply
+        and message.sender is not None
+        and message.destination.port == DNS_PORT
     ]
     replies = [message for message in messages if message.is_reply]
     _note_departures(exchanges, replies)

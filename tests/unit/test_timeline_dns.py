@@ -4,6 +4,7 @@ from dnslib import RR, DNSHeader, DNSQuestion, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
+from spoken import asks, converse, says
 from wire import (
     ALIAS,
     DNS,
@@ -383,3 +384,33 @@ def test_a_message_cut_by_the_end_of_its_stream_is_malformed_and_incomplete():
     stream.close()
     (message,) = wire.timeline().messages
     assert (message.complete, message.malformed, message.receiver) == (False, True, None)
+
+
+# --- errors without a question ----------------------------------------------------------------
+
+
+def test_an_error_without_a_question_answers_what_it_could_not_read():
+    for rcode in ("FORMERR", "NOTIMP"):
+        wire = Wire(cluster_plan())
+        query = asks(opcode=15)
+        converse(wire, "viewer", DNS, query, says(query, rcode=rcode, question=b""))
+        exchange = only_exchange(wire)
+        assert exchange.reply.rcode == rcode
+        assert exchange.strays == []
+        assert exchange.replied_at is not None
+
+
+def test_nothing_else_answers_without_a_question():
+    for rcode, more in (("NOERROR", ()), ("FORMERR", ("a.test 1 A 192.0.2.1",))):
+        wire = Wire(cluster_plan())
+        converse(wire, "viewer", DNS, asks(), says(asks(), *more, rcode=rcode, question=b""))
+        exchange = only_exchange(wire)
+        assert exchange.reply is None
+        assert exchange.mismatches(exchange.strays[0]) == ("question",)
+
+
+def test_what_comes_from_a_server_is_no_question_however_spoilt():
+    wire = Wire(cluster_plan())
+    converse(wire, "dns", REAL[0], asks(), asks()[:2] + bytes(20))
+    exchange = only_exchange(wire)
+    assert (exchange.asker, exchange.reply) == ("dns", None)
