@@ -58,8 +58,8 @@ def test_the_simulated_world_gives_its_programs_these_seeds(drawn, tmp_path, mon
 def test_the_mininet_world_gives_its_programs_these_seeds(drawn, tmp_path, monkeypatch):
     used = []
 
-    def be(_program, _parent, _namespace, _words, _writer, seed):
-        used.append(seed)
+    def be(*given):
+        used.append(given[-1])
 
     # A fork that is its own child: what a child would be given is seen here.
     monkeypatch.setattr(mininet_programs.os, "fork", lambda: 0)
