@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from lab.scenario.value import Value
-from lab.values import Address, DnsName, SomeSeconds
+from lab.values import Address, DnsName, SomeSeconds, unknown
 from resolver.config import ForwardRule, HostedZone, ResolverConfig
 from resolver.dns.names import normalise
 from resolver.dns.zones import Zone
@@ -71,7 +71,7 @@ def changed(config: ResolverConfig, changes: Iterable[Change]) -> ResolverConfig
                 origin = normalise(change.origin)
                 zones[origin] = HostedZone(origin, change.records)
             case RemoveZone():
-                _remove(zones, change.origin, "hosts no zone")
+                _remove(zones, change.origin, "zone")
             case SetForward():
                 zone = normalise(change.zone)
                 rules[zone] = ForwardRule(
@@ -80,14 +80,13 @@ def changed(config: ResolverConfig, changes: Iterable[Change]) -> ResolverConfig
                     timeout_ns=_ns(change.timeout_s),
                 )
             case RemoveForward():
-                _remove(rules, change.zone, "has no forward rule for")
+                _remove(rules, change.zone, "forward rule for")
     return replace(config, zones=tuple(zones.values()), forward=tuple(rules.values()))
 
 
-def _remove(table: dict[str, Any], name: str, lacking: str) -> None:
+def _remove(table: dict[str, Any], name: str, kind: str) -> None:
     if table.pop(normalise(name), None) is None:
-        known = ", ".join(table) or "none"
-        raise ValueError(f"it {lacking} {name!r}, only {known}; name what is there")
+        raise ValueError(unknown(kind, name, table))
 
 
 def _ns(seconds: float | None) -> Duration | None:

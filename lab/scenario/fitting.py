@@ -7,8 +7,10 @@ breaks half-way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from lab.judge.checks import Check, StepsInOrder
+from lab.scenario.changes import changed
 from lab.scenario.forging import elsewhere
 from lab.scenario.model import (
     Ask,
@@ -33,6 +35,7 @@ from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan, PlannedNode
 from lab.values import unknown
 from lab.worlds.world import Capability
+from resolver.config import ResolverConfig
 
 
 def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
@@ -41,14 +44,47 @@ def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
         known = [each.value for each in Capability]
         if need not in known:
             yield f"needs[{place}]: {unknown('capability', need, known)}"
-    yield from _steps(scenario.steps, plan, "steps")
+    yield from _steps(scenario.steps, plan, "steps", _Seats())
     for place, expectation in enumerate(scenario.expectations):
         for field, name in _named(expectation.check):
             if name not in {node.name for node in plan.nodes}:
                 yield f"expectations[{place}].check.{field}: {_no_node(name, plan)}"
 
 
-def _steps(steps: Iterable[Step], plan: Plan, where: str) -> Iterator[str]:
+class _Seats:
+    """The plan's programs as the steps so far have left them."""
+
+    def __init__(self) -> None:
+        self._configs: dict[tuple[str, str], ResolverConfig] = {}
+        self._away: dict[tuple[str, str], str] = {}
+
+    def take(self, step: Step, plan: Plan) -> Iterator[str]:
+        """Take a step whose nodes and programs are there; tell what it cannot find."""
+        match step:
+            case Play():
+                self._away[step.node, step.program] = "a scripted server has its seat"
+            case Halt(program=str(program)):
+                self._away[step.node, program] = "it was halted"
+            case Resume(program=str(program)):
+                self._away.pop((step.node, program), None)
+            case Reconfigure():
+                yield from self._reconfigure(step, plan)
+
+    def _reconfigure(self, step: Reconfigure, plan: Plan) -> Iterator[str]:
+        seat = step.node, step.program
+        if (why := self._away.get(seat)) is not None:
+            yield f"{step.program} of {step.node} does not run: {why}; resume it first"
+        planned = plan.node(step.node).program(step.program)
+        config = self._configs.get(seat, planned and planned.config)
+        if not isinstance(config, ResolverConfig):
+            return  # which is told of already
+        try:
+            self._configs[seat] = changed(config, step.changes)
+        except ValueError as problem:
+            yield f"{step.program} of {step.node}: {problem}"
+
+
+def _steps(steps: Iterable[Step], plan: Plan, where: str, seats: _Seats) -> Iterator[str]:
     for place, step in enumerate(steps):
         here = f"{where}[{place}]"
         if isinstance(step, Misconfigure):
@@ -62,8 +98,11 @@ def _steps(steps: Iterable[Step], plan: Plan, where: str) -> Iterator[str]:
             yield f"{here}: {_no_node(name, plan)}"
         if not missing:
             yield from (f"{here}: {problem}" for problem in _acting(step, plan))
+            yield from (f"{here}: {problem}" for problem in seats.take(step, plan))
         if isinstance(step, Repeat | Until):
-            yield from _steps(step.steps, plan, f"{here}.steps")
+            # Twice: what was there the first time may be gone the second time.
+            turns = [_steps(step.steps, plan, f"{here}.steps", seats) for _ in range(2)]
+            yield from dict.fromkeys(chain.from_iterable(turns))
 
 
 def _nodes(step: Step) -> tuple[str, ...]:
@@ -109,18 +148,15 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
 
 
 def _forging(step: Forge, plan: Plan) -> Iterator[str]:
-    """A wrong source or destination must be there in a family the victim asks in."""
-    if step.fault not in {"source", "destination"}:
-        return
-    lacking = []
-    for asker in plan.node(step.victim).addresses():
-        try:
-            elsewhere(step, plan, asker)
-        except LookupError as problem:
-            lacking.append(str(problem))
-        else:
-            return
-    yield lacking[0]
+    """A wrong source or destination must be there in a family that the victim asks in."""
+    askers = plan.node(step.victim).addresses()
+    if all(elsewhere(step, plan, asker) is None for asker in askers):
+        whose = "another address" if step.fault == "destination" else "an address of its family"
+        node = step.victim if step.fault == "destination" else step.forger
+        yield (
+            f"fault={step.fault!r} needs {whose} of {node}, and there is none; give it one in the "
+            "topology, or choose another fault"
+        )
 
 
 def _out_of_family(node: PlannedNode, address: str | None) -> Iterator[str]:

@@ -20,7 +20,7 @@ from lab.scenario.actors import PiecemealQuestion, ServiceCall, StubQuestion
 from lab.scenario.changes import changed
 from lab.scenario.crowd import Crowd, Pipeline
 from lab.scenario.description import describe, longest_s
-from lab.scenario.forging import elsewhere, live_question
+from lab.scenario.forging import forgery
 from lab.scenario.model import (
     Ask,
     AskMany,
@@ -226,19 +226,10 @@ class Stage:
         sent: list[Sighting] = []
 
         def watch(sighting: Sighting) -> None:
-            live = None if sent else live_question(sighting, step.victim)
-            if live is None:
+            packet = None if sent else forgery(sighting, step, self._plan)
+            if packet is None:
                 return
             sent.append(sighting)
-            query, asker, server = live
-            packet = packets.forged_reply(
-                query,
-                asker,
-                server,
-                fault=step.fault,
-                address=step.address,
-                elsewhere=elsewhere(step, self._plan, asker.address),
-            )
             self._world.mark(
                 "forged",
                 f"{step.forger} forges a reply to {step.victim}: wrong {step.fault}",

@@ -1,9 +1,11 @@
 """Actors and scripted peers, driven by hand in virtual time."""
 
 from dnslib import DNSRecord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.scenario import packets
-from lab.scenario.actors import ServiceCall, StubQuestion, answered_addresses
+from lab.scenario.actors import PiecemealQuestion, ServiceCall, StubQuestion, answered_addresses
 from lab.scenario.model import Script
 from lab.scenario.peers import ScriptedServer
 from resolver.machine import (
@@ -64,6 +66,27 @@ def test_a_stub_over_tcp_connects_first_and_is_stopped_by_a_refusal() -> None:
     assert stub.handle(StreamOpened(1, SERVER, VIEWER), 1) == (Send(1, QUESTION),)
     assert stub.handle(Unreachable(1, "connection refused"), 2) == (Close(1),)
     assert stub.finished
+
+
+@given(st.integers(1, 100), st.lists(st.integers(1, 40), min_size=1))
+def test_a_question_in_pieces_is_the_whole_and_takes_its_reply_in_any(pieces, cuts) -> None:
+    stub = PiecemealQuestion(SERVER, QUESTION, pieces, 10 * SECOND)
+    assert stub.expire(0) == (Open(1, Transport.TCP, SERVER, framing=Framing.RAW),)
+    sends = stub.handle(StreamOpened(1, SERVER, VIEWER), 1)
+    sizes = [len(each.payload) for each in sends]
+    assert b"".join(each.payload for each in sends) == len(QUESTION).to_bytes(2, "big") + QUESTION
+    assert len(sizes) == min(pieces, len(QUESTION) + 2)
+    assert max(sizes) - min(sizes) <= 1
+    other, mine = reply(78, "10.0.0.9"), reply(77, "10.0.0.1")
+    stream = b"".join(len(each).to_bytes(2, "big") + each for each in (other, mine))
+    effects = []
+    for size in [*cuts, len(stream)]:
+        effects += stub.handle(arrived(stream[:size]), 2)
+        stream = stream[size:]
+        if stub.finished:
+            break
+    assert effects == [Close(1)]
+    assert stub.addresses == ("10.0.0.1",)
 
 
 def test_a_call_waits_for_the_servers_name() -> None:

@@ -9,7 +9,25 @@ from shipped import TOPOLOGIES
 from lab.judge import checks
 from lab.judge.checks import Answered, Check, Reached, RelayedUnchanged
 from lab.scenario.fitting import misfits
-from lab.scenario.model import Ask, Connect, Datagram, Expectation, Ping, Scenario, Step
+from lab.scenario.model import (
+    Ask,
+    AskMany,
+    Connect,
+    Datagram,
+    Expectation,
+    Forge,
+    Halt,
+    Ping,
+    Play,
+    Reconfigure,
+    RemoveZone,
+    Repeat,
+    Resume,
+    Scenario,
+    Script,
+    SetZone,
+    Step,
+)
 from lab.topology.load import load_topology
 from lab.topology.planner import make_plan
 
@@ -95,3 +113,68 @@ def test_an_address_of_a_family_that_the_node_lacks_is_refused(step, fits: bool)
         (problem,) = problems
         assert problem.startswith("steps[0]: viewer has no IPv6 address, so ")
         assert "; write an IPv4 address" in problem
+
+
+ADDRESS = "192.0.2.66"
+SOA = "@ 60 IN SOA ns hostmaster 2 3600 600 86400 60\n@ 60 IN NS ns\nns 60 IN A 192.168.1.53\n"
+HOST = SetZone(origin="a.test", records=SOA)
+NO_OTHER = (
+    "fault='destination' needs another address of dns, and there is none; give it one in the "
+    "topology, or choose another fault"
+)
+NOT_RUNNING = "resolver of dns does not run"
+UNHOST = RemoveZone(origin="a.test")
+
+
+@pytest.mark.parametrize(
+    ("steps", "problems"),
+    [
+        ((Forge(forger="viewer", victim="dns", fault="source", address=ADDRESS),), []),
+        ((Forge(forger="viewer", victim="dns", fault="class", address=ADDRESS),), []),
+        (
+            (Forge(forger="viewer", victim="dns", fault="destination", address=ADDRESS),),
+            [f"steps[0]: {NO_OTHER}"],
+        ),
+        ((AskMany(name="{n}.a.test", count=2),), []),
+        (
+            (AskMany(node="server1", name="a.test", count=2),),
+            ["steps[0]: server1 has no DNS server to ask; name one with server="],
+        ),
+        ((Reconfigure(node="dns", changes=(HOST, UNHOST)),), []),
+        (
+            (Reconfigure(node="dns", changes=(HOST,)), Reconfigure(node="dns", changes=(UNHOST,))),
+            [],
+        ),
+        (
+            (Repeat(times=2, steps=(Reconfigure(node="dns", changes=(HOST, UNHOST)),)),),
+            [],
+        ),
+        (
+            (
+                Reconfigure(node="dns", changes=(HOST,)),
+                Repeat(times=2, steps=(Reconfigure(node="dns", changes=(UNHOST,)),)),
+            ),
+            ["steps[1].steps[0]: resolver of dns: no zone 'a.test'; known are none"],
+        ),
+        (
+            (Reconfigure(node="server1", changes=(HOST,)),),
+            ["steps[0]: server1 has no program 'resolver'; it has service, balancer"],
+        ),
+        (
+            (
+                Play(node="dns", program="resolver", script=Script()),
+                Reconfigure(node="dns", changes=(HOST,)),
+                Resume(node="dns", program="resolver"),
+                Reconfigure(node="dns", changes=(HOST,)),
+                Halt(node="dns", program="resolver"),
+                Reconfigure(node="dns", changes=(HOST,)),
+            ),
+            [
+                f"steps[1]: {NOT_RUNNING}: a scripted server has its seat; resume it first",
+                f"steps[5]: {NOT_RUNNING}: it was halted; resume it first",
+            ],
+        ),
+    ],
+)
+def test_a_step_has_what_it_needs(steps, problems: list[str]) -> None:
+    assert list(misfits(scenario_of(*steps, check=Answered()), CLUSTER)) == problems
