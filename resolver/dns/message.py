@@ -115,6 +115,7 @@ class Malformed:
     """The header's flags; None where nothing may be answered (no header, or a response)."""
     question_wire: bytes = b""
     edns: bool = False
+    do: bool = False
 
     def reply(self, *, recursion_available: bool = False) -> bytes | None:
         """The error to send back: FORMERR, NOTIMP or BADVERS. None: say nothing."""
@@ -123,7 +124,8 @@ class Malformed:
         # RFC 8906 8.1.4: the opcode comes back, the sections of an unknown one do not.
         echoed = self.flags & (_OPCODE | _RD | _CD) | _QR | (_RA if recursion_available else 0)
         question = b"" if self.rcode == Rcode.NOTIMP else self.question_wire
-        opt = _opt(self.rcode, do=False) if self.edns else b""
+        # RFC 3225 3: DO comes back in every response, in one that says BADVERS too.
+        opt = _opt(self.rcode, do=self.do) if self.edns else b""
         counts = (int(bool(question)), 0, 0, int(self.edns))
         return _header.pack(self.id, echoed | self.rcode & 0xF, *counts) + question + opt
 
@@ -184,10 +186,13 @@ def parse_query(message: bytes) -> Query | Malformed:
         if offset != len(message):
             raise _BrokenError("octets behind the last record")
     except _Unreadable as broken:
-        return Malformed(str(broken), Rcode.FORMERR, id_, flags, wire, edns=bool(opts))
+        do = any(ttl & _DO for _, ttl in opts)
+        return Malformed(str(broken), Rcode.FORMERR, id_, flags, wire, bool(opts), do)
     size, ttl = opts[0] if opts else (0, 0)
+    do = ttl & _DO != 0
     if ttl >> 16 & 0xFF:
-        return Malformed("an EDNS version other than 0", Rcode.BADVERS, id_, flags, wire, edns=True)
+        version = "an EDNS version other than 0"
+        return Malformed(version, Rcode.BADVERS, id_, flags, wire, edns=True, do=do)
     return Query(
         id_,
         question,
@@ -195,7 +200,7 @@ def parse_query(message: bytes) -> Query | Malformed:
         rd=bool(flags & _RD),
         ad=bool(flags & _AD),
         cd=bool(flags & _CD),
-        edns=Edns(size, bool(ttl & _DO)) if opts else None,
+        edns=Edns(size, do) if opts else None,
     )
 
 
