@@ -27,8 +27,7 @@ LARGEST_MESSAGE_OCTETS: Final = 65_535
 # --- questions we ask -------------------------------------------------------------------------
 
 FIRST_SOURCE_PORT: Final = 1024
-LAST_SOURCE_PORT: Final = 65_535
-"""RFC 5452 9.2: as large a range of source ports as possible."""
+"""RFC 5452 9.2: as large a range of source ports as possible, so from here to the last."""
 
 SOURCE_PORT_DRAWS: Final = 32
 """How many source ports may turn out taken before the server counts as unreachable: with half of

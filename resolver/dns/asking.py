@@ -7,9 +7,9 @@ asks it, is here too.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from resolver.dns.message import Edns, Question, Rcode, Reply
 from resolver.machine import Endpoint, Instant, Transport
@@ -26,8 +26,7 @@ TIMED_OUT = Silence.TIMED_OUT
 UNREACHABLE = Silence.UNREACHABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Put a question to one server and wait."""
 
     server: Endpoint
@@ -46,13 +45,15 @@ class Ask:
     above: a relay changes nothing else (RFC 5625 4.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What came of an `Ask`."""
 
     outcome: Reply | Silence
     at: Instant
 
+
+EDNS_REFUSED: Final = frozenset({int(Rcode.FORMERR), int(Rcode.NOTIMP)})
+"""What a server older than EDNS says of an OPT record (RFC 6891 7)."""
 
 ResultT = TypeVar("ResultT")
 
@@ -85,13 +86,14 @@ def ask_server(ask: Ask, budget: Budget, now: Instant) -> Resolution[Heard | Non
     All this shares the server's timeout, so that n servers take n timeouts at most. None: the
     budget is spent.
     """
-    ask = replace(ask, until=min(ask.until, budget.until))
+    if budget.until < ask.until:
+        ask = ask._replace(until=budget.until)
     if not budget.spend(now):
         return None
     heard = yield ask
     if ask.edns is not None and _knows_no_edns(heard):
         # RFC 6891 7: the server is older than EDNS, so it is asked as in its day.
-        ask = replace(ask, edns=None)
+        ask = ask._replace(edns=None)
         if not budget.spend(heard.at):
             return None
         heard = yield ask
@@ -99,13 +101,13 @@ def ask_server(ask: Ask, budget: Budget, now: Instant) -> Resolution[Heard | Non
         # RFC 7766 5: TC=1 has the same server asked again over TCP, before any other.
         if not budget.spend(heard.at):
             return None
-        heard = yield replace(ask, transport=Transport.TCP)
+        heard = yield ask._replace(transport=Transport.TCP)
     return heard
 
 
 def _knows_no_edns(heard: Heard) -> bool:
     return (
         isinstance(heard.outcome, Reply)
-        and heard.outcome.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
+        and heard.outcome.rcode in EDNS_REFUSED
         and not heard.outcome.edns
     )

@@ -7,13 +7,13 @@ waiting goes on (draft-li-dnsop-response-preprocessing: a forgery must not end t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from resolver import limits
-from resolver.dns.asking import TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
+from resolver.dns.asking import EDNS_REFUSED, TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
 from resolver.dns.counters import Ledger
 from resolver.dns.facts import (
     ReplyMismatched,
@@ -22,7 +22,7 @@ from resolver.dns.facts import (
     ServerTimedOut,
     ServerUnreachable,
 )
-from resolver.dns.message import Malformed, Rcode, Reply, build_query, parse_reply
+from resolver.dns.message import Malformed, Reply, build_query, parse_reply
 from resolver.dns.timers import Timers
 from resolver.machine import (
     Close,
@@ -44,22 +44,21 @@ from resolver.machine import (
 AskerT = TypeVar("AskerT")
 
 
-@dataclass(frozen=True, slots=True)
-class Settled(Generic[AskerT]):
+class Settled(NamedTuple, Generic[AskerT]):
     """A question is over; `asker` is whatever was given with it."""
 
     asker: AskerT
     heard: Heard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _InFlight(Generic[AskerT]):
     ask: Ask
     asker: AskerT
     id: int
     message: bytes
     source_port: int
-    draws: int
+    draws: int = 0
     """Source ports that turned out taken."""
 
 
@@ -79,13 +78,12 @@ class Exchanges(Generic[AskerT]):
 
     def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
         """Send a question on a fresh socket; `asker` comes back with what was heard."""
-        # RFC 5452 9.2: ID and source port are both unpredictable, over their whole range.
-        id_ = self._identifiers.getrandbits(16)
+        id_, port = self._draw()
         if ask.verbatim:
             message = id_.to_bytes(2, "big") + ask.verbatim[2:]
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
-        self._open(_InFlight(ask, asker, id_, message, self._draw_port(), 0), effects)
+        self._open(_InFlight(ask, asker, id_, message, port), effects)
         self._ledger.counters.upstream_questions += 1
         if self._ledger.each_question:
             effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
@@ -96,10 +94,10 @@ class Exchanges(Generic[AskerT]):
         pending = self._in_flight.get(flow)
         if flow is None or pending is None:
             return None
+        if isinstance(event, MessageArrived):
+            return self._weigh(event, pending, now, effects)
         refusal: str | None = None
         match event:
-            case MessageArrived():
-                return self._weigh(event, pending, now, effects)
             case StreamOpened():
                 effects.append(Send(flow, pending.message))
             case PortTaken() if pending.draws < limits.SOURCE_PORT_DRAWS:
@@ -130,11 +128,14 @@ class Exchanges(Generic[AskerT]):
         """When the next wait ends."""
         return self._timers.earliest()
 
-    def _draw_port(self) -> int:
+    def _draw(self) -> tuple[int, int]:
+        """An ID and a source port, both unpredictable over their whole range (RFC 5452 9.2)."""
         while True:
-            port = self._identifiers.randint(limits.FIRST_SOURCE_PORT, limits.LAST_SOURCE_PORT)
-            if port not in self._ports:
-                return port
+            # Of one draw, for each asks the host for randomness. A port below the range is drawn
+            # again: any other way to map it into the range would prefer some ports.
+            id_, port = divmod(self._identifiers.getrandbits(32), 1 << 16)
+            if port >= limits.FIRST_SOURCE_PORT and port not in self._ports:
+                return id_, port
 
     def _open(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
         flow = next(self._flows)
@@ -149,8 +150,9 @@ class Exchanges(Generic[AskerT]):
     def _reopen(self, flow: Flow, effects: list[Effect]) -> None:
         # Nothing went out under the ID, so it is as good as a new one.
         pending = self._forget(flow)
-        again = replace(pending, source_port=self._draw_port(), draws=pending.draws + 1)
-        self._open(again, effects)
+        _, pending.source_port = self._draw()
+        pending.draws += 1
+        self._open(pending, effects)
 
     def _weigh(
         self,
@@ -160,7 +162,7 @@ class Exchanges(Generic[AskerT]):
         effects: list[Effect],
     ) -> Settled[AskerT] | None:
         ask = pending.ask
-        reply = parse_reply(event.payload)
+        reply = parse_reply(event.payload, ask.question, ask.question_wire)
         fault = _fault(reply, pending, event)
         if isinstance(reply, Malformed) or fault is not None:
             self._ledger.counters.upstream_mismatches += 1
@@ -197,11 +199,10 @@ def _fault(
         return reply.reason
     if reply.id != pending.id:
         return "another ID"
-    refuses_edns = ask.edns is not None and reply.rcode in {Rcode.FORMERR, Rcode.NOTIMP}
-    if reply.question is None and refuses_edns:
+    if reply.question_wire == ask.question_wire:
+        return None
+    if reply.question is None and ask.edns is not None and reply.rcode in EDNS_REFUSED:
         # A server older than EDNS may not have read as far as the question. All that this reply
         # can bring about is the same question to the same server, without OPT.
         return None
-    if reply.question_wire != ask.question_wire:
-        return "another question"
-    return None
+    return "another question"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from dnslib import QTYPE, RCODE
 from dnslib.label import DNSBuffer, DNSLabel
@@ -46,6 +46,8 @@ _AD = 0x0020
 _CD = 0x0010
 _DO = 0x8000  # in the OPT record's TTL field (RFC 3225 3)
 
+_OPT: Final = int(Type.OPT)
+
 _header = struct.Struct("!HHHHHH")
 _question_tail = struct.Struct("!HH")
 _record_tail = struct.Struct("!HHIH")
@@ -68,8 +70,7 @@ class Question:
         return f"{self.name} {type_text(self.qtype)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(NamedTuple):
     """An OPT record of version 0."""
 
     size: int
@@ -77,8 +78,7 @@ class Edns:
     do: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A client's question, well formed and of a kind that is implemented."""
 
     id: int
@@ -130,8 +130,7 @@ class Malformed:
         return _header.pack(self.id, echoed | self.rcode & 0xF, *counts) + question + opt
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A server's reply. Records of the additional section are not kept: nobody may trust them, but
     for the glue that `read_additional` finds."""
 
@@ -148,7 +147,7 @@ class Reply:
     answers: tuple[Record, ...] = ()
     """Empty when the reply was truncated: a part of an RRset is worth nothing (RFC 2181 9)."""
     authority: tuple[Record, ...] = ()
-    wire: bytes = field(default=b"", compare=False, repr=False)
+    wire: bytes = b""
     """The whole message as it came, for those who pass it on."""
 
 
@@ -197,22 +196,27 @@ def parse_query(message: bytes) -> Query | Malformed:
         id_,
         question,
         wire,
-        rd=bool(flags & _RD),
-        ad=bool(flags & _AD),
-        cd=bool(flags & _CD),
-        edns=Edns(size, do) if opts else None,
+        flags & _RD != 0,
+        flags & _AD != 0,
+        flags & _CD != 0,
+        Edns(size, do) if opts else None,
     )
 
 
-def parse_reply(message: bytes) -> Reply | Malformed:
-    """Read what a server sent. Takes any bytes and never raises."""
+def parse_reply(
+    message: bytes, asked: Question | None = None, asked_wire: bytes = b""
+) -> Reply | Malformed:
+    """Read what a server sent. Takes any bytes and never raises.
+
+    With the question that was asked, and its octets, a reply to it is read sooner, and the same.
+    """
     try:
-        return _read_reply(message)
+        return _read_reply(message, asked, asked_wire)
     except _Unreadable as broken:
         return Malformed(str(broken))
 
 
-def _read_reply(message: bytes) -> Reply:
+def _read_reply(message: bytes, asked: Question | None, asked_wire: bytes) -> Reply:
     id_, flags, questions, answers, authorities, additionals = _header.unpack_from(message)
     if not flags & _QR:
         raise _BrokenError("a query, not a response")
@@ -223,27 +227,30 @@ def _read_reply(message: bytes) -> Reply:
     if questions == 0:
         # Servers older than EDNS refuse an OPT record with a bare header.
         return Reply(id_, None, b"", flags & 0xF, wire=message)
-    question, wire, offset = _read_question(message)
+    if asked is not None and message.startswith(asked_wire, _HEADER_OCTETS):
+        question, wire, offset = asked, asked_wire, _HEADER_OCTETS + len(asked_wire)
+    else:
+        question, wire, offset = _read_question(message)
     answer: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
     opts: list[tuple[int, int]] = []
     if not flags & _TC:
-        answer, offset = _read_records(message, offset, answers)
-        authority, offset = _read_records(message, offset, authorities)
-        _, opts = _skip_to_opts(message, offset, (0, 0, additionals))
+        answer, offset = _read_records(message, offset, answers, question.name)
+        authority, offset = _read_records(message, offset, authorities, question.name)
+        _, opts = _skip_to_opts(message, offset, (additionals,))
     upper_rcode = opts[0][1] >> 24 if opts else 0
     return Reply(
         id_,
         question,
         wire,
-        rcode=upper_rcode << 4 | flags & 0xF,
-        aa=bool(flags & _AA),
-        tc=bool(flags & _TC),
-        ra=bool(flags & _RA),
-        edns=bool(opts),
-        answers=answer,
-        authority=authority,
-        wire=message,
+        upper_rcode << 4 | flags & 0xF,
+        flags & _AA != 0,
+        flags & _TC != 0,
+        flags & _RA != 0,
+        bool(opts),
+        answer,
+        authority,
+        message,
     )
 
 
@@ -255,13 +262,14 @@ def read_additional(reply: Reply) -> tuple[Record, ...]:
         *_, questions, answers, authorities, additionals = _header.unpack_from(message)
         if questions != 1 or reply.tc:
             return ()
-        offset, _ = _skip_to_opts(message, _read_question(message)[2], (answers + authorities, 0))
+        question, _, offset = _read_question(message)
+        offset, _ = _skip_to_opts(message, offset, (answers + authorities, 0))
         for _ in range(additionals):
             rtype = _record_tail.unpack_from(message, names.from_wire(message, offset)[1])[0]
             if rtype == Type.OPT:
                 offset, _ = _skip_to_opts(message, offset, (0, 1))
             else:
-                read, offset = _read_records(message, offset, 1)
+                read, offset = _read_records(message, offset, 1, question.name)
                 records += read
     except _Unreadable:
         pass
@@ -332,16 +340,24 @@ def _read_question(message: bytes) -> tuple[Question, bytes, int]:
     return Question(name, qtype, qclass), message[_HEADER_OCTETS:end], end
 
 
-def _read_records(message: bytes, offset: int, count: int) -> tuple[tuple[Record, ...], int]:
+def _read_records(
+    message: bytes, offset: int, count: int, asked: str
+) -> tuple[tuple[Record, ...], int]:
+    """The records of a section, and where they end; `asked` is the name in the question."""
+    if count == 0:
+        return (), offset
     records = []
     for _ in range(count):
-        name, offset = names.from_wire(message, offset)
+        if message.startswith(_QUESTION_POINTER, offset):
+            name, offset = asked, offset + len(_QUESTION_POINTER)
+        else:
+            name, offset = names.from_wire(message, offset)
         rtype, rclass, ttl, length = _record_tail.unpack_from(message, offset)
         start = offset + _record_tail.size
         offset = start + length
         if offset > len(message):
             raise _BrokenError("a record runs over the end of the message")
-        if rtype == Type.OPT:
+        if rtype == _OPT:
             raise _BrokenError("an OPT record outside the additional section")
         rdata = read_rdata(message, start, offset, rtype)
         records.append(Record(name, rtype, sane_ttl(ttl), rdata, rclass))
@@ -355,12 +371,15 @@ def _skip_to_opts(
     opts = []
     for section, count in enumerate(counts):
         for _ in range(count):
-            name, offset = names.from_wire(message, offset)
+            if message[offset]:
+                name, offset = names.from_wire(message, offset)
+            else:
+                name, offset = names.ROOT, offset + 1
             rtype, rclass, ttl, length = _record_tail.unpack_from(message, offset)
             offset += _record_tail.size + length
             if offset > len(message):
                 raise _BrokenError("a record runs over the end of the message")
-            if rtype == Type.OPT:
+            if rtype == _OPT:
                 if section != len(counts) - 1 or name != names.ROOT:
                     raise _BrokenError("an OPT record out of place")  # RFC 6891 6.1.1 and 6.1.2
                 opts.append((rclass, ttl))
@@ -386,10 +405,9 @@ def _written(query: Query, flags: int, rcode: int, sections: _Sections) -> bytes
     opt = _opt(rcode, do=query.do) if query.edns else b""
     records = (*answers, *authority, *additional)
     asked = query.question.name.lower()
-    if all(record.name.lower() == asked for record in records):
-        return b"".join(
-            (head, *(_QUESTION_POINTER + _behind_owner(record) for record in records), opt)
-        )
+    if {record.name.lower() for record in records} <= {asked}:
+        written = [_QUESTION_POINTER + _behind_owner(record) for record in records]
+        return b"".join((head, *written, opt))
     buffer = _buffer_behind(head, query.question.name)
     for record in records:
         if record.name.lower() == asked:

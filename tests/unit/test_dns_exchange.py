@@ -53,7 +53,7 @@ def forged(asked, *, source=None, id_=None, wire=None, cut=None, flags=None):
     if flags is not None:
         reply = reply[:2] + flags.to_bytes(2, "big") + reply[4:]
     if wire is not None:
-        query = replace(asked.query, question_wire=wire)
+        query = asked.query._replace(question_wire=wire)
         reply = build_reply(query, UDP, answers=[a(ZONE, "6.6.6.6")])
     here = Endpoint(HERE.address, asked.source_port)
     return MessageArrived(asked.flow, reply[:cut], UDP, source or asked.server, here)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -12,7 +11,7 @@ import dnslib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import domain_names, edns, messages, questions, records
+from strategies import damaged, domain_names, edns, messages, questions, records
 
 from resolver import limits
 from resolver.dns import names
@@ -201,6 +200,19 @@ def test_a_reply_is_read_the_same_by_us_dnslib_and_dnspython(answers, authority,
         assert len(dnslib.DNSRecord.parse(message).rr) == len(answers)
 
 
+@given(st.data(), domain_names(), st.lists(records(domain_names()), max_size=3), edns)
+def test_knowing_the_question_changes_nothing_of_what_is_read(data, name, answers, options):
+    question = Question(name, Type.A)
+    wire = question_wire(question)
+    asked = Query(1, question, wire, edns=options)
+    owned = [data.draw(st.sampled_from([r, r._replace(name=name)])) for r in answers]
+    whole = build_reply(asked, TCP, answers=owned, authority=owned[:1])
+    message = data.draw(st.just(whole) | damaged(st.just(whole)))
+    assert parse_reply(message, question, wire) == parse_reply(message)
+    other = Question("x." + NAME, Type.A)
+    assert parse_reply(message, other, question_wire(other)) == parse_reply(message)
+
+
 def test_compressed_names_are_written_out_and_other_rdata_is_left_alone():
     target = b"\x03www\xc0\x0c"
     opaque = b"\x03www\xc0\x0c"
@@ -345,4 +357,4 @@ def test_glue_stands_beside_opt_and_may_be_cut_short():
     reply = parse_reply(whole)
     assert read_additional(reply) == tuple(glue)
     cut_short = whole.replace(b"\0\4\1\2\3\4", b"\0\3\1\2\3")  # an address of three octets
-    assert read_additional(replace(reply, wire=cut_short)) == ()
+    assert read_additional(reply._replace(wire=cut_short)) == ()
