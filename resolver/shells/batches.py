@@ -75,8 +75,14 @@ _sendmmsg = _symbol("sendmmsg", *_vector)
 
 
 def available() -> bool:
-    """Whether this host's C library takes datagrams by the batch."""
-    return _recvmmsg is not None and _sendmmsg is not None
+    """Whether this host's C library and kernel take datagrams by the batch."""
+    if _recvmmsg is None or _sendmmsg is None:
+        return False
+    calls = ((_recvmmsg, (-1, None, 0, 0, None)), (_sendmmsg, (-1, None, 0, 0)))
+    # Without a socket there is nothing to do; a kernel or sandbox without the call says so first.
+    return all(
+        call(*nothing) == -1 and ctypes.get_errno() == errno.EBADF for call, nothing in calls
+    )
 
 
 @dataclass(frozen=True, slots=True)
