@@ -74,7 +74,7 @@ def another_name_is_asked_for_too() -> Wire:
     return wire
 
 
-@cases.fails(QuestionsBounded(at_most=2), because="always a server that answered")
+@cases.fails(QuestionsBounded(at_most=2), because="no client question was asked upstream in vain")
 def there_is_always_an_answer() -> Wire:
     wire = cluster()
     client = wire.ask("viewer", DNS)
@@ -93,7 +93,7 @@ def the_answer_comes_when_the_client_was_told() -> Wire:
     return wire
 
 
-@cases.fails(QuestionsBounded(at_most=2), because="or nobody asked")
+@cases.fails(QuestionsBounded(at_most=2), because="no client question was asked upstream in vain")
 def nobody_is_asked() -> Wire:
     wire = cluster()
     wire.exchange("viewer", DNS, rcode="REFUSED")

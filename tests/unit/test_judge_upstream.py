@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from judging import Cases, cluster, lookup
-from wire import DNS, REAL, Wire, framed, query_bytes, reply_bytes
+from judging import Cases, cluster, lookup, without
+from wire import BYSTANDER, DNS, REAL, Wire, framed, query_bytes, reply_bytes
 
 from lab.judge.checks import (
     AskedIteratively,
@@ -12,6 +12,7 @@ from lab.judge.checks import (
     RecursionDesired,
     TruncatedThenTcp,
 )
+from lab.observe.sighting import Ip
 
 cases = Cases()
 
@@ -262,18 +263,16 @@ def nothing_truncated() -> Wire:
 
 # --- OutsideOnlyBy ----------------------------------------------------------------------------
 
-OUTSIDE = ("10.10.10.0/24",)
+OUTSIDE = ("servers",)
+ONLY_DNS = OutsideOnlyBy(asker="dns", outside=OUTSIDE)
 
 
-@cases.passes(
-    OutsideOnlyBy(asker="dns", outside=OUTSIDE),
-    OutsideOnlyBy(asker="dns", outside=REAL),
-)
-@cases.fails(OutsideOnlyBy(asker="bystander", outside=OUTSIDE), because="a question of dns reached")
+@cases.passes(ONLY_DNS)
 @cases.fails(
-    OutsideOnlyBy(asker="dns", outside=("198.51.100.0/24",)),
-    because="no question of dns reached the outside",
+    OutsideOnlyBy(asker="bystander", outside=OUTSIDE),
+    because=f"a packet of dns to {FIRST} got outside",
 )
+@cases.fails(OutsideOnlyBy(asker="tgp1", outside=("lan",)), because="no question of tgp1 got out")
 @cases.fails(
     OutsideOnlyBy(asker="dns", outside=OUTSIDE, blocked=("bystander",)),
     because="bystander never tried",
@@ -282,33 +281,51 @@ def only_the_designated_one() -> Wire:
     return one_forwarded_question()
 
 
-@cases.passes(OutsideOnlyBy(asker="dns", outside=OUTSIDE, blocked=("bystander",)))
+def dropped_at_the_router(wire: Wire) -> Wire:
+    """What the bystander sends reaches the router and goes no further."""
+    wire.ask("bystander", FIRST)
+    wire.connect("bystander", FIRST, port=53, silent=True)
+    return without(
+        wire,
+        lambda sighting: (
+            sighting.interface in {"router-eth1", "tgp1-eth0"}
+            and isinstance(sighting.network, Ip)
+            and sighting.network.source == BYSTANDER
+        ),
+    )
+
+
+@cases.passes(OutsideOnlyBy(asker="dns", outside=OUTSIDE, blocked=("bystander",)), ONLY_DNS)
 def the_firewall_stops_another() -> Wire:
-    wire = only_the_designated_one()
-    wire.ask("bystander", FIRST, lost=True)
-    wire.connect("bystander", FIRST, port=53, lost=True)
-    return wire
+    return dropped_at_the_router(only_the_designated_one())
 
 
-@cases.fails(OutsideOnlyBy(asker="dns", outside=OUTSIDE), because="a question of bystander reach")
+@cases.fails(ONLY_DNS, because=f"a packet of bystander to {SECOND} got outside")
 def another_gets_through() -> Wire:
     wire = the_firewall_stops_another()
-    wire.ask("bystander", SECOND)
+    wire.ask("bystander", SECOND, lost=True)
     return wire
 
 
-@cases.fails(OutsideOnlyBy(asker="dns", outside=OUTSIDE), because="a connection of bystander rea")
+@cases.fails(ONLY_DNS, because=f"a packet of bystander to {SECOND} got outside")
 def another_gets_through_over_tcp() -> Wire:
     wire = the_firewall_stops_another()
-    wire.connect("bystander", SECOND, port=53)
+    wire.connect("bystander", SECOND, port=53, lost=True)
     return wire
 
 
-@cases.passes(OutsideOnlyBy(asker="dns", outside=OUTSIDE))
+@cases.passes(ONLY_DNS)
 def servers_outside_ask_one_another() -> Wire:
     wire = only_the_designated_one()
     wire.exchange("tgp1", SECOND, *REAL)
     wire.connect("tgp1", SECOND, port=53)
+    return wire
+
+
+@cases.fails(ONLY_DNS, because="no question of dns got outside")
+def nobody_asks_outside() -> Wire:
+    wire = cluster()
+    wire.exchange("viewer", DNS, FIRST)
     return wire
 
 

@@ -33,8 +33,8 @@ class QuestionsBounded(CheckBase):
     """No client question cost the asker more than so many questions to anybody, about any name,
     over any transport; none of them went to one server over one transport more than three times,
     and repeats came at growing distances (FWD-15, FWD-16, FWD-21). A question belongs to the client
-    question that came last before it. There must be a client question that no server answered, for
-    that is what costs most."""
+    question that came last before it. There must be a client question that came to nothing, which
+    costs most."""
 
     kind: Literal["questions-bounded"] = "questions-bounded"
     asker: str = "dns"
@@ -51,18 +51,12 @@ class QuestionsBounded(CheckBase):
             if fault is not None:
                 return failed(fault, *frames_of(share))
         worst = max(
-            (
-                share
-                for share in shares
-                if share and not any(timeline.causes.in_time(each) for each in share)
-            ),
+            (share for client, share in zip(clients, shares, strict=True) if _in_vain(client)),
             key=len,
-            default=None,
+            default=[],
         )
-        if worst is None:
-            return failed(
-                "there was always a server that answered, or nobody asked", *frames_of(clients[:1])
-            )
+        if not worst:
+            return failed("no client question was asked upstream in vain", *frames_of(clients[:1]))
         return passed(
             f"{counted(len(clients), 'client question')}, at most "
             f"{counted(max(map(len, shares)), 'question')} for one; the worst case cost "
@@ -288,6 +282,11 @@ def _shares(timeline: Timeline, asker: str, clients: list[DnsExchange]) -> list[
         if exchange.asker == asker and before:
             shares[max(before, key=arrivals.__getitem__)].append(exchange)
     return shares
+
+
+def _in_vain(client: DnsExchange) -> bool:
+    """Whether a client was told nothing, or nothing but an error."""
+    return client.reply is None or client.reply.rcode not in {"NOERROR", "NXDOMAIN"}
 
 
 def _way(exchange: DnsExchange) -> tuple[str, str, tuple[str, str, str]]:

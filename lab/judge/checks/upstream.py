@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Literal
 
@@ -12,6 +13,7 @@ from lab.judge.checks.base import (
     frames_of,
     is_among,
     is_at_or_below,
+    node_named,
     served_by,
     upstream_groups,
     wanted_name,
@@ -19,8 +21,9 @@ from lab.judge.checks.base import (
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.connection import is_dns
 from lab.observe.dns_exchange import DnsExchange
+from lab.observe.passage import Passage
 from lab.observe.timeline import Timeline
-from lab.values import Address, Addresses, DnsName, Prefix, QueryType
+from lab.values import Address, Addresses, DnsName, QueryType
 from resolver.machine import Transport
 
 
@@ -204,62 +207,68 @@ class TruncatedThenTcp(CheckBase):
 
 
 class OutsideOnlyBy(CheckBase):
-    """No DNS question, over UDP or TCP, reached an address outside but from this node, and one from
-    it did; the nodes in `blocked` were seen trying in vain (FWD-07)."""
+    """No packet of a DNS question, over UDP or TCP, was seen on the networks outside but from this
+    node, and one from it was; the nodes in `blocked` were seen trying in vain (FWD-07). What
+    machines outside ask one another does not count."""
 
     kind: Literal["outside-only-by"] = "outside-only-by"
     asker: str
     """The designated forwarder."""
-    outside: tuple[Prefix, ...]
-    """Addresses or prefixes."""
+    outside: tuple[str, ...]
+    """Names of networks."""
     blocked: tuple[str, ...] = ()
     """Nodes that try to get out and must not."""
 
     def judge(self, timeline: Timeline) -> Finding:
-        """Look at who sent what arrived outside, and at who tried."""
+        """Look at which links each node's DNS questions were seen on."""
         mine: list[int] = []
         tried: dict[str, tuple[int, ...]] = {}
-        for message in timeline.messages:
-            if message.is_reply or not is_among(message.destination.address, self.outside):
+        for sender, destination, passages in _dns_packets(timeline):
+            if sender is None or self._stands_outside(timeline, sender):
                 continue
-            tried.setdefault(str(message.sender), message.frames)
-            if message.receiver is None or self._is_outside(timeline, message.sender):
+            frames = tuple(frame for passage in passages for frame in passage.frames)
+            if self._is_outside(timeline, destination):
+                tried.setdefault(sender, frames)
+            if not any(passage.network in self.outside for passage in passages):
                 continue
-            if message.sender != self.asker:
-                return failed(
-                    f"a question of {message.sender} reached {message.destination.address}",
-                    *message.frames,
-                )
-            mine += message.frames
-        for connection in timeline.connections:
-            dialled = connection.dialled.address
-            if not is_dns(connection) or not is_among(dialled, self.outside):
-                continue
-            tried.setdefault(str(connection.opener), connection.frames[:4])
-            outsider = self._is_outside(timeline, connection.opener)
-            reached = connection.reached_node is not None and not outsider
-            if reached and connection.opener != self.asker:
-                return failed(
-                    f"a connection of {connection.opener} reached {dialled}",
-                    *connection.frames[:4],
-                )
+            if sender != self.asker:
+                return failed(f"a packet of {sender} to {destination} got outside", *frames)
+            mine += frames
         if not mine:
-            return failed(f"no question of {self.asker} reached the outside")
+            return failed(f"no question of {self.asker} got outside")
         if idle := [node for node in self.blocked if node not in tried]:
             return failed(f"{idle[0]} never tried to ask outside", *mine)
         vain = "".join(f"; {node} tried in vain" for node in self.blocked)
         return passed(
-            f"only {self.asker} reached the outside{vain}",
+            f"only {self.asker} asked outside{vain}",
             *mine,
             *(frame for node in self.blocked for frame in tried[node]),
         )
 
-    def _is_outside(self, timeline: Timeline, node: str | None) -> bool:
-        """Whether a node stands outside itself: servers there ask one another."""
-        owners = (each for each in timeline.plan.nodes if each.name == node)
+    def _is_outside(self, timeline: Timeline, address: str) -> bool:
         return any(
-            is_among(address, self.outside) for each in owners for address in each.addresses()
+            is_among(address, network.prefixes)
+            for network in timeline.plan.networks
+            if network.name in self.outside
         )
+
+    def _stands_outside(self, timeline: Timeline, name: str) -> bool:
+        node = node_named(timeline, name)
+        return node is not None and all(
+            interface.network in self.outside for interface in node.interfaces
+        )
+
+
+def _dns_packets(timeline: Timeline) -> Iterator[tuple[str | None, str, tuple[Passage, ...]]]:
+    """Sender, destination and links of everything that asks by DNS: UDP questions, and every
+    segment that goes to port 53."""
+    for message in timeline.messages:
+        if not message.is_reply and message.transport is Transport.UDP:
+            yield message.sender, message.destination.address, message.passages
+    for connection in timeline.connections:
+        if is_dns(connection):
+            for trip in connection.sent:
+                yield connection.opener, connection.dialled.address, trip.passages
 
 
 def _waits_at(exchange: DnsExchange, other: DnsExchange) -> bool:
