@@ -9,10 +9,9 @@ from lab.topology.addressing import address_of, prefix_of
 from lab.topology.check_names import NODE_NAME, is_dns_name, spelling
 from lab.topology.internet import (
     generated_lines,
-    how_many,
     node_names,
+    room_for,
     servers_of,
-    stem_of,
     zone_text,
     zones_of,
 )
@@ -35,11 +34,17 @@ def internet_problems(topology: Topology) -> Iterator[Problem]:
     problems = [*_network(topology, internet), *_zones(internet)]
     if not problems:
         problems = [*_addresses(topology, internet), *_node_names(topology, internet)]
-    if not problems:
-        problems = [*_room(topology, internet)]
-    if not problems:
-        problems = [*_records(topology, internet)]
+    if not problems and can_be_generated(topology):
+        problems = [*_room(topology, internet)] or [*_records(topology, internet)]
     yield from problems
+
+
+def can_be_generated(topology: Topology) -> bool:
+    """Whether the Internet's servers follow from what is written; asked where nothing is wrong with
+    `[internet]` itself."""
+    return topology.internet is None or any(
+        map(prefix_of, topology.networks[topology.internet.network].prefix)
+    )
 
 
 def _network(topology: Topology, internet: Internet) -> Iterator[Problem]:
@@ -167,8 +172,8 @@ def _node_names(topology: Topology, internet: Internet) -> Iterator[Problem]:
             if not NODE_NAME.fullmatch(node):
                 yield Problem(
                     f"{place}.node",
-                    f'"{stem_of(name, zone)}" cannot name {how_many(zone)} of the lab\'s nodes',
-                    'write at most 9 of a-z, 0-9 and "-", a letter first',
+                    f'"{node}", its server, is no name for a node',
+                    f'write at most {room_for(zone)} of a-z, 0-9 and "-", a letter first',
                 )
                 break
             if node in taken:
@@ -178,7 +183,7 @@ def _node_names(topology: Topology, internet: Internet) -> Iterator[Problem]:
                     "write another name for one of the two",
                 )
                 break
-            taken[node] = place
+            taken[node] = f"the one of {place}"
 
 
 def _room(topology: Topology, internet: Internet) -> Iterator[Problem]:

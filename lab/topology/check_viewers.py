@@ -12,7 +12,7 @@ from lab.topology.nodes import Authority, Node, Resolver, Server, Viewer
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
 from resolver.config import HostedZone
-from resolver.dns.names import is_at_or_below
+from resolver.dns.names import depth, is_at_or_below
 from resolver.dns.records import Record, Type
 from resolver.dns.zones import Found, Missing, Zone, Zones
 
@@ -89,7 +89,15 @@ def _cluster_known(survey: Survey, node: Resolver, index: int, zones: Zones) -> 
         return
     zone = zones.closest(name)
     if zone is None or not zones.answers(name):
-        if not any(is_at_or_below(name, spelling(rule.zone)) for rule in node.forward):
+        rules = [rule for rule in node.forward if is_at_or_below(name, spelling(rule.zone))]
+        longest = max(rules, key=lambda rule: depth(spelling(rule.zone)), default=None)
+        if longest is not None and not longest.servers:
+            yield Problem(
+                f"nodes[{index}].forward[{node.forward.index(longest)}].servers",
+                f'{node.name} would ask nobody for "{written}"',
+                "write the load balancers, or the NAT translator, there",
+            )
+        elif longest is None:
             yield Problem(
                 f"nodes[{index}].forward",
                 f'{node.name} does not know "{written}": it neither forwards nor hosts it',

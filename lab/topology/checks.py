@@ -10,7 +10,7 @@ from __future__ import annotations
 from lab.topology.check_cluster import cluster_problems
 from lab.topology.check_expectations import expectation_problems
 from lab.topology.check_forwarding import forwarding_problems
-from lab.topology.check_internet import internet_problems
+from lab.topology.check_internet import can_be_generated, internet_problems
 from lab.topology.check_names import name_problems
 from lab.topology.check_recursion import recursion_problems
 from lab.topology.check_viewers import viewer_problems
@@ -23,7 +23,7 @@ from lab.topology.survey import Survey
 def problems_of(topology: Topology) -> tuple[Problem, ...]:
     """All problems, in the file's order; none means that it can be planned and run."""
     of_internet = tuple(internet_problems(topology))
-    if not of_internet:
+    if not of_internet and can_be_generated(topology):
         topology = with_internet(topology)
     survey = Survey(topology)
     return in_file_order(

@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from itertools import count
 
-from lab.topology.addressing import Address, Prefix, prefix_of
+from lab.topology.addressing import Address, Prefix, address_of, prefix_of
 from lab.topology.check_names import spelling
 from lab.topology.internet_model import Internet, InternetZone
 from lab.topology.model import Topology
 from lab.topology.nodes import Authority, Resolver, RootHint, Zone
 from resolver.dns.names import ROOT, is_at_or_below, with_ancestors
 
-MAX_NAME = 10
+_MAX_NAME = 10
 """Characters of a node's name; see `check_names`."""
 
 _FIRST_NUMBER = {"root": 10, "tld": 20, "zone": 40}
@@ -103,17 +103,16 @@ def how_many(zone: InternetZone) -> int:
     return zone.servers or 1
 
 
-def stem_of(name: str, zone: InternetZone) -> str:
-    """What the nodes of a zone's servers are called, their numbers apart."""
-    if zone.node is not None:
-        return zone.node
-    room = MAX_NAME if how_many(zone) == 1 else MAX_NAME - 1
-    return "root" if name == ROOT else name.split(".", maxsplit=1)[0][:room]
+def room_for(zone: InternetZone) -> int:
+    """How many characters of its nodes' names are a zone's to choose: all but their numbers."""
+    return _MAX_NAME if how_many(zone) == 1 else _MAX_NAME - 1
 
 
 def node_names(name: str, zone: InternetZone) -> tuple[str, ...]:
     """The names of the nodes of a zone's servers."""
-    stem, number = stem_of(name, zone), how_many(zone)
+    stem, number = zone.node, how_many(zone)
+    if stem is None:
+        stem = "root" if name == ROOT else name.partition(".")[0][: room_for(zone)]
     return (stem,) if number == 1 else tuple(f"{stem}{n}" for n in range(1, number + 1))
 
 
@@ -133,18 +132,18 @@ def servers_of(
     return {name: own[host_of(name, zones)] for name in zones}
 
 
-def _taken(topology: Topology, zones: dict[str, InternetZone]) -> Iterator[Address]:
+def _taken(topology: Topology, zones: dict[str, InternetZone]) -> Iterator[Address | None]:
     """Addresses that are written somewhere, which nobody else is to be given."""
     for node in topology.nodes:
         for texts in node.addresses.values():
-            yield from map(ip_address, texts)
+            yield from map(address_of, texts)
     for zone in zones.values():
         for texts in zone.addresses or ():
-            yield from map(ip_address, texts)
+            yield from map(address_of, texts)
 
 
 def _own_servers(
-    name: str, zone: InternetZone, prefixes: list[Prefix], taken: set[Address]
+    name: str, zone: InternetZone, prefixes: list[Prefix], taken: set[Address | None]
 ) -> Iterator[NameServer]:
     kind = "root" if name == ROOT else "zone" if "." in name else "tld"
     numbers = count(_FIRST_NUMBER[kind])
@@ -166,7 +165,7 @@ def _own_servers(
         )
 
 
-def _next_number(numbers: Iterator[int], prefixes: list[Prefix], taken: set[Address]) -> int:
+def _next_number(numbers: Iterator[int], prefixes: list[Prefix], taken: set[Address | None]) -> int:
     """The next number whose addresses are free. Raises LookupError past the last one."""
     for number in numbers:
         if not taken & {_numbered(prefix, number) for prefix in prefixes}:

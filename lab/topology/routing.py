@@ -117,8 +117,10 @@ class Routing:
     def _graph(self, version: int) -> nx.DiGraph[_Vertex]:
         graph: nx.DiGraph[_Vertex] = nx.DiGraph()
         graph.add_nodes_from(("network", name) for name in self._topology.networks)
+        # A translator without a cluster is refused; what would follow from it is not worth telling.
+        joining = Router if self._topology.cluster is not None else Router | Translator
         for node in self._topology.nodes:
-            if isinstance(node, Router):
+            if isinstance(node, joining):
                 for name in self.networks_of(node):
                     if first_of_family(node.addresses[name], version) is not None:
                         graph.add_edge(("network", name), ("node", node.name))

@@ -115,7 +115,7 @@ def test_an_empty_file_lacks_everything(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("", encoding="utf-8")
     places = [problem.split(": ")[1] for problem in problems_in(file)]
-    assert places == ["format", "title", "networks", "cluster", "nodes"]
+    assert places == ["format", "title", "networks", "nodes"]
 
 
 def test_the_faq_as_printed_is_refused():
