@@ -24,6 +24,9 @@ from resolver.shells.tun import TunShell
 EXIT_STOPPED: Final = 0
 EXIT_FAILED: Final = 1
 
+_AT_START: Final = ("listen", "batched")
+"""What of a resolver's configuration is the shell's, and stays as it was when the shell began."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramStarted:
@@ -154,9 +157,12 @@ class _Running:
             self.shell.note(ConfigurationRejected(error.problems))
             return
         if isinstance(fresh, ResolverConfig) and isinstance(self.config, ResolverConfig):
-            if fresh.listen != self.config.listen:
-                self.shell.note(RestartMissed("listen: the endpoints stay; restart the program"))
-            self.config = replace(fresh, listen=self.config.listen)
+            for name in _AT_START:
+                stays = getattr(self.config, name)
+                if getattr(fresh, name) != stays:
+                    self.shell.note(RestartMissed(f"{name} stays as it was; restart the program"))
+                    fresh = replace(fresh, **{name: stays})
+            self.config = fresh
             self.shell.tell(Reconfigured(self.config))
         elif fresh != self.config:
             what = f"a {program_name(self.config)} is configured as it starts; restart the program"
