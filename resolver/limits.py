@@ -115,9 +115,9 @@ WIRE_FORMS: Final = 16
 """Forms of one answer that are kept, one for each address that may stand first or alone. Larger
 RRsets are rare, and written anew each time."""
 
-QUESTIONS_SEEN_ONCE: Final = 16_384
-"""Questions remembered as asked once; then all are forgotten. An answer is kept from the second
-time on."""
+QUESTIONS_REMEMBERED: Final = 32_768
+"""Questions known to have come before, by a hash of each; then all are forgotten. Only when one
+comes again is its answer kept in wire format."""
 
 ROTATIONS_REMEMBERED: Final = 10_000
 """RRsets whose place in the rotation is kept; the one unused longest starts anew."""

@@ -160,7 +160,10 @@ class Resolver(Intermediary[Errand]):
         if errand is None:
             errand = Errand(topic, self._sources.resolve(question, terms, now))
             errand.add(client)
+            comes_again = self._comes_again(client, terms)
             self._run(errand, None, now, effects)
+            if comes_again and topic not in self._errands:
+                self._make_ready(client, terms, now)
         else:
             self._join(errand, client, now, effects)
 
@@ -201,8 +204,6 @@ class Resolver(Intermediary[Errand]):
             ask = errand.resolution.send(heard) if heard else next(errand.resolution)
         except StopIteration as finished:
             self._finish(errand, finished.value, now, effects)
-            if heard is None:
-                self._make_ready(errand.clients[0], errand.topic[3], now)
             return
         if errand.topic not in self._errands:
             self._ledger.counters.cache_misses += 1
@@ -249,16 +250,15 @@ class Resolver(Intermediary[Errand]):
             recursion_available=self._offers_recursion_to(client.endpoint.address),
         )
 
+    def _comes_again(self, client: Client, terms: Terms) -> bool:
+        """Whether the answer is worth keeping for whoever asks the same."""
+        if client.transport is Transport.TCP or terms.own_zones_only:
+            return False
+        # Where each question is written down, none may be answered without.
+        return not self._ledger.each_question and self._ready.asked_before(client.message)
+
     def _make_ready(self, client: Client, terms: Terms, now: Instant) -> None:
-        """Keep what was answered at once for whoever asks the same, in every form that it may be
-        given in."""
-        if (
-            client.transport is Transport.TCP
-            or terms.own_zones_only
-            or self._ledger.each_question  # each is to be written down
-            or not self._ready.wants(client.message)
-        ):
-            return
+        """Keep what was answered at once, in every form that it may be given in."""
         read = self._sources.read(client.query.question, terms, now)
         ways = self._selector.ways(read[0].answers) if read is not None else None
         if read is None or ways is None or read[0].source not in _LASTING:

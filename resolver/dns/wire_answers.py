@@ -121,17 +121,14 @@ class WireAnswers:
         draw = answer.draw
         return payload[:_ID_OCTETS] + answer.tails[0 if draw is None else draw()]
 
-    def wants(self, payload: bytes) -> bool:
-        """Whether the answer to this question, given from the cache just now, is worth keeping: it
-        is at the second time. Questions that never come again (with a cookie of their own, or in
-        random case) push nothing out."""
-        if len(payload) > limits.WIRE_QUESTION_OCTETS:
-            return False
+    def asked_before(self, payload: bytes) -> bool:
+        """Whether this question has come before, so that its answer is worth keeping: those that
+        never come again (with a cookie of their own, or in random case) push nothing out. To be
+        asked once for each question, in which `answer` found nothing."""
         mark = hash(payload[_ID_OCTETS:])
         if mark in self._asked:
-            self._asked.remove(mark)
-            return True
-        if len(self._asked) >= limits.QUESTIONS_SEEN_ONCE:
+            return len(payload) <= limits.WIRE_QUESTION_OCTETS
+        if len(self._asked) >= limits.QUESTIONS_REMEMBERED:
             self._asked.clear()
         self._asked.add(mark)
         return False
