@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from resolver.machine import (
     Close,
@@ -22,6 +23,11 @@ from resolver.machine import (
     Unreachable,
 )
 
+_A_TURN: Final = 50
+"""How many questions leave before the world gets its turn. A burst of hundreds overflows receive
+buffers (Linux: 208 KiB, some 270 small datagrams), and in the Mininet world it is this very process
+that has to empty those of scripted servers."""
+
 
 class Questions(ABC):
     """A machine that asks many questions, so many at once, and finishes when each has its reply,
@@ -32,6 +38,8 @@ class Questions(ABC):
         self, server: Endpoint, payloads: Iterable[bytes], *, at_once: int, patience_ns: Duration
     ) -> None:
         self.finished = False
+        self.refusals: set[str] = set()
+        """Why questions could not be asked, in the words of `Unreachable`."""
         self._server = server
         self._unasked = deque(payloads)
         self._at_once = at_once
@@ -41,9 +49,10 @@ class Questions(ABC):
         self._began = False
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
-        """Settle the question that the event is about, and ask the next."""
+        """Settle the question that the event is about. `expire` asks the next: it is called once
+        in the world's turn, and there may be many events in one."""
         effects = list(self.on_event(event, now))
-        return effects + self._go_on(now)
+        return effects + self._finish()
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """Begin; later, give up what has waited too long and ask the next."""
@@ -51,17 +60,20 @@ class Questions(ABC):
         if not self._began:
             self._began = True
             effects += self.opening(now)
-        for number, due in list(self._given_up_at.items()):
+        while self._given_up_at:
+            number, due = next(iter(self._given_up_at.items()))
             if due > now:
                 break
             effects += self._settle(number)
-        return effects + self._go_on(now)
+        return effects + self._ask(now) + self._finish()
 
     def deadline(self) -> Instant | None:
         """When it starts, then when the oldest question has waited too long."""
         if self.finished:
             return None
-        return next(iter(self._given_up_at.values()), None) if self._began else 0
+        if not self._began or self._has_room():
+            return 0
+        return next(iter(self._given_up_at.values()), None)
 
     def ready(self) -> bool:
         """Say that an actor has nothing to prepare."""
@@ -95,16 +107,25 @@ class Questions(ABC):
         del self._given_up_at[number]
         return self.settling(number)
 
-    def _go_on(self, now: Instant) -> list[Effect]:
+    def _has_room(self) -> bool:
+        """Whether a question can leave now."""
+        return bool(self._unasked) and len(self._given_up_at) < self._at_once and self.may_ask()
+
+    def _ask(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
-        while self._unasked and self.may_ask() and len(self._given_up_at) < self._at_once:
+        for _ in range(_A_TURN):
+            if not self._has_room():
+                break
             number, asking = self.asking(self._unasked.popleft())
             self._given_up_at[number] = now + self._patience_ns
             effects += asking
-        if not self.finished and not self._given_up_at:
-            self.finished = True
-            effects += self.closing()
         return effects
+
+    def _finish(self) -> list[Effect]:
+        if self.finished or self._given_up_at or self._unasked:
+            return []
+        self.finished = True
+        return list(self.closing())
 
 
 class Crowd(Questions):
@@ -144,7 +165,8 @@ class Crowd(Questions):
         match event:
             case MessageArrived(flow=int(flow), payload=payload):
                 return self._settle(flow) if self._identifiers.get(flow) == payload[:2] else ()
-            case Unreachable(flow=int(flow)) if flow in self._identifiers:
+            case Unreachable(flow=int(flow), reason=reason) if flow in self._identifiers:
+                self.refusals.add(reason)
                 return self._settle(flow)
             case _:
                 return ()
@@ -189,6 +211,8 @@ class Pipeline(Questions):
             case MessageArrived(payload=payload):
                 self._given_up_at.pop(int.from_bytes(payload[:2], "big"), None)
             case StreamClosed() | Unreachable():
+                if isinstance(event, Unreachable):
+                    self.refusals.add(event.reason)
                 self._unasked.clear()
                 self._given_up_at.clear()
         return ()

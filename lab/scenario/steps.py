@@ -6,7 +6,9 @@ they did. Nothing here sleeps: only the world lets time pass.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -46,6 +48,7 @@ from resolver.config import ResolverConfig
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant, Transport
 
 _STRAY_PORT = 40_000  # source port of datagrams that no socket stands behind
+_OUT_OF_FILES = os.strerror(errno.EMFILE).lower()
 _GRAIN = 100 * MILLISECOND
 """What a step waits beyond its actor's own patience: it is the actor that gives up."""
 
@@ -160,6 +163,11 @@ class Stage:
         deadline = self._world.now() + _ns(longest_s((step,))) + _GRAIN
         self._world.run_until(lambda: questions.finished, deadline)
         self._world.detach(questions)
+        if _OUT_OF_FILES in questions.refusals:
+            raise WorldBroken(
+                f"{step.at_once} questions at once need more open files than this host lets a "
+                "process have; raise the hard limit (ulimit -Hn), or write a smaller at_once="
+            )
 
     def _server_asked(self, step: Ask | AskMany) -> Endpoint:
         server = step.server or self._plan.node(step.node).asks

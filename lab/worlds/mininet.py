@@ -24,6 +24,7 @@ from lab.worlds.mininet_commands import has_discipline, run_batch
 from lab.worlds.mininet_network import PlanNet
 from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
+from lab.worlds.open_files import allow_open_files
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
 from resolver.programs import Listening, listens, may_be_foreign
@@ -87,6 +88,7 @@ class MininetWorld:
     def start(self) -> None:
         """Build the network, start captures and programs; return when all are ready."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        allow_open_files()
         self._net = PlanNet(self._plan)
         self._net.start()
         self._clock_offset = _clock_offset()
