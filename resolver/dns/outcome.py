@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from resolver.dns.cache import Wishes
 from resolver.dns.message import Rcode
@@ -26,8 +25,7 @@ class Source(Enum):
     """Failed, and nobody else may be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How a client's question may be resolved."""
 
     wishes: Wishes
@@ -40,8 +38,7 @@ class Terms:
     """Nobody is asked either, and expired data is given in place of fresh (RFC 8767)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What there is to answer."""
 
     rcode: int

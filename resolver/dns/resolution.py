@@ -15,19 +15,19 @@ from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns import names
 from resolver.dns.asking import Budget, Resolution
-from resolver.dns.cache import Bounds, Cache, Negative, Positive, Reading, Route, Slot, Wishes
+from resolver.dns.at_hand import find_in_cache, find_in_zones, find_stale
+from resolver.dns.cache import Bounds, Cache, Reading, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
     address_of,
     askable,
     delegation_of_root,
-    read_delegation,
 )
 from resolver.dns.failures import Failure
 from resolver.dns.forwarding import Forwarder, ForwardTable, Unanswered
 from resolver.dns.iteration import Iteration, Recursion, Told
-from resolver.dns.learning import Learner, Speaker, alias_target
+from resolver.dns.learning import Learner, Speaker
 from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, GIVEN_UP, NOBODY, Outcome, Source, Terms
 from resolver.dns.profiles import PROFILES
@@ -35,7 +35,7 @@ from resolver.dns.rebinding import PrivateAddresses
 from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
-from resolver.dns.zones import BadZone, Found, Missing, Referral, TooLong, Zones
+from resolver.dns.zones import BadZone, Zones
 from resolver.machine import Instant, Transport
 
 _META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
@@ -121,13 +121,13 @@ class Sources:
             if first is None:
                 first = step
             elif step.source is Source.NOBODY and not self._may_ask(terms):
-                return replace(first, answers=links, alias=None)  # the client asks on from here
+                return first._replace(answers=links, alias=None)  # the client asks on from here
             elif step.rcode not in _TELLING:
                 return FAILED
             links += step.answers
             if step.alias is None:
                 # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
-                return replace(step, answers=links, authoritative=first.authoritative)
+                return step._replace(answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
         return FAILED
 
@@ -137,7 +137,7 @@ class Sources:
         if not self._config.serve_stale or not terms.recursion:
             return None
         try:
-            next(self.resolve(question, replace(terms, stale=True), now))
+            next(self.resolve(question, terms._replace(stale=True), now))
         except StopIteration as finished:
             outcome: Outcome = finished.value
             return outcome if outcome.rcode in _TELLING else None
@@ -159,7 +159,7 @@ class Sources:
 
     def is_there(self, name: str, wishes: Wishes, route: Route, now: Instant) -> bool:
         """Whether a name is in the cache by one route as one that exists."""
-        known = self._from_cache(Slot(name, Type.A, wishes, route), now)
+        known = find_in_cache(self._cache, Slot(name, Type.A, wishes, route), now)
         return known is not None and known.rcode == Rcode.NOERROR
 
     def admits(self, name: str, route: Route) -> bool:
@@ -183,7 +183,7 @@ class Sources:
         self, name: str, rtype: int, route: Route, now: Instant
     ) -> tuple[str, ...]:
         """Addresses of a name server that are in the cache by one route."""
-        cached = self._from_cache(Slot(name, rtype, _FOR_OURSELVES.wishes, route), now)
+        cached = find_in_cache(self._cache, Slot(name, rtype, _FOR_OURSELVES.wishes, route), now)
         return () if cached is None else _addresses(cached, name, rtype)
 
     def find_addresses(
@@ -202,7 +202,7 @@ class Sources:
         """Resolve a name as far as the source responsible for it goes, for a client."""
         step, now = yield from self._found(question, terms, pursuit, now)
         if step.source is not Source.OWN_ZONE:
-            step = replace(step, answers=self._private.left_out_of(step.answers))
+            step = step._replace(answers=self._private.left_out_of(step.answers))
         return step, now
 
     def _found(
@@ -216,7 +216,7 @@ class Sources:
             return NOBODY, now
         ways = tuple(self._ways(name, own))
         slots = [Slot(name, question.qtype, terms.wishes, _route(way)) for way in ways]
-        known = [self._from_cache(slot, now) for slot in slots]
+        known = [find_in_cache(self._cache, slot, now) for slot in slots]
         if (cached := next((k for k in known if k and k.source is Source.CACHE), None)) is not None:
             return cached, now
         if terms.stale:
@@ -320,58 +320,12 @@ class Sources:
         self._cache.keep_failure(slot, failure, now)
 
     def _from_zones(self, name: str, rtype: int, terms: Terms) -> Outcome | Delegation | None:
-        """What our own zones say: the last word, or where below them others are responsible."""
-        zone = self._zones.responsible(name, rtype)
-        if zone is None:
-            return None
-        match zone.look_up(name, rtype):
-            case Found(answers, alias, additional):
-                return Outcome(
-                    Rcode.NOERROR,
-                    Source.OWN_ZONE,
-                    answers,
-                    additional=additional,
-                    authoritative=True,
-                    alias=alias,
-                )
-            case TooLong(answers):
-                return Outcome(Rcode.YXDOMAIN, Source.OWN_ZONE, answers, authoritative=True)
-            case Missing(rcode, authority):
-                return Outcome(rcode, Source.OWN_ZONE, authority=authority, authoritative=True)
-            case Referral(authority, additional):
-                if self._may_ask(terms):
-                    # Below the cut the other sources are asked (document B).
-                    return read_delegation(authority, additional, lambda _: True)
-                return Outcome(
-                    Rcode.NOERROR, Source.OWN_ZONE, authority=authority, additional=additional
-                )
-
-    def _from_cache(self, slot: Slot, now: Instant) -> Outcome | None:
-        match self._cache.find(slot, now):
-            case Positive(records):
-                return Outcome(Rcode.NOERROR, Source.CACHE, records)
-            case Negative(rcode, authority):
-                return Outcome(rcode, Source.CACHE, authority=authority)
-            case Failure(rcode, final):
-                return Outcome(rcode, Source.GIVEN_UP if final else Source.FAILED)
-        match self._cache.find(slot._replace(rtype=Type.CNAME), now):
-            case Positive(records) if slot.rtype != Type.ANY:
-                return Outcome(Rcode.NOERROR, Source.CACHE, records, alias=alias_target(records))
-        return None
+        return find_in_zones(self._zones, name, rtype, follow=self._may_ask(terms))
 
     def _from_stale(self, slots: Iterable[Slot], now: Instant) -> Outcome | None:
-        """Expired data by the first route that has some (RFC 8767)."""
         if not self._config.serve_stale:
             return None
-        ttl = self._config.stale_ttl_s
-        for slot in slots:
-            if (found := self._cache.find_stale(slot, ttl, now)) is not None:
-                return Outcome(Rcode.NOERROR, Source.STALE, found.records)
-            links = self._cache.find_stale(slot._replace(rtype=Type.CNAME), ttl, now)
-            if links is not None and slot.rtype != Type.ANY:
-                alias = alias_target(links.records)
-                return Outcome(Rcode.NOERROR, Source.STALE, links.records, alias=alias)
-        return None
+        return find_stale(self._cache, slots, self._config.stale_ttl_s, now)
 
 
 def _cache_bounds(config: ResolverConfig) -> Bounds:
