@@ -81,10 +81,10 @@ def query(name: str, id_: int = 7) -> bytes:
     return build_query(id_, question_wire(Question(name, 1)), edns=None)
 
 
-def ask(name: str) -> tuple[int, list[bytes]]:
+def ask(name: str, port: int = PORT) -> tuple[int, list[bytes]]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(10)
-        client.connect(HERE)
+        client.connect((HERE[0], port))
         client.send(query(name))
         reply = parse_reply(client.recv(4096))
     return reply.rcode, [record.rdata for record in reply.answers]
@@ -267,6 +267,20 @@ def test_a_stop_does_not_wait_longer_than_it_may(in_namespace, tmp_path):
             assert ask("www.own.test") == address(1)
             resolver.signal(signal.SIGTERM)
             assert resolver.end()[-1]["answered"] is False
+
+    in_namespace(body)
+
+
+def test_the_example_of_the_documentation_runs(in_namespace, tmp_path):
+    def body():
+        resolver = Process(tmp_path)
+        resolver.config = Path(__file__).parents[2] / "docs" / "examples" / "resolver.toml"
+        resolver.start()
+        assert ask("www.corp.example", port=53) == (0, [bytes((192, 168, 1, 80))])
+        resolver.signal(signal.SIGHUP)
+        assert resolver.await_fact("ConfigurationTakenOver")["rules"] == 2
+        resolver.signal(signal.SIGTERM)
+        resolver.end()
 
     in_namespace(body)
 
