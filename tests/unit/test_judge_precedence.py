@@ -6,7 +6,7 @@ from dnslib import RR, DNSRecord
 from judging import Cases, cluster
 from wire import DNS, REAL, Wire, query_bytes
 
-from lab.judge.checks import AliasCompleted, Referred, SpellingsAlike
+from lab.judge.checks import AliasCompleted, AnsweredInTurn, Referred, SpellingsAlike, Turn
 
 cases = Cases()
 
@@ -159,6 +159,65 @@ def something_besides() -> Wire:
 @cases.fails(CHAIN, because="truncated")
 def a_truncated_chain() -> Wire:
     return told(A, A_TO_B, B_TO_C, C_ADDRESS, tc=True)
+
+
+# --- AnsweredInTurn ---------------------------------------------------------------------------
+
+IN_TURN = AnsweredInTurn(
+    name=A,
+    turns=(
+        Turn(address=FIRST, authoritative=True),
+        Turn(address=SECOND, servers=(SECOND, THIRD)),
+    ),
+)
+
+
+def in_turn(*turns: tuple[str | None, bool, tuple[str, ...]]) -> Wire:
+    """Address told, AA, and who is asked before."""
+    wire = cluster()
+    for address, aa, servers in turns:
+        client = wire.ask("viewer", DNS, name=A)
+        for server in servers:
+            wire.exchange("dns", server, *REAL, name="net")
+        if address is not None:
+            wire.reply(client, address, aa=aa)
+    return wire
+
+
+AS_SAID = ((FIRST, True, ()), (SECOND, False, (SECOND, SECOND, THIRD)))
+
+
+@cases.passes(IN_TURN)
+@cases.fails(
+    AnsweredInTurn(name=A, turns=IN_TURN.turns[:1]), because="viewer asked 2 times, expected 1"
+)
+@cases.fails(
+    AnsweredInTurn(name=A, turns=tuple(reversed(IN_TURN.turns))),
+    because=f"answer 1: NOERROR {FIRST} (TTL 2 s), expected {SECOND}",
+)
+@cases.fails(AnsweredInTurn(name=B, turns=IN_TURN.turns), because="viewer asked 0 times")
+def one_after_the_other() -> Wire:
+    return in_turn(*AS_SAID)
+
+
+@cases.fails(IN_TURN, because="answer 1: AA=0")
+def the_first_without_authority() -> Wire:
+    return in_turn((FIRST, False, ()), AS_SAID[1])
+
+
+@cases.fails(IN_TURN, because=f"answer 1: {THIRD} was asked, expected nobody")
+def somebody_is_asked_for_the_first() -> Wire:
+    return in_turn((FIRST, True, (THIRD,)), AS_SAID[1])
+
+
+@cases.fails(IN_TURN, because=f"answer 2: nobody was asked, expected {SECOND}, then {THIRD}")
+def nobody_is_asked_for_the_second() -> Wire:
+    return in_turn(AS_SAID[0], (SECOND, False, ()))
+
+
+@cases.fails(IN_TURN, because="answer 2: none came")
+def the_second_is_never_told() -> Wire:
+    return in_turn(AS_SAID[0], (None, False, (SECOND, THIRD)))
 
 
 # --- SpellingsAlike ---------------------------------------------------------------------------

@@ -48,7 +48,13 @@ from lab.judge.checks.forwarding import (
 )
 from lab.judge.checks.hostile import AllReplied, MalformedHarmless, NeverUsed, ServerSurvives
 from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
-from lab.judge.checks.precedence import AliasCompleted, Referred, SpellingsAlike
+from lab.judge.checks.precedence import (
+    AliasCompleted,
+    AnsweredInTurn,
+    Referred,
+    SpellingsAlike,
+    Turn,
+)
 from lab.judge.checks.reaching import ConnectedToAnswer, NeverConnected, Reached
 from lab.judge.checks.remembering import FailureRemembered, StaleAnswered
 from lab.judge.checks.reply import (
@@ -84,6 +90,7 @@ Check = Annotated[
     | AllReplied
     | AnswerHolds
     | Answered
+    | AnsweredInTurn
     | AnsweredOnConnection
     | AnsweredOnce
     | AnswersAgreeWithTable
@@ -158,6 +165,7 @@ __all__ = [
     "AllReplied",
     "AnswerHolds",
     "Answered",
+    "AnsweredInTurn",
     "AnsweredOnConnection",
     "AnsweredOnce",
     "AnswersAgreeWithTable",
@@ -223,5 +231,6 @@ __all__ = [
     "TruncatedThenTcp",
     "TruncationTold",
     "TtlAtMost",
+    "Turn",
     "Unpredictable",
 ]

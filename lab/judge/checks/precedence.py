@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from lab.judge.checks.base import (
     CheckBase,
+    asked_meanwhile,
     bare_name,
     counted,
     frames_of,
@@ -13,6 +17,7 @@ from lab.judge.checks.base import (
     listed,
     questions,
     served_by,
+    tell,
 )
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_message import DnsMessage
@@ -119,6 +124,63 @@ class AliasCompleted(CheckBase):
             return f"at {owner} there is {listed(found)}, expected {listed(self.data)}"
         stray = [each for each in left if each not in end]
         return f"a record beside the chain, of {stray[0].owner}" if stray else None
+
+
+class Turn(BaseModel):
+    """One of several answers to the same question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Address
+    servers: tuple[Address, ...] = ()
+    """Who was asked for it, in order, several questions in a row to one server counted once; none:
+    nobody."""
+    authoritative: bool = False
+
+
+class AnsweredInTurn(CheckBase):
+    """The asker put the same question several times, and each time was answered as said: with one
+    address, with or without authority, after its server had asked exactly these others (OWN-05,
+    OWN-06)."""
+
+    kind: Literal["answered-in-turn"] = "answered-in-turn"
+    asker: str = "viewer"
+    name: DnsName
+    qtype: QueryType = "A"
+    turns: tuple[Turn, ...]
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Compare each question with its turn."""
+        asked = questions(timeline, self.asker, self.name, self.qtype)
+        if len(asked) != len(self.turns):
+            return failed(
+                f"{self.asker} asked {counted(len(asked), 'time')}, expected {len(self.turns)}",
+                *frames_of(asked),
+            )
+        frames: list[int] = []
+        for place, (exchange, turn) in enumerate(zip(asked, self.turns, strict=True), start=1):
+            upstream = asked_meanwhile(timeline, exchange)
+            shown = frames_of([exchange, *upstream])
+            way = [server for server, _ in groupby(u.query.destination.address for u in upstream)]
+            fault = _turn_fault(exchange.reply, tuple(way), turn)
+            if fault is not None:
+                return failed(f"answer {place}: {fault}", *shown)
+            frames += shown
+        told = ", then ".join(turn.address for turn in self.turns)
+        return passed(f"answered {told}", *frames)
+
+
+def _turn_fault(reply: DnsMessage | None, way: tuple[str, ...], turn: Turn) -> str | None:
+    if reply is None:
+        return "none came"
+    if reply.addresses != (turn.address,):
+        return f"{tell(reply)}, expected {turn.address}"
+    if reply.aa is not turn.authoritative:
+        return f"AA={int(reply.aa)}"
+    if way != turn.servers:
+        asked, wanted = ", then ".join(way), ", then ".join(turn.servers)
+        return f"{asked or 'nobody'} was asked, expected {wanted or 'nobody'}"
+    return None
 
 
 class SpellingsAlike(CheckBase):
