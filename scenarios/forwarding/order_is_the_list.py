@@ -133,7 +133,7 @@ Between two questions the first one even fails once; that changes nothing either
             ),
             Expectation(
                 text="From the packets the rule of choosing is recognised as the listed order",
-                rules=("FWD-08",),
+                rules=("FWD-04", "FWD-08"),
                 check=SelectionRecognised(servers=(FIRST, SECOND, THIRD), rule="listed-order"),
             ),
         ),

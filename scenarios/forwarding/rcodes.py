@@ -29,7 +29,7 @@ def by_rcode(topology: str, profile: str, next_on: tuple[str, ...], story: str) 
         expectations=(
             Expectation(
                 text="For each RCODE from 1 to 15, with AA=0 and AA=1, as the profile says",
-                rules=("FWD-09",),
+                rules=("FWD-06", "FWD-09"),
                 check=NextOnRcodes(next_on=next_on, seen=RCODES),
             ),
             *(
