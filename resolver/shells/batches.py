@@ -15,10 +15,13 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any, Final
 
 from resolver.limits import LARGEST_UDP_REPLY_OCTETS
+from resolver.machine import Instant
 from resolver.shells.limits import ADDRESSES_REMEMBERED, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+from resolver.shells.owner import Answerer
 
 _SOCKADDR_OCTETS: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _ADDRESS_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
@@ -110,9 +113,10 @@ class Batch:
         self._addresses: dict[bytes, str] = {}
 
         count = DATAGRAMS_PER_WAKE
-        self._names = bytearray(count * self._name_octets)
-        self._incoming = memoryview(bytearray(count * DATAGRAM_OCTETS))
-        self._outgoing = memoryview(bytearray(count * LARGEST_UDP_REPLY_OCTETS))
+        # Not bytearrays: a slice of a map is octets at once, which are what tables are keyed by.
+        self._names = mmap(-1, count * self._name_octets)
+        self._incoming = mmap(-1, count * DATAGRAM_OCTETS)
+        self._outgoing = mmap(-1, count * LARGEST_UDP_REPLY_OCTETS)
         received = self._messages(self._incoming, DATAGRAM_OCTETS)
         sent = self._messages(self._outgoing, LARGEST_UDP_REPLY_OCTETS)
         # Kept, because the kernel gets bare addresses: nothing else knows that they are in use.
@@ -139,35 +143,39 @@ class Batch:
             raise OSError(number, os.strerror(number))
         return count
 
-    def payload(self, number: int) -> bytes:
-        """A received datagram's octets."""
-        start = number * DATAGRAM_OCTETS
-        return bytes(self._incoming[start : start + self._lengths[number]])
+    def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
+        """Put answers into their places from `first` on, up to the first datagram for which there
+        is none: its number, or `end`."""
+        incoming, lengths, at = self._incoming, self._lengths, first * DATAGRAM_OCTETS
+        outgoing, sizes, to = self._outgoing, self._sizes, first * LARGEST_UDP_REPLY_OCTETS
+        names, addresses, step = self._names, self._addresses, self._name_octets
+        begins, ends = first * step + self._address_at.start, first * step + self._address_at.stop
+        for number in range(first, end):
+            address = addresses.get(names[begins:ends]) or self._address(number)
+            reply = answer(incoming[at : at + lengths[number]], address, now)
+            if reply is None:
+                return number
+            sizes[number] = size = len(reply)
+            outgoing[to : to + size] = reply
+            at += DATAGRAM_OCTETS
+            to += LARGEST_UDP_REPLY_OCTETS
+            begins += step
+            ends += step
+        return end
 
-    def address(self, number: int) -> str:
-        """The address that a received datagram came from."""
-        raw = self._name(number)[self._address_at]
-        text = self._addresses.get(raw)
-        if text is None:
-            if len(self._addresses) >= ADDRESSES_REMEMBERED:
-                self._addresses.clear()
-            text = self._addresses[raw] = socket.inet_ntop(self._family, raw)
-        return text
+    def received(self, number: int) -> tuple[bytes, tuple[Any, ...]]:
+        """A datagram and where it came from, as `recvfrom` gives it."""
+        at = number * DATAGRAM_OCTETS
+        return self._incoming[at : at + self._lengths[number]], self.peer(number)
 
     def peer(self, number: int) -> tuple[Any, ...]:
-        """The socket address that a received datagram came from, as `recvfrom` gives it."""
+        """The socket address that a datagram came from, as Python writes it."""
         name = self._name(number)
-        address, port = self.address(number), int.from_bytes(name[2:4], "big")
+        address, port = self._address(number), int.from_bytes(name[2:4], "big")
         if self._family == socket.AF_INET:
             return address, port
         flow = int.from_bytes(name[4:8], "big")
         return address, port, flow, int.from_bytes(name[24:28], sys.byteorder)
-
-    def answer(self, number: int, reply: bytes) -> None:
-        """Put the reply to a received datagram in its place, to be sent."""
-        start, size = number * LARGEST_UDP_REPLY_OCTETS, len(reply)
-        self._outgoing[start : start + size] = reply
-        self._sizes[number] = size
 
     def send(self, first: int, end: int) -> Iterator[NotSent]:
         """Send the replies in the places from `first` up to `end`; what could not be sent."""
@@ -181,9 +189,18 @@ class Batch:
 
     def _name(self, number: int) -> bytes:
         start = number * self._name_octets
-        return bytes(self._names[start : start + self._name_octets])
+        return self._names[start : start + self._name_octets]
 
-    def _messages(self, area: memoryview, octets: int) -> _Messages:
+    def _address(self, number: int) -> str:
+        raw = self._name(number)[self._address_at]
+        text = self._addresses.get(raw)
+        if text is None:
+            if len(self._addresses) >= ADDRESSES_REMEMBERED:
+                self._addresses.clear()
+            text = self._addresses[raw] = socket.inet_ntop(self._family, raw)
+        return text
+
+    def _messages(self, area: mmap, octets: int) -> _Messages:
         """Headers for datagrams whose names stand in `_names` and whose octets in `area`."""
         names = ctypes.addressof(ctypes.c_char.from_buffer(self._names))
         start = ctypes.addressof(ctypes.c_char.from_buffer(area))

@@ -134,7 +134,8 @@ class Datagrams:
 
     def _receive_questions(self, listener: _Listener, answer: Answerer) -> None:
         """Answer what the machine has an answer ready for; hand it the rest."""
-        receive, now = listener.socket.recvfrom, self._owner.loop.now()
+        receive, send = listener.socket.recvfrom, listener.socket.sendto
+        now = self._owner.loop.now()
         for _ in range(DATAGRAMS_PER_WAKE):
             try:
                 payload, peer = receive(DATAGRAM_OCTETS)
@@ -143,13 +144,16 @@ class Datagrams:
             except OSError:
                 continue  # as above
             reply = answer(payload, peer[0], now)
-            if reply is not None:
-                self.reply((listener, peer), reply)
+            if reply is None:
+                self._hand_over(listener, payload, peer)
+                if not self._listeners:
+                    return
+                now = self._owner.loop.now()  # the machine has met a later instant
                 continue
-            self._hand_over(listener, payload, peer)
-            if not self._listeners:
-                return
-            now = self._owner.loop.now()  # the machine has met a later instant
+            try:
+                send(reply, peer)
+            except OSError as error:
+                self._not_sent(listener, peer, error.errno)
 
     def _receive_batch(self, listener: _Listener, answer: Answerer, batch: Batch) -> None:
         """The same with two system calls for all that is there, as long as answers are ready. What
@@ -158,24 +162,16 @@ class Datagrams:
             count = batch.receive()
         except OSError:
             return  # as above; if there is more, the loop will say so
-        first, now = 0, self._owner.loop.now()
-        for number in range(count):
-            payload = batch.payload(number)
-            reply = answer(payload, batch.address(number), now)
-            if reply is not None:
-                batch.answer(number, reply)
-                continue
-            self._send_batch(listener, batch, first, number)
-            first = number + 1
-            self._hand_over(listener, payload, batch.peer(number))
-            if not self._listeners:
-                return
-            now = self._owner.loop.now()
-        self._send_batch(listener, batch, first, count)
-
-    def _send_batch(self, listener: _Listener, batch: Batch, first: int, end: int) -> None:
-        for lost in batch.send(first, end):
-            self._not_sent(listener, batch.peer(lost.number), lost.error)
+        first = 0
+        while first < count:
+            missed = batch.answer_ready(answer, self._owner.loop.now(), first, count)
+            for lost in batch.send(first, missed):
+                self._not_sent(listener, batch.peer(lost.number), lost.error)
+            if missed < count:
+                self._hand_over(listener, *batch.received(missed))
+                if not self._listeners:
+                    return  # closed meanwhile
+            first = missed + 1
 
     def _hand_over(self, listener: _Listener, payload: bytes, peer: Any) -> None:
         source = Endpoint(peer[0], peer[1])
