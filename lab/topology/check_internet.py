@@ -9,7 +9,9 @@ from lab.topology.addressing import address_of, prefix_of
 from lab.topology.check_names import NODE_NAME, is_dns_name, spelling
 from lab.topology.internet import (
     generated_lines,
+    host_of,
     node_names,
+    parent_of,
     room_for,
     servers_of,
     zone_text,
@@ -20,7 +22,7 @@ from lab.topology.model import Topology
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.values import place_in
 from resolver.config import HostedZone
-from resolver.dns.names import ROOT, is_at_or_below
+from resolver.dns.names import ROOT
 from resolver.dns.zones import Zone
 
 _LINE = re.compile(r"line (\d+)")
@@ -33,7 +35,11 @@ def internet_problems(topology: Topology) -> Iterator[Problem]:
         return
     problems = [*_network(topology, internet), *_zones(internet)]
     if not problems:
-        problems = [*_addresses(topology, internet), *_node_names(topology, internet)]
+        problems = [
+            *_circles(internet),
+            *_addresses(topology, internet),
+            *_node_names(topology, internet),
+        ]
     if not problems and can_be_generated(topology):
         problems = [*_room(topology, internet)] or [*_records(topology, internet)]
     yield from problems
@@ -105,13 +111,6 @@ def _hosting(
             f'"{zone.hosted_by}" has no servers of its own',
             f'write "{zones[host].hosted_by}", whose servers have it',
         )
-    elif name != ROOT and is_at_or_below(host, name):
-        # RFC 1034 4.2.1: without glue nobody could ask for the server's address.
-        yield Problem(
-            f"{place}.hosted_by",
-            f'"{zone.hosted_by}" lies below this zone, so nobody would find its servers',
-            "let this zone have servers of its own, and host the other one there",
-        )
     for field in ("servers", "node", "addresses"):
         if getattr(zone, field) is not None:
             yield Problem(
@@ -119,6 +118,28 @@ def _hosting(
                 f'the servers are those of "{zone.hosted_by}"',
                 "leave it out, or leave hosted_by out",
             )
+
+
+def _circles(internet: Internet) -> Iterator[Problem]:
+    """RFC 1034 4.2.1: a zone whose servers' names are found only through itself is never found."""
+    zones = zones_of(internet)
+    found: set[str] = set()
+    while fresh := {
+        name
+        for name, zone in zones.items()
+        if name not in found
+        and (parent_of(name, zones) or ROOT) in {ROOT, *found}
+        and (zone.hosted_by is None or host_of(name, zones) in found)
+    }:
+        found |= fresh
+    for written, zone in internet.zones.items():
+        if zone.hosted_by is not None and spelling(written) not in found:
+            yield Problem(
+                f"internet.zones.{key(written)}.hosted_by",
+                f'the servers of "{zone.hosted_by}" are found only through this zone itself',
+                "let one of the two have servers of its own",
+            )
+            return
 
 
 def _addresses(topology: Topology, internet: Internet) -> Iterator[Problem]:

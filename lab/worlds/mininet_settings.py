@@ -188,8 +188,8 @@ def firewall_rules(node: PlannedNode) -> str | None:
         members = [
             address for address in firewall.dns_only_from if (":" in address) == (version == 6)
         ]
-        elements = f"elements = {{ {', '.join(members)} }}" if members else ""
-        sets.append(f"  set designated{version} {{ type {kind}; {elements} }}")
+        elements = f" elements = {{ {', '.join(members)} }}" if members else ""
+        sets.append(f"  set designated{version} {{ type {kind};{elements} }}")
         for port in ("sport", "dport"):
             ours = f"{family} %s != @designated{version} {dns} {port} 53 drop"
             drops += [
