@@ -54,7 +54,12 @@ class Unusable(Exception):
 def read_value(annotation: Any, value: object, field: str) -> object:
     """The value of a field, of the type its annotation names. Raises Unusable."""
     if annotation is Endpoint:
-        return _endpoint(value)
+        endpoint = _endpoint(value)
+        if field == "listen" and ipaddress.ip_address(endpoint.address).is_unspecified:
+            # RFC 2181 4.1: a reply's source is the address that was asked, and only a socket of
+            # that address is sure to know it.
+            raise Unusable(found(value), "no wildcard: write each address that clients ask")
+        return endpoint
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         choices = {member.value: member for member in annotation}
         if isinstance(value, str) and value in choices:

@@ -25,6 +25,7 @@ class Stream:
         "connection",
         "finishing",
         "flow",
+        "has_sent",
         "here",
         "there",
     )
@@ -50,6 +51,7 @@ class Stream:
         self.connected = flow is None
         self.finishing = False
         """The machine has closed it; what is unsent still leaves."""
+        self.has_sent = False
         self._arrived = bytearray()
         self._unsent = bytearray()
 
@@ -90,6 +92,7 @@ class Stream:
         if self._framing is Framing.LENGTH_PREFIXED:
             # RFC 7766 8: length and message in one write, or some receivers see two messages.
             payload = len(payload).to_bytes(_PREFIX_OCTETS, "big") + payload
+        self.has_sent = True
         if not self._unsent:
             payload = payload[self._give(payload) :]
         self._unsent += payload

@@ -112,7 +112,9 @@ class Streams:
         """Close a stream; what was sent before still arrives."""
         stream = self._streams.pop(flow)
         self._crowded.pop(stream, None)
-        if stream.connected:
+        # Where nothing was sent there is nothing to lose, and whoever is turned away at the door
+        # must not take up a place by staying there.
+        if stream.has_sent:
             self._finish(stream, now)
         else:
             self._drop(stream)

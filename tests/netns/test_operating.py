@@ -8,13 +8,15 @@ import socket
 import struct
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
 import pytest
 
 from resolver.dns.message import Question, build_query, parse_reply, question_wire
+from resolver.limits import STREAMS_PER_CLIENT
+from resolver.shells.limits import MAX_ACCEPTED_STREAMS
 
 pytestmark = pytest.mark.netns
 
@@ -48,6 +50,8 @@ class Process:
         self.zone = folder / "own.zone"
         self.config.write_text(CONFIG)
         self.zone.write_text(ZONE)
+        self.passed: list[dict] = []
+        """What was read of the journal so far."""
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -63,6 +67,7 @@ class Process:
         """The next line of the journal of that kind; the test's limit ends an endless wait."""
         for line in self.process.stderr:
             fact = json.loads(line)
+            self.passed.append(fact)
             if fact["fact"] == name:
                 return fact
         raise AssertionError(f"no {name} before the end of the journal")
@@ -267,6 +272,29 @@ def test_a_stop_does_not_wait_longer_than_it_may(in_namespace, tmp_path):
             assert ask("www.own.test") == address(1)
             resolver.signal(signal.SIGTERM)
             assert resolver.end()[-1]["answered"] is False
+
+    in_namespace(body)
+
+
+def test_one_clients_streams_do_not_shut_out_anothers(in_namespace, tmp_path):
+    """Those turned away leave at once, whatever their client does, so accepting never pauses."""
+
+    def body():
+        resolver = Process(tmp_path)
+        resolver.start()
+        with ExitStack() as held:
+            for _ in range(MAX_ACCEPTED_STREAMS + 100):
+                held.enter_context(socket.create_connection(HERE, timeout=10))
+            other = socket.create_connection(HERE, timeout=10, source_address=("127.0.0.9", 0))
+            with other:
+                send_message(other, query("www.own.test"))
+                assert parse_reply(read_message(other)).rcode == 0
+            resolver.signal(signal.SIGUSR1)
+            read = resolver.await_fact("CountersRead")
+            assert read["streams_refused"] == MAX_ACCEPTED_STREAMS + 100 - STREAMS_PER_CLIENT
+            resolver.signal(signal.SIGTERM)
+            facts = resolver.end()
+        assert "AcceptingPaused" not in {fact["fact"] for fact in (*resolver.passed, *facts)}
 
     in_namespace(body)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,9 @@ addresses = st.one_of(
 )
 endpoints = st.builds(Endpoint, addresses, st.integers(1, 65535))
 some_endpoints = st.lists(endpoints, min_size=1, max_size=3).map(tuple)
+own_endpoints = some_endpoints.filter(
+    lambda some: not any(ip_address(e.address).is_unspecified for e in some)
+)
 durations = st.integers(1, 365 * 24 * 3600 * SECOND)
 ttls = st.integers(0, 2**31 - 1)
 pairs = st.tuples(addresses, addresses)
@@ -44,7 +47,7 @@ def tuples_of(strategy, least=0):
 configs: st.SearchStrategy[ProgramConfig] = st.one_of(
     st.builds(
         ResolverConfig,
-        listen=some_endpoints,
+        listen=own_endpoints,
         zones=tuples_of(st.builds(HostedZone, origin=st.text(), text=st.text())),
         forward=tuples_of(
             st.builds(ForwardRule, zone=st.text(), servers=some_endpoints, timeout_ns=durations)
@@ -59,7 +62,7 @@ configs: st.SearchStrategy[ProgramConfig] = st.one_of(
     ),
     st.builds(
         BalancerConfig,
-        listen=some_endpoints,
+        listen=own_endpoints,
         zone=st.text(),
         members=tuples_of(
             st.builds(
@@ -93,13 +96,13 @@ configs: st.SearchStrategy[ProgramConfig] = st.one_of(
     ),
     st.builds(
         DnsTranslatorConfig,
-        listen=some_endpoints,
+        listen=own_endpoints,
         zone=st.text(),
         servers=some_endpoints,
         timeout_ns=durations,
         rewrite=tuples_of(pairs),
     ),
-    st.builds(ServiceConfig, listen=some_endpoints, name=st.text()),
+    st.builds(ServiceConfig, listen=own_endpoints, name=st.text()),
 )
 
 
@@ -196,6 +199,8 @@ SERVICE = 'program = "service"\nlisten = ["10.10.10.100:443"]\nname = "node1"\n'
         (RESOLVER.replace("10.10.10.101:53", "ns.example:53"), "forward[0].servers[1]", "port"),
         (RESOLVER.replace("[FD00:0::1]:53", "FD00::1:53"), "listen[1]", '"[fd00::1]:53"'),
         (RESOLVER.replace("[FD00:0::1]", "[10.0.0.1]"), "listen[1]", '"[fd00::1]:53"'),
+        (RESOLVER.replace("192.168.1.53", "0.0.0.0"), "listen[0]", "each address"),
+        (RESOLVER.replace("FD00:0::1", "::"), "listen[1]", "each address"),
         ('selection = "some"\n' + RESOLVER, "selection", '"one" or "all"'),
         ("next_on_rcodes = [2, 16]\n" + RESOLVER, "next_on_rcodes[1]", "from 0 to 15"),
         ("max_ttl_s = 1.5\n" + RESOLVER, "max_ttl_s", "whole number"),
