@@ -65,6 +65,7 @@ from lab.judge.checks.reply import (
     ReplyHeader,
 )
 from lab.judge.checks.selection import SelectionRecognised
+from lab.judge.checks.signed import SignedUnchanged
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
 from lab.judge.checks.transport import (
@@ -148,6 +149,7 @@ Check = Annotated[
     | SelectionRecognised
     | ServerSurvives
     | SpellingsAlike
+    | SignedUnchanged
     | StaleAnswered
     | StepsInOrder
     | Translated
@@ -224,6 +226,7 @@ __all__ = [
     "SelectionRecognised",
     "ServerSurvives",
     "SpellingsAlike",
+    "SignedUnchanged",
     "StaleAnswered",
     "StepsInOrder",
     "Translated",
