@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, groupby
 from pathlib import Path
-from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lab.judge.rules import RULES, Rule
-from lab.judge.verdict import Outcome, worst
 from lab.report.ladder import columns_of, lay_out
 from lab.report.ladder_svg import ladder_svg
 from lab.report.plots import timing_plot
 from lab.report.record import ExchangeRecord, OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.rules import rule_outcome, rule_results
 from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant, printable
 
 _HERE = Path(__file__).parent
@@ -262,28 +261,19 @@ class _RuleView:
 def _rule_areas(record: RunRecord, anchors: Mapping[str, str]) -> list[tuple[str, list[_RuleView]]]:
     """The rules this run judged, by area, in the catalogue's order."""
     areas: dict[str, list[_RuleView]] = {}
+    results = rule_results(record)
     for rule in RULES.values():
-        outcomes: list[Outcome] = []
-        judged: dict[str, str] = {}
-        caught: dict[str, str] = {}
-        for scenario in record.scenarios:
-            for each in scenario.expectations:
-                if rule.id not in each.rules:
-                    continue
-                if each.meant_to_fail and each.outcome == "failed":
-                    caught[scenario.id] = anchors[scenario.id]
-                else:
-                    judged[scenario.id] = anchors[scenario.id]
-                    outcomes.append(Outcome(each.outcome))
-        if judged or caught:
-            outcome = worst(outcomes).value if outcomes else None
-            view = _RuleView(
-                rule,
-                cast("OutcomeWord | None", outcome),
-                tuple(judged.items()),
-                tuple(caught.items()),
-            )
-            areas.setdefault(rule.area, []).append(view)
+        if rule.id not in results:
+            continue
+        caught = [each for each in results[rule.id] if each.word == "caught"]
+        judged = [each for each in results[rule.id] if each.word != "caught"]
+        view = _RuleView(
+            rule,
+            rule_outcome(judged),
+            tuple((each.scenario, anchors[each.scenario]) for each in judged),
+            tuple((each.scenario, anchors[each.scenario]) for each in caught),
+        )
+        areas.setdefault(rule.area, []).append(view)
     return list(areas.items())
 
 

@@ -15,7 +15,7 @@ from lab.report.junit import frames_text, missing_violations
 from lab.report.record import ExpectationRecord, OutcomeWord, RunRecord, ScenarioRecord
 from lab.report.wording import ASCII_MARKS, MARKS, connect_time, duration, printable, totals
 
-_STYLES: dict[OutcomeWord, str] = {
+STYLES: dict[OutcomeWord, str] = {
     "passed": "green",
     "failed": "bold red",
     "deviates": "yellow",
@@ -106,7 +106,7 @@ class RunDisplay:
     def _line(self, record: ScenarioRecord) -> Text:
         line = Text()
         line.append(
-            f"{self._marks[record.outcome]} {record.outcome:<11} ", style=_STYLES[record.outcome]
+            f"{self._marks[record.outcome]} {record.outcome:<11} ", style=STYLES[record.outcome]
         )
         name = printable(record.id)
         line.append(name + " " * max(1, _ID_WIDTH - cell_len(name)))
@@ -121,14 +121,14 @@ class RunDisplay:
         """What a user must know without opening the report."""
         lines = []
         if record.reason:
-            lines.append(Text(f"    {printable(record.reason)}", style=_STYLES[record.outcome]))
+            lines.append(Text(f"    {printable(record.reason)}", style=STYLES[record.outcome]))
         for each in record.expectations:
             # A fault made on purpose that was found is good news.
             if each.outcome == "failed" and not each.meant_to_fail:
                 lines.extend(_failure(each, warning=record.outcome == "passed"))
         if record.violates and record.outcome == "passed":
             meant = f"    broken as meant: {', '.join(record.violates)}"
-            lines.append(Text(meant, style=_STYLES["passed"]))
+            lines.append(Text(meant, style=STYLES["passed"]))
         if record.outcome == "failed":
             missed = missing_violations(record)
             if missed:

@@ -202,7 +202,7 @@ def test_list_shows_every_scenario(forwardlab) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "list", "check", "schema", "draw", "doctor", "report", "ladder"]
+    "command", ["run", "list", "rules", "check", "schema", "draw", "doctor", "report", "ladder"]
 )
 def test_help_has_an_example(forwardlab, command: str) -> None:
     result = forwardlab(command, "--help")

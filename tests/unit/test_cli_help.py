@@ -13,7 +13,7 @@ from lab.cli import Exit, app
 from lab.worlds.world import REMEDIES, Capability
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "list", "check", "schema", "draw", "doctor", "report", "ladder")
+COMMANDS = ("run", "list", "rules", "check", "schema", "draw", "doctor", "report", "ladder")
 FIVE_STEPS = "cluster/five_steps"
 
 
@@ -104,12 +104,16 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_runs_and_their_scenarios_are_completed(project: Path, monkeypatch) -> None:
     (run,) = (each.parent.name for each in project.glob("reports/runs/*/record.json"))
-    for command in ("report", "ladder"):
+    for command in ("report", "ladder", "rules"):
         assert completed(monkeypatch, f"forwardlab {command}") == ["latest", run]
         assert completed(monkeypatch, f"forwardlab {command}", "2") == [run]
     offered = completed(monkeypatch, f"forwardlab ladder {run}")
     assert sorted(offered) == [FIVE_STEPS, "cluster/single_system"]
     assert completed(monkeypatch, "forwardlab ladder latest", "cluster/f") == [FIVE_STEPS]
+
+
+def test_areas_of_rules_are_completed(monkeypatch) -> None:
+    assert completed(monkeypatch, "forwardlab rules --area", "CN") == ["CND"]
 
 
 def test_worlds_are_completed(monkeypatch) -> None:
