@@ -75,10 +75,8 @@ class Resolver(Intermediary[Errand]):
         self._count_at: Instant | None = 0 if config.counters_every_ns else None
         self._ready = WireAnswers(self._access.allows, self._ledger.counters)
         self._sources.cache.on_change = self._ready.changed
-
-    def answer_datagram(self, payload: bytes, address: str, now: Instant) -> bytes | None:
-        """The answer that is ready for a datagram from `address`; None: `handle` must see it."""
-        return self._ready.answer(payload, address, now)
+        self.answer_datagram = self._ready.answer
+        """`AnswersDatagrams`, without a call in between: it is where the time goes."""
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""

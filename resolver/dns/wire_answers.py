@@ -13,7 +13,7 @@ import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from resolver import limits
 from resolver.dns.cache import Entry, Reading, Slot
@@ -31,7 +31,8 @@ _HEADER_OCTETS: Final = 12
 _ANSWER_OCTETS: Final = 900
 """What an answer takes beside its own octets and those of its question, estimated."""
 
-_NEVER: Final[Instant] = 1 << 63
+_STANDING: Final = Entry((), None, expires=1 << 63)
+"""What answers from own zones are made from: it never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +45,68 @@ class Form:
     additional: Sequence[Record]
 
 
-@dataclass(slots=True, eq=False)
-class _Answer:
-    """Every form in which one question's answer may leave."""
+_Places: TypeAlias = tuple[tuple[int, Instant], ...]
+"""Where TTLs stand that count down, behind the ID, and when their data ends."""
 
-    key: bytes
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _More:
+    """What few answers have: several forms, or several entries that they were made from."""
+
+    entries: tuple[Entry, ...]
+    """But for the first."""
     tails: list[bytes]
-    """The messages behind their IDs."""
+    places: tuple[_Places, ...]
     draw: Callable[[], int] | None
     """Draws the number of the form that leaves next; None: there is only one."""
-    ttls: tuple[tuple[tuple[int, Instant], ...], ...]
-    """For each form, where in it TTLs stand that count down, and when they end."""
-    entries: tuple[Entry, ...]
-    slots: tuple[Slot, ...]
+
+    def next_tail(self) -> bytes:
+        for entry in self.entries:
+            entry.used = True
+        return self.tails[0 if self.draw is None else self.draw()]
+
+    def count_down(self, now: Instant) -> None:
+        for number, places in enumerate(self.places):
+            self.tails[number] = _counted_down(self.tails[number], places, now)
+
+
+@dataclass(slots=True, eq=False)
+class _Answer:
+    """What is ready for one question.
+
+    Whatever a use must look at has to be fetched from memory, and with ten thousand answers in use
+    that takes longer than the work. So the usual case, one form made from one entry, is laid out
+    flat.
+    """
+
     until: Instant
     """When the next of the TTLs changes, or the first entry ends."""
+    tail: bytes
+    """The message behind its ID."""
+    entry: Entry
+    """What it was made from."""
+    more: _More | None
+    """Instead of `tail`, where there is more to be told."""
+    places: _Places
+    key: bytes
+    slots: tuple[Slot, ...]
+    """What was looked at for it."""
+    octets: int
     used: bool = False
-    """Whether it was given since it last came up for eviction."""
+    """Whether a TTL was counted down since it last came up for eviction: it is used, then."""
 
     def count_down(self, now: Instant) -> bool:
         """Bring all TTLs up to `now`; False when an entry has ended."""
-        until = _NEVER
-        for entry in self.entries:
-            if entry.expires <= now:
-                return False
-            until = min(until, _next_change(entry.expires, now))
-        for number, places in enumerate(self.ttls):
-            tail = bytearray(self.tails[number])
-            for offset, expires in places:
-                _ttl.pack_into(tail, offset, (expires - now) // SECOND)
-            self.tails[number] = bytes(tail)
-        self.until = until
+        entries = (self.entry,) if self.more is None else (self.entry, *self.more.entries)
+        if any(entry.expires <= now for entry in entries):
+            return False
+        if self.more is None:
+            self.tail = _counted_down(self.tail, self.places, now)
+        else:
+            self.more.count_down(now)
+        self.until = min(_next_change(entry.expires, now) for entry in entries)
+        self.used = True
         return True
-
-    @property
-    def octets(self) -> int:
-        return _ANSWER_OCTETS + len(self.key) + sum(map(len, self.tails))
 
 
 class WireAnswers:
@@ -99,6 +126,7 @@ class WireAnswers:
         self._counters = counters
         self._capacity = octets
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
+        self._find = self._answers.get
         self._by_slot: dict[Slot, set[_Answer]] = {}
         self._octets = 0
         self._asked: set[int] = set()
@@ -108,18 +136,16 @@ class WireAnswers:
 
     def answer(self, payload: bytes, address: str, now: Instant) -> bytes | None:
         """The answer to a datagram that came from `address`; None: the resolver must look at it."""
-        answer = self._answers.get(payload[_ID_OCTETS:])
+        answer = self._find(payload[_ID_OCTETS:])
         if answer is None or not self._allows(address):
             return None
         if now >= answer.until and not answer.count_down(now):
             self._drop(answer)
             return None
-        answer.used = True
-        for entry in answer.entries:
-            entry.used = True  # or the cache would take what is asked for most for unused
+        answer.entry.used = True  # or the cache would take what is asked for most for unused
         self._counters.fast_answers += 1
-        draw = answer.draw
-        return payload[:_ID_OCTETS] + answer.tails[0 if draw is None else draw()]
+        more = answer.more
+        return payload[:_ID_OCTETS] + (answer.tail if more is None else more.next_tail())
 
     def asked_before(self, payload: bytes) -> bool:
         """Whether this question has come before, so that its answer is worth keeping: those that
@@ -156,14 +182,20 @@ class WireAnswers:
             for record in reading.records
         }
         entries = {id(reading.entry): reading.entry for reading in readings if reading.entry}
+        first, *others = entries.values() or (_STANDING,)
+        key = payload[_ID_OCTETS:]
+        tails = [form.message[_ID_OCTETS:] for form in forms]
+        places = tuple(_places(form, expiries) for form in forms)
+        several = len(tails) > 1 or others
         answer = _Answer(
-            payload[_ID_OCTETS:],
-            [form.message[_ID_OCTETS:] for form in forms],
-            draw,
-            tuple(_places(form, expiries) for form in forms),
-            tuple(entries.values()),
-            tuple({reading.slot for reading in readings}),
             now,  # so that its first use counts down
+            tails[0],
+            first,
+            _More(tuple(others), tails, places, draw) if several else None,
+            places[0],
+            key,
+            tuple({reading.slot for reading in readings}),
+            _ANSWER_OCTETS + len(key) + sum(map(len, tails)),
         )
         self._put(answer)
 
@@ -208,14 +240,20 @@ class WireAnswers:
                     del self._by_slot[slot]
 
 
+def _counted_down(tail: bytes, places: _Places, now: Instant) -> bytes:
+    changed = bytearray(tail)
+    for offset, expires in places:
+        _ttl.pack_into(changed, offset, (expires - now) // SECOND)
+    return bytes(changed)
+
+
 def _next_change(expires: Instant, now: Instant) -> Instant:
     """When a TTL that is rounded down to whole seconds will next be another, or the data's end."""
     ttl = (expires - now) // SECOND
     return expires - ttl * SECOND + 1 if ttl else expires
 
 
-def _places(form: Form, expiries: dict[int, Instant]) -> tuple[tuple[int, Instant], ...]:
-    """Where in a message (behind its ID) TTLs stand that count down, and when they end."""
+def _places(form: Form, expiries: dict[int, Instant]) -> _Places:
     message = form.message
     answers, authority, additional = _counts.unpack_from(message, 6)
     # Sections are written whole or not at all; what else the last one holds is the OPT record.

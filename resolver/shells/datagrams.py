@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from resolver.machine import (
     Endpoint,
@@ -19,6 +19,9 @@ from resolver.shells.batches import Batch
 from resolver.shells.limits import DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.listening import listen, refusal
 from resolver.shells.owner import Answerer, Owner
+from resolver.shells.shell import MachineFailed
+
+_NOT_READY: Final = "the machine's ready answers failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,10 @@ class Datagrams:
                 return
             except OSError:
                 continue  # as above
-            reply = answer(payload, peer[0], now)
+            try:
+                reply = answer(payload, peer[0], now)
+            except Exception as error:
+                raise MachineFailed(_NOT_READY) from error
             if reply is None:
                 self._hand_over(listener, payload, peer)
                 if not self._listeners:
@@ -164,7 +170,10 @@ class Datagrams:
             return  # as above; if there is more, the loop will say so
         first = 0
         while first < count:
-            missed = batch.answer_ready(answer, self._owner.loop.now(), first, count)
+            try:
+                missed = batch.answer_ready(answer, self._owner.loop.now(), first, count)
+            except Exception as error:
+                raise MachineFailed(_NOT_READY) from error
             for lost in batch.send(first, missed):
                 self._not_sent(listener, batch.peer(lost.number), lost.error)
             if missed < count:

@@ -61,7 +61,9 @@ class SocketShell(Shell):
         super().__init__(loop, machine, journal)
         self._enter = enter
         self._foreign = foreign_addresses
-        self.answer_datagram = self._answerer()
+        self.answer_datagram: Answerer | None = (
+            machine.answer_datagram if isinstance(machine, AnswersDatagrams) else None
+        )
         self._datagrams = Datagrams(self, batched=batched)
         self._streams = Streams(self)
         self._owed: dict[Flow, Unreachable | PortTaken | StreamClosed] = {}
@@ -112,20 +114,6 @@ class SocketShell(Shell):
         """Hand a failure to the machine on the loop's next turn, unless it closes the flow first:
         a machine is not told anything while its effects are carried out."""
         self._owed[event.flow] = event
-
-    def _answerer(self) -> Answerer | None:
-        machine = self._machine
-        if not isinstance(machine, AnswersDatagrams):
-            return None
-        ready = machine.answer_datagram
-
-        def answer(payload: bytes, address: str, now: Instant) -> bytes | None:
-            try:
-                return ready(payload, address, now)
-            except Exception as error:
-                raise MachineFailed(f"{type(machine).__name__} failed at {payload!r}") from error
-
-        return answer
 
     def _do(self, effect: Effect, now: Instant) -> None:
         if isinstance(effect, Send):

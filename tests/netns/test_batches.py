@@ -203,7 +203,7 @@ def test_a_broken_machine_ends_its_program_like_any_other(in_namespace, batched)
         stage, machine, client = Stage(), Ready(), udp_client()
         play(stage, machine, HERE, batched=batched)
         fill([b"break"], client, HERE)
-        with pytest.raises(MachineFailed, match="Ready failed"):
+        with pytest.raises(MachineFailed, match="ready answers failed"):
             stage.until(lambda: False)
 
     in_namespace(body)
