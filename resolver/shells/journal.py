@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from enum import Enum
 from typing import TextIO
 
-from resolver.machine import Endpoint, Instant
+from resolver.machine import SECOND, Endpoint, Instant
+from resolver.shells.limits import FACTS_PER_SECOND
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FactsLeftOut:
+    """More facts of one kind came within a second than are written down."""
+
+    kind: str
+    count: int
 
 
 class JournalWriter:
-    """Writes one JSON object per line: `{"at_ns": …, "fact": "ServerTimedOut", …fields}`."""
+    """Writes one JSON object per line: `{"at_ns": …, "fact": "ServerTimedOut", …fields}`.
 
-    def __init__(self, stream: TextIO) -> None:
+    While `bounded`, only so many facts of a kind in each second, and then how many more there were:
+    else whoever sends us nonsense, or a server that is down, could fill the host's disk.
+    """
+
+    def __init__(self, stream: TextIO, *, bounded: bool = False) -> None:
         self._stream = stream
+        self.bounded = bounded
+        self._second = 0
+        self._in_second: Counter[str] = Counter()
 
     def __call__(self, fact: object, at: Instant) -> None:
         """Write a fact (a dataclass) and when it was noted, in ns of the monotonic clock."""
+        kind = type(fact).__name__
+        if at // SECOND != self._second:
+            self._second = at // SECOND
+            self.tell_what_was_left_out(at)
+        self._in_second[kind] += 1
+        if not self.bounded or self._in_second[kind] <= FACTS_PER_SECOND:
+            self._write(fact, at)
+
+    def tell_what_was_left_out(self, at: Instant) -> None:
+        """Write what is owed; it is also written with the first fact of the next second."""
+        came, self._in_second = self._in_second, Counter()
+        for kind, count in came.items():
+            if self.bounded and count > FACTS_PER_SECOND:
+                self._write(FactsLeftOut(kind, count - FACTS_PER_SECOND), at)
+
+    def _write(self, fact: object, at: Instant) -> None:
         line = {"at_ns": at, "fact": type(fact).__name__, **_fields(fact)}
         self._stream.write(json.dumps(line, default=_plain, ensure_ascii=False) + "\n")
 

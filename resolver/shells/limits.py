@@ -52,3 +52,7 @@ before it is cut off. Our own programs on a local network need milliseconds."""
 CARRIER_LOOK_NS: Duration = 1 * MILLISECOND
 """Between two looks at a TUN device that was just attached; the kernel takes about a millisecond
 to start its queue and tells only netlink listeners."""
+
+FACTS_PER_SECOND: Final = 100
+"""Facts of one kind written to the journal of events in a second: enough to see what happens, and
+at some 200 octets each no more than 2 gigabytes a day."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 from typing import Final, TextIO
 
+from resolver import config as configuration
 from resolver.config import NatConfig, ProgramConfig, ResolverConfig
 from resolver.config_file import ConfigError, program_name
 from resolver.dns.facts import ConfigurationRejected
@@ -70,6 +71,10 @@ def _nothing() -> None:
     pass
 
 
+def _is_of_events(config: ProgramConfig) -> bool:
+    return isinstance(config, ResolverConfig) and config.journal is configuration.Journal.EVENTS
+
+
 def run_program(
     config: ProgramConfig,
     *,
@@ -89,11 +94,11 @@ def run_program(
     """
     name = program_name(config)
     machine = build_machine(config, seed=seed)
-    note = JournalWriter(journal)
+    note = JournalWriter(journal, bounded=_is_of_events(config))
     with closing(Loop()) as loop, requests(loop) as asked:
         with closing(_shell_for(config, loop, machine, note)) as shell:
             note(ProgramStarted(name), loop.now())
-            running = _Running(config, machine, shell, asked, reread, on_reread)
+            running = _Running(config, machine, shell, note, asked, reread, on_reread)
             try:
                 loop.run_until(lambda: shell.ready() or asked.stops > 0, None)
                 if not asked.stops:
@@ -107,6 +112,7 @@ def run_program(
                 return EXIT_FAILED
             finally:
                 journal.flush()
+        note.tell_what_was_left_out(loop.now())
         note(ProgramStopped(name, answered), loop.now())
         journal.flush()
     return EXIT_STOPPED
@@ -119,6 +125,7 @@ class _Running:
     config: ProgramConfig
     machine: Machine
     shell: Shell
+    note: JournalWriter
     asked: Requests
     reread: Callable[[], ProgramConfig] | None
     on_reread: Callable[[], None]
@@ -163,6 +170,7 @@ class _Running:
                     self.shell.note(RestartMissed(f"{name} stays as it was; restart the program"))
                     fresh = replace(fresh, **{name: stays})
             self.config = fresh
+            self.note.bounded = _is_of_events(fresh)
             self.shell.tell(Reconfigured(self.config))
         elif fresh != self.config:
             what = f"a {program_name(self.config)} is configured as it starts; restart the program"

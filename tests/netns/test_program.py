@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -21,9 +21,10 @@ from resolver.config import (
     ServiceConfig,
 )
 from resolver.config_file import render_config
-from resolver.machine import Endpoint, Transport
+from resolver.machine import SECOND, Endpoint, Transport
 from resolver.shells import program
 from resolver.shells.journal import JournalWriter
+from resolver.shells.limits import FACTS_PER_SECOND
 
 pytestmark = pytest.mark.netns
 
@@ -199,3 +200,31 @@ def test_journal_lines_hold_every_kind_of_field():
         "nested": {"where": None, "how": 1, "octets": "", "names": [], "nested": []},
     }
     assert second == {"at_ns": 18, "fact": "str", "text": "a text"}
+
+
+def test_a_bounded_journal_tells_how_much_it_left_out():
+    @dataclass(frozen=True)
+    class Happened:
+        number: int
+
+    @dataclass(frozen=True)
+    class Rare:
+        number: int
+
+    stream = io.StringIO()
+    note = JournalWriter(stream, bounded=True)
+    for number in range(FACTS_PER_SECOND + 7):
+        note(Happened(number), SECOND + number)
+    note(Rare(1), SECOND)
+    note(Rare(2), 2 * SECOND)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["number"] for line in lines[:-3]] == list(range(FACTS_PER_SECOND))
+    assert [line["fact"] for line in lines[-3:]] == ["Rare", "FactsLeftOut", "Rare"]
+    assert (lines[-2]["kind"], lines[-2]["count"]) == ("Happened", 7)
+
+    unbounded = io.StringIO()
+    note = JournalWriter(unbounded)
+    for number in range(FACTS_PER_SECOND + 7):
+        note(Happened(number), SECOND)
+    note.tell_what_was_left_out(SECOND)
+    assert len(unbounded.getvalue().splitlines()) == FACTS_PER_SECOND + 7

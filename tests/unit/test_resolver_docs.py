@@ -95,7 +95,8 @@ def test_every_key_stands_there_with_its_type_and_default(heading, record):
 
 def facts() -> dict[str, list[str]]:
     """The facts that a resolver may note, and their fields."""
-    modules = ["dns.facts", "shells.program", "shells.datagrams", "shells.streams"]
+    modules = ["dns.facts", "shells.program", "shells.journal", "shells.datagrams",
+               "shells.streams"]  # fmt: skip
     found = {CountersRead.__name__: ["counters"]}
     for name in modules:
         module = importlib.import_module(f"resolver.{name}")
