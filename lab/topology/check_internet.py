@@ -21,9 +21,8 @@ from lab.topology.internet_model import Internet, InternetZone
 from lab.topology.model import Topology
 from lab.topology.problem import Problem, key, suggestion
 from lab.topology.values import place_in
-from resolver.config import HostedZone
-from resolver.dns.names import ROOT
-from resolver.dns.zones import Zone
+from lab.topology.zone_reading import complaint_about
+from resolver.dns.names import ROOT, is_at_or_below
 
 _LINE = re.compile(r"line (\d+)")
 
@@ -121,7 +120,8 @@ def _hosting(
 
 
 def _circles(internet: Internet) -> Iterator[Problem]:
-    """RFC 1034 4.2.1: a zone whose servers' names are found only through itself is never found."""
+    """A zone whose servers' names are found only through itself is never found; names below the
+    zone are: they come with the delegation (RFC 1034 4.2.1, glue)."""
     zones = zones_of(internet)
     found: set[str] = set()
     while fresh := {
@@ -129,7 +129,7 @@ def _circles(internet: Internet) -> Iterator[Problem]:
         for name, zone in zones.items()
         if name not in found
         and (parent_of(name, zones) or ROOT) in {ROOT, *found}
-        and (zone.hosted_by is None or host_of(name, zones) in found)
+        and (host_of(name, zones) in found or is_at_or_below(host_of(name, zones), name))
     }:
         found |= fresh
     for written, zone in internet.zones.items():
@@ -224,15 +224,11 @@ def _records(topology: Topology, internet: Internet) -> Iterator[Problem]:
     servers = servers_of(topology, zones)
     for written in internet.zones:
         name = spelling(written)
-        try:
-            Zone(HostedZone(name, zone_text(name, zones, servers)))
-        except ValueError as wrong:
+        wrong = complaint_about(name, zone_text(name, zones, servers))
+        if wrong is not None:
             yield Problem(
                 f"internet.zones.{key(written)}.records",
-                _counted_from(
-                    len(generated_lines(name, zones, servers)),
-                    str(wrong).removeprefix(f"zone {name}: "),
-                ),
+                _counted_from(len(generated_lines(name, zones, servers)), wrong),
                 "write records there as in an RFC 1035 master file",
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 from lab.topology.addressing import Address, address_of
 from lab.topology.check_forwarding import translator_at, way_to
@@ -11,10 +11,11 @@ from lab.topology.model import SubCluster
 from lab.topology.nodes import Authority, Node, Resolver, Server, Viewer
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
+from lab.topology.zone_reading import complaint_about
 from resolver.config import HostedZone
 from resolver.dns.names import depth, is_at_or_below
 from resolver.dns.records import Record, Type
-from resolver.dns.zones import Found, Missing, Zone, Zones
+from resolver.dns.zones import Found, Missing, Zones
 
 
 def viewer_problems(survey: Survey) -> Iterator[Problem]:
@@ -22,9 +23,12 @@ def viewer_problems(survey: Survey) -> Iterator[Problem]:
     asked = {node.asks for node in survey.topology.nodes if isinstance(node, Viewer)}
     for index, node in enumerate(survey.topology.nodes):
         if isinstance(node, Authority):
-            yield from _zones(node, index)
+            yield from _unreadable(node, index)
         elif isinstance(node, Resolver):
-            zones, unread = yield from _zones(node, index)
+            unreadable = tuple(_unreadable(node, index))
+            yield from unreadable
+            zones, unread = _zones(node), bool(unreadable)
+            yield from _hidden_rules(node, index, zones, unread=unread)
             if node.name in asked and not unread:
                 yield from _cluster_known(survey, node, index, zones)
         elif isinstance(node, Viewer):
@@ -34,26 +38,26 @@ def viewer_problems(survey: Survey) -> Iterator[Problem]:
 # --- the DNS server ---------------------------------------------------------------------------
 
 
-def _zones(node: Resolver | Authority, index: int) -> Generator[Problem, None, tuple[Zones, bool]]:
-    """Yields what is wrong; returns the zones, and whether there is one that cannot be read."""
-    readable: dict[str, HostedZone] = {}
+def _unreadable(node: Resolver | Authority, index: int) -> Iterator[Problem]:
     for position, zone in enumerate(node.zones):
-        if not is_dns_name(zone.origin):
-            continue
-        hosted = HostedZone(zone.origin, zone.records)
-        try:
-            readable[Zone(hosted).origin] = hosted
-        except ValueError as wrong:
+        wrong = complaint_about(zone.origin, zone.records) if is_dns_name(zone.origin) else None
+        if wrong is not None:
             yield Problem(
                 f"nodes[{index}].zones[{position}].records",
-                str(wrong).removeprefix(f"zone {zone.origin}: "),
+                wrong,
                 "write an RFC 1035 master file there",
             )
-    zones = Zones(readable.values())
-    unread = len(readable) < len(node.zones)
-    if isinstance(node, Resolver):
-        yield from _hidden_rules(node, index, zones, unread=unread)
-    return zones, unread
+
+
+def _zones(node: Resolver) -> Zones:
+    """The zones that can be read; of two with one origin the last."""
+    return Zones(
+        {
+            spelling(zone.origin): HostedZone(zone.origin, zone.records)
+            for zone in node.zones
+            if is_dns_name(zone.origin) and complaint_about(zone.origin, zone.records) is None
+        }.values()
+    )
 
 
 def _hidden_rules(node: Resolver, index: int, zones: Zones, *, unread: bool) -> Iterator[Problem]:
