@@ -106,7 +106,9 @@ class Zone:
         gives is `name`."""
         if (turn := self._turn_above(name, rtype)) is not None:
             owner, kind = turn
-            return self._referral(owner) if kind is Type.NS else self._redirection(owner, name)
+            return (
+                self._referral(owner) if kind is Type.NS else self._redirection(owner, name, rtype)
+            )
         node = self._nodes.get(name, {}) if name in self._names else self._wildcard(name)
         if node is None:
             return Missing(Rcode.NXDOMAIN, self._negative)
@@ -138,7 +140,7 @@ class Zone:
         servers = self._nodes[cut][Type.NS]
         return Referral(servers, self._addresses_for(servers))
 
-    def _redirection(self, owner: str, name: str) -> Found | TooLong:
+    def _redirection(self, owner: str, name: str, rtype: int) -> Found | TooLong:
         """RFC 6672 3.2, step 3c: the DNAME, and the CNAME that follows from it."""
         dname = self._nodes[owner][Type.DNAME]
         own_labels = names.to_labels(name)
@@ -149,7 +151,7 @@ class Zone:
             return TooLong(dname)
         # RFC 6672 3.1: the TTL of the DNAME.
         alias = Record(name, Type.CNAME, dname[0].ttl, names.to_wire(target))
-        return Found((*dname, alias), alias=target)
+        return Found((*dname, alias), alias=None if rtype == Type.CNAME else target)
 
     def _addresses_for(self, records: tuple[Record, ...]) -> tuple[Record, ...]:
         """What the zone holds, as data or as glue, of the hosts that these records name."""

@@ -81,6 +81,12 @@ def test_a_name_below_a_dname_is_redirected():
     assert (got.addresses, got.reply.aa) == (["192.0.2.1"], True)
 
 
+def test_the_alias_that_follows_from_a_dname_is_an_answer_itself():
+    got = stage().resolve("nowhere.here.intern.netz", Type.CNAME)
+    assert (got.reply.rcode, types(got)) == (Rcode.NOERROR, [Type.DNAME, Type.CNAME])
+    assert got.reply.authority == ()
+
+
 def test_the_owner_of_a_dname_is_not_redirected(zone):
     """RFC 6672 2.3."""
     assert isinstance(zone.look_up("here.intern.netz", Type.A), Missing)
