@@ -10,23 +10,56 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
 
-from lab.scenario.model import DropNatEntry, Fault, OffsetAliasBase
+from lab.scenario.mistakes import (
+    DropNatEntry,
+    FallBackToRecursion,
+    Fault,
+    GoOnAfter,
+    MistypeTimeout,
+    OffsetAliasBase,
+    OmitForward,
+    OmitZone,
+    OpenFirewall,
+    RewriteAnswers,
+    TurnForwardersRound,
+)
 from lab.topology.addressing import address_of
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram
-from resolver.config import BalancerConfig, DnsTranslatorConfig, NatConfig, ProgramConfig
+from lab.values import rcode_number
+from resolver.config import (
+    BalancerConfig,
+    DnsTranslatorConfig,
+    ForwardRule,
+    NatConfig,
+    ProgramConfig,
+    ResolverConfig,
+)
+from resolver.dns.names import normalise
+from resolver.dns.profiles import PROFILES
+from resolver.machine import SECOND
 
 
 class FaultNotPossible(ValueError):
     """The plan has nothing that could be wrong in this way; the message says what is missing."""
 
 
-def apply_fault(plan: Plan, fault: Fault) -> Plan:
+def apply_fault(plan: Plan, fault: Fault) -> Plan:  # noqa: PLR0911 - one line per kind of fault
     """The plan with the fault in it. Raises FaultNotPossible where it has no place."""
-    if isinstance(fault, OffsetAliasBase):
-        return _offset_alias_base(plan, fault.by)
-    if isinstance(fault, DropNatEntry):
-        return _drop_nat_entry(plan, fault.server)
-    return _rewrite_answers(plan)
+    match fault:
+        case OffsetAliasBase():
+            return _offset_alias_base(plan, fault.by)
+        case DropNatEntry():
+            return _drop_nat_entry(plan, fault.server)
+        case RewriteAnswers():
+            return _rewrite_answers(plan)
+        case OpenFirewall():
+            return _open_firewall(plan, fault.node)
+        case OmitZone():
+            return _omit_zone(plan, fault)
+        case GoOnAfter():
+            return _go_on_after(plan, fault)
+        case TurnForwardersRound() | OmitForward() | MistypeTimeout() | FallBackToRecursion():
+            return _change_rule(plan, fault)
 
 
 def _offset_alias_base(plan: Plan, by: int) -> Plan:
@@ -89,6 +122,95 @@ def _rewrite_answers(plan: Plan) -> Plan:
         return replace(config, rewrite=table) if isinstance(config, DnsTranslatorConfig) else config
 
     return _changed(plan, translate_again, f"{plan.source} has no DNS translator")
+
+
+def _change_rule(
+    plan: Plan, fault: TurnForwardersRound | OmitForward | MistypeTimeout | FallBackToRecursion
+) -> Plan:
+    """One of a DNS server's forward rules is not as it was meant."""
+    zone = normalise(fault.zone)
+
+    def change(config: ResolverConfig) -> ResolverConfig:
+        rules = tuple(
+            changed
+            for rule in config.forward
+            for changed in (_mistaken(rule, fault) if rule.zone == zone else (rule,))
+        )
+        return replace(config, forward=rules)
+
+    otherwise = f"{fault.node} of {plan.source} has no forward rule for {zone!r} to mistake so"
+    return _changed_resolver(plan, fault.node, change, otherwise)
+
+
+def _mistaken(
+    rule: ForwardRule,
+    fault: TurnForwardersRound | OmitForward | MistypeTimeout | FallBackToRecursion,
+) -> tuple[ForwardRule, ...]:
+    match fault:
+        case TurnForwardersRound():
+            return (replace(rule, servers=rule.servers[::-1]),)
+        case OmitForward():
+            return ()
+        case MistypeTimeout():
+            return (replace(rule, timeout_ns=round(fault.timeout_s * SECOND)),)
+        case FallBackToRecursion():
+            return (replace(rule, recursion=True),)
+
+
+def _omit_zone(plan: Plan, fault: OmitZone) -> Plan:
+    origin = normalise(fault.origin)
+
+    def change(config: ResolverConfig) -> ResolverConfig:
+        return replace(config, zones=tuple(z for z in config.zones if z.origin != origin))
+
+    otherwise = f"{fault.node} of {plan.source} hosts no zone {origin!r}"
+    return _changed_resolver(plan, fault.node, change, otherwise)
+
+
+def _go_on_after(plan: Plan, fault: GoOnAfter) -> Plan:
+    more = frozenset(map(rcode_number, fault.rcodes))
+
+    def change(config: ResolverConfig) -> ResolverConfig:
+        meant = config.next_on_rcodes
+        if meant is None:
+            meant = PROFILES[config.profile].next_on_rcodes
+        return config if more <= meant else replace(config, next_on_rcodes=meant | more)
+
+    otherwise = f"{fault.node} of {plan.source} has no forwarder to go on to after these RCODEs"
+    return _changed_resolver(plan, fault.node, change, otherwise)
+
+
+def _open_firewall(plan: Plan, node: str) -> Plan:
+    opened = tuple(
+        replace(each, firewall=None) if each.name == node else each for each in plan.nodes
+    )
+    if opened == plan.nodes:
+        raise FaultNotPossible(f"{plan.source} has no firewall on {node!r}")
+    return replace(plan, nodes=opened)
+
+
+def _changed_resolver(
+    plan: Plan, name: str, change: Callable[[ResolverConfig], ResolverConfig], otherwise: str
+) -> Plan:
+    """The plan with the configuration of one node's DNS server put through `change`."""
+
+    def program_changed(program: PlannedProgram) -> PlannedProgram:
+        config = program.config
+        return (
+            replace(program, config=change(config))
+            if isinstance(config, ResolverConfig)
+            else program
+        )
+
+    changed = tuple(
+        replace(node, programs=tuple(map(program_changed, node.programs)))
+        if node.name == name
+        else node
+        for node in plan.nodes
+    )
+    if changed == plan.nodes:
+        raise FaultNotPossible(otherwise)
+    return replace(plan, nodes=changed)
 
 
 def _changed(plan: Plan, change: Callable[[ProgramConfig], ProgramConfig], otherwise: str) -> Plan:

@@ -11,6 +11,8 @@ from dnslib import DNSRecord
 from lab.observe.pcapng import read_records
 from lab.observe.sighting import Ip, Sighting
 from lab.scenario.actors import StubQuestion
+from lab.scenario.model import Script
+from lab.scenario.peers import ScriptedServer
 from lab.topology.load import load_topology
 from lab.topology.planner import make_plan
 from lab.worlds.isolation import run_isolated
@@ -22,6 +24,7 @@ TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 WORLDS = [SimulatedWorld, pytest.param(MininetWorld, marks=pytest.mark.netns)]
 PATIENCE = 700 * MILLISECOND
 ROOT, DESIGNATED, INNER = "203.0.113.10", "10.0.0.53", "192.168.1.53"
+WWW2 = "www.fabrikam.corp"
 TRANSPORTS = tuple(Transport)
 
 
@@ -129,7 +132,35 @@ def test_a_hosts_address_may_be_the_last_of_a_point_to_point_network(world_of, t
 
     told = tell(world_of, plan_of("longest-match"), tmp_path, story)
     assert told == (True, ("198.51.100.22",))
-    assert any(
-        one.destination == "172.31.255.255" for one in packets_at(tmp_path, "widgets-eth0")
-    )
+    assert any(one.destination == "172.31.255.255" for one in packets_at(tmp_path, "widgets-eth0"))
     assert packets_at(tmp_path, "tailspin-eth0") == []
+
+
+@pytest.mark.parametrize("world_of", WORLDS)
+def test_a_script_can_play_a_server_of_the_internet(world_of, tmp_path):
+    def story(world):
+        before = answered(world, "viewer", INNER, "www.example.com")
+        peer = ScriptedServer(Script(answers=("192.0.2.7",)))
+        world.start_peer("example", "authority", peer, "a liar")
+        return before, answered(world, "viewer", INNER, "two.example.com")
+
+    before, after = tell(world_of, plan_of("designated-forwarder"), tmp_path, story)
+    assert before == (True, ("198.51.100.80",))
+    assert after == (True, ("192.0.2.7",))
+
+
+@pytest.mark.parametrize("name", ["merger", "recursion-ipv6"])
+@pytest.mark.parametrize("world_of", WORLDS)
+def test_recursion_begins_at_the_root_that_the_plan_says(world_of, name, tmp_path):
+    asked = {
+        "merger": [("viewer", "10.1.0.53", "www.example.com"), ("viewer2", "10.2.0.53", WWW2)],
+        "recursion-ipv6": [("viewer", INNER, "www.six.com"), ("viewer", "fd00:1::53", "four.com")],
+    }[name]
+
+    def story(world):
+        return [answered(world, *each)[0] for each in asked]
+
+    assert tell(world_of, plan_of(name), tmp_path, story) == [True, True]
+    roots = {"merger": ("root", "inroot"), "recursion-ipv6": ("root",)}[name]
+    for root in roots:
+        assert packets_at(tmp_path, f"{root}-eth0")
