@@ -97,14 +97,19 @@ class _Answer:
 
     def count_down(self, now: Instant) -> bool:
         """Bring all TTLs up to `now`; False when an entry has ended."""
-        entries = (self.entry,) if self.more is None else (self.entry, *self.more.entries)
-        if any(entry.expires <= now for entry in entries):
+        expires, more = self.entry.expires, self.more
+        if expires <= now:
             return False
-        if self.more is None:
+        until = _next_change(expires, now)
+        if more is None:
             self.tail = _counted_down(self.tail, self.places, now)
         else:
-            self.more.count_down(now)
-        self.until = min(_next_change(entry.expires, now) for entry in entries)
+            for entry in more.entries:
+                if entry.expires <= now:
+                    return False
+                until = min(until, _next_change(entry.expires, now))
+            more.count_down(now)
+        self.until = until
         self.used = True
         return True
 
@@ -241,10 +246,9 @@ class WireAnswers:
 
 
 def _counted_down(tail: bytes, places: _Places, now: Instant) -> bytes:
-    changed = bytearray(tail)
     for offset, expires in places:
-        _ttl.pack_into(changed, offset, (expires - now) // SECOND)
-    return bytes(changed)
+        tail = tail[:offset] + _ttl.pack((expires - now) // SECOND) + tail[offset + 4 :]
+    return tail
 
 
 def _next_change(expires: Instant, now: Instant) -> Instant:

@@ -26,6 +26,13 @@ from resolver.shells.owner import Answerer
 _SOCKADDR_OCTETS: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _ADDRESS_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
 
+_SPREAD: Final = 576
+_RECEIVED_STEP: Final = DATAGRAM_OCTETS + 1 + _SPREAD
+_SENT_STEP: Final = LARGEST_UDP_REPLY_OCTETS + _SPREAD
+"""From one datagram to the next. Without the spread, powers of two: then the beginnings of all
+datagrams, which is all that most of them have, would compete for the same few lines of every cache
+of the processor."""
+
 
 class _Buffer(ctypes.Structure):
     """struct iovec."""
@@ -115,10 +122,10 @@ class Batch:
         count = DATAGRAMS_PER_WAKE
         # Not bytearrays: a slice of a map is octets at once, which are what tables are keyed by.
         self._names = mmap(-1, count * self._name_octets)
-        self._incoming = mmap(-1, count * DATAGRAM_OCTETS)
-        self._outgoing = mmap(-1, count * LARGEST_UDP_REPLY_OCTETS)
-        received = self._messages(self._incoming, DATAGRAM_OCTETS)
-        sent = self._messages(self._outgoing, LARGEST_UDP_REPLY_OCTETS)
+        self._incoming = mmap(-1, count * _RECEIVED_STEP)
+        self._outgoing = mmap(-1, count * _SENT_STEP)
+        received = self._messages(self._incoming, _RECEIVED_STEP)
+        sent = self._messages(self._outgoing, _SENT_STEP)
         # Kept, because the kernel gets bare addresses: nothing else knows that they are in use.
         self._structures = (received, sent)
         self._received_at = ctypes.addressof(received.headers)
@@ -146,8 +153,8 @@ class Batch:
     def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
         """Put answers into their places from `first` on, up to the first datagram for which there
         is none: its number, or `end`."""
-        incoming, lengths, at = self._incoming, self._lengths, first * DATAGRAM_OCTETS
-        outgoing, sizes, to = self._outgoing, self._sizes, first * LARGEST_UDP_REPLY_OCTETS
+        incoming, lengths, at = self._incoming, self._lengths, first * _RECEIVED_STEP
+        outgoing, sizes, to = self._outgoing, self._sizes, first * _SENT_STEP
         names, addresses, step = self._names, self._addresses, self._name_octets
         begins, ends = first * step + self._address_at.start, first * step + self._address_at.stop
         for number in range(first, end):
@@ -157,15 +164,15 @@ class Batch:
                 return number
             sizes[number] = size = len(reply)
             outgoing[to : to + size] = reply
-            at += DATAGRAM_OCTETS
-            to += LARGEST_UDP_REPLY_OCTETS
+            at += _RECEIVED_STEP
+            to += _SENT_STEP
             begins += step
             ends += step
         return end
 
     def received(self, number: int) -> tuple[bytes, tuple[Any, ...]]:
         """A datagram and where it came from, as `recvfrom` gives it."""
-        at = number * DATAGRAM_OCTETS
+        at = number * _RECEIVED_STEP
         return self._incoming[at : at + self._lengths[number]], self.peer(number)
 
     def peer(self, number: int) -> tuple[Any, ...]:
