@@ -85,7 +85,7 @@ def live(plan, folder, story):
 
 
 def ask(world, server, transport=Transport.UDP, node="viewer", patience_s=3.0):
-    payload = question(NAME, "A", 4711, edns=False)
+    payload = question(NAME, "A", 4711)
     actor = StubQuestion(Endpoint(server, 53), payload, transport, int(patience_s * SECOND))
     world.attach(node, actor)
     world.run_until(lambda: actor.finished, world.now() + 10 * SECOND)
