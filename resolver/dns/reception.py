@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from resolver import limits
 from resolver.dns.counters import Ledger
@@ -27,8 +27,7 @@ from resolver.machine import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """Who asked what, and where the answer goes."""
 
     flow: Flow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -71,7 +70,7 @@ FORGERIES = {
     "cut in the header": lambda q: forged(q, cut=7),
     "cut in the answer": lambda q: forged(q, cut=-15),
     "nothing": lambda q: forged(q, cut=0),
-    "a bare header": lambda q: replace(forged(q), payload=q.payload[:2] + b"\x81\x82" + b"\0" * 8),
+    "a bare header": lambda q: forged(q)._replace(payload=q.payload[:2] + b"\x81\x82" + b"\0" * 8),
 }
 
 
