@@ -9,6 +9,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
+from lab.scenario.careless import CarelessForwarder
 from lab.scenario.model import Reply, Script
 from lab.scenario.replies import reply_octets
 from lab.values import type_number
@@ -19,6 +20,7 @@ from resolver.machine import (
     Effect,
     Event,
     Instant,
+    Machine,
     MessageArrived,
     Send,
     Transport,
@@ -69,6 +71,11 @@ class ScriptedServer:
     def ready(self) -> bool:
         """A script needs no preparation."""
         return True
+
+
+def peer_for(script: Script) -> Machine:
+    """What does as the script says: a scripted server, or a careless forwarder."""
+    return CarelessForwarder(script.relays_to) if script.relays_to else ScriptedServer(script)
 
 
 class _Cue:

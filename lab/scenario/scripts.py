@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from lab.scenario.record_line import RecordLine
 from lab.scenario.value import Value
-from lab.values import DnsName, Ipv4Address, QueryType, Rcode, Seconds, TtlS
+from lab.values import Address, DnsName, Ipv4Address, QueryType, Rcode, Seconds, TtlS
 
 ReplyFault = Literal[
     "bad-pointer",
@@ -83,3 +83,14 @@ class Script(Value):
     """IPv4 addresses of the A records in its answer (with NOERROR, to an A question)."""
     ttl_s: TtlS = 2
     authoritative: bool = True
+    relays_to: tuple[Address, ...] = ()
+    """In place of all this: a careless forwarder. Each question goes to all of these at once, as it
+    came, ID and all; each reply is handed back, whatever it says and whenever it comes. An address
+    may stand here several times."""
+
+    @model_validator(mode="after")
+    def _relaying_fits(self) -> Self:
+        if self.relays_to and self.model_fields_set - {"relays_to"}:
+            other = ", ".join(sorted(self.model_fields_set - {"relays_to"}))
+            raise ValueError(f"relays_to goes alone; take away {other}")
+        return self
