@@ -1,4 +1,4 @@
-"""The simulated firewall, packet by packet; that a kernel's does the same is seen in both worlds."""
+"""The simulated firewall, packet by packet; other tests tell that a kernel does the same."""
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
