@@ -149,10 +149,13 @@ class _Reader:
             kinds = (kinds[0],) * len(value)
         if len(value) != len(kinds):
             raise Unusable(f"has {len(value)} elements", f"write exactly {len(kinds)}")
-        return collection(
+        read = collection(
             self._value(kind, element, f"{place}[{index}]", field)
             for index, (kind, element) in enumerate(zip(kinds, value, strict=True))
         )
+        if field == "listen" and len({*read} - {None}) < len(read) - read.count(None):
+            raise Unusable("names an endpoint twice", "keep one of them")
+        return read
 
     def _with_text(self, zone: Mapping[str, Any]) -> Mapping[str, Any]:
         """A zone's table with the text of the file it names."""

@@ -101,9 +101,16 @@ def address(last: int) -> tuple[int, list[bytes]]:
 
 def read_message(stream: socket.socket) -> bytes:
     """One message of a stream; nothing at its end."""
-    file = stream.makefile("rb")
-    prefix = file.read(2)
-    return file.read(struct.unpack("!H", prefix)[0]) if prefix else b""
+    prefix = read_octets(stream, 2)
+    return read_octets(stream, struct.unpack("!H", prefix)[0]) if prefix else b""
+
+
+def read_octets(stream: socket.socket, count: int) -> bytes:
+    """So many octets and no more, or what came before the end."""
+    octets = b""
+    while len(octets) < count and (piece := stream.recv(count - len(octets))):
+        octets += piece
+    return octets
 
 
 def test_sighup_takes_over_zones_and_keeps_what_is_bad(in_namespace, tmp_path):
@@ -181,6 +188,9 @@ class SlowServer:
         """Answer the datagram and the stream that wait."""
         message, asker = self.datagrams.recvfrom(4096)
         self.datagrams.sendto(reply_to(message), asker)
+        self.answer_stream()
+
+    def answer_stream(self) -> None:
         stream, _ = self.streams.accept()
         with stream:
             send_message(stream, reply_to(read_message(stream)))
@@ -272,6 +282,31 @@ def test_a_stop_does_not_wait_longer_than_it_may(in_namespace, tmp_path):
             assert ask("www.own.test") == address(1)
             resolver.signal(signal.SIGTERM)
             assert resolver.end()[-1]["answered"] is False
+
+    in_namespace(body)
+
+
+def test_a_stream_is_taken_first_in_any_pieces_and_answered_as_answers_are_ready(
+    in_namespace, tmp_path
+):
+    """TRN-06, TRN-08; RFC 7766 6.2.1.1 and 8."""
+
+    def body():
+        resolver = Process(tmp_path)
+        resolver.start()
+        with SlowServer() as server, socket.create_connection(HERE, timeout=10) as stream:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            message = query("www.own.test", 1)
+            for octet in struct.pack("!H", len(message)) + message:
+                stream.send(bytes((octet,)))
+            assert read_message(stream)[:2] == b"\0\1"
+            three = (query("a.slow.test", 2), query("www.own.test", 3), query("no.own.test", 4))
+            stream.sendall(b"".join(struct.pack("!H", len(m)) + m for m in three))
+            assert [read_message(stream)[:2] for _ in range(2)] == [b"\0\3", b"\0\4"]
+            server.answer_stream()
+            assert read_message(stream)[:2] == b"\0\2"
+        resolver.signal(signal.SIGTERM)
+        resolver.end()
 
     in_namespace(body)
 

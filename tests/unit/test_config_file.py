@@ -33,7 +33,9 @@ addresses = st.one_of(
 endpoints = st.builds(Endpoint, addresses, st.integers(1, 65535))
 some_endpoints = st.lists(endpoints, min_size=1, max_size=3).map(tuple)
 own_endpoints = some_endpoints.filter(
-    lambda some: not any(ip_address(e.address).is_unspecified for e in some)
+    lambda some: (
+        len({*some}) == len(some) and not any(ip_address(e.address).is_unspecified for e in some)
+    )
 )
 durations = st.integers(1, 365 * 24 * 3600 * SECOND)
 ttls = st.integers(0, 2**31 - 1)
@@ -201,6 +203,7 @@ SERVICE = 'program = "service"\nlisten = ["10.10.10.100:443"]\nname = "node1"\n'
         (RESOLVER.replace("[FD00:0::1]", "[10.0.0.1]"), "listen[1]", '"[fd00::1]:53"'),
         (RESOLVER.replace("192.168.1.53", "0.0.0.0"), "listen[0]", "each address"),
         (RESOLVER.replace("FD00:0::1", "::"), "listen[1]", "each address"),
+        (RESOLVER.replace("[FD00:0::1]", "192.168.1.53"), "listen", "twice"),
         ('selection = "some"\n' + RESOLVER, "selection", '"one" or "all"'),
         ("next_on_rcodes = [2, 16]\n" + RESOLVER, "next_on_rcodes[1]", "from 0 to 15"),
         ("max_ttl_s = 1.5\n" + RESOLVER, "max_ttl_s", "whole number"),
