@@ -16,7 +16,7 @@ from resolver.machine import (
 )
 from resolver.shells import batches
 from resolver.shells.batches import Batch
-from resolver.shells.limits import DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+from resolver.shells.limits import BATCHES_PER_WAKE, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.listening import listen, refusal
 from resolver.shells.owner import Answerer, Owner
 from resolver.shells.shell import MachineFailed
@@ -164,10 +164,20 @@ class Datagrams:
     def _receive_batch(self, listener: _Listener, answer: Answerer, batch: Batch) -> None:
         """The same with two system calls for all that is there, as long as answers are ready. What
         is not goes to the machine in its turn, behind the answers to what came before it."""
-        try:
-            count = batch.receive()
-        except OSError:
-            return  # as above; if there is more, the loop will say so
+        for _ in range(BATCHES_PER_WAKE):
+            try:
+                count = batch.receive()
+            except OSError:
+                return  # as above; if there is more, the loop will say so
+            if not self._answer_batch(listener, answer, batch, count) or count == 1:
+                return
+            # While several were answered, more have come: looking is cheaper than waiting.
+
+    def _answer_batch(
+        self, listener: _Listener, answer: Answerer, batch: Batch, count: int
+    ) -> bool:
+        """Whether there was an answer ready for every datagram."""
+        all_ready = True
         first = 0
         while first < count:
             try:
@@ -177,10 +187,12 @@ class Datagrams:
             for lost in batch.send(first, missed):
                 self._not_sent(listener, batch.peer(lost.number), lost.error)
             if missed < count:
+                all_ready = False
                 self._hand_over(listener, *batch.received(missed))
                 if not self._listeners:
-                    return  # closed meanwhile
+                    break  # closed meanwhile
             first = missed + 1
+        return all_ready
 
     def _hand_over(self, listener: _Listener, payload: bytes, peer: Any) -> None:
         source = Endpoint(peer[0], peer[1])
