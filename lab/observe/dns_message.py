@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from lab.observe.dns_content import DnsContent, content_of
 from lab.observe.dns_record import DnsRecord, Opt, Sections, sections_of
+from lab.observe.fragments import datagrams_in_pieces
 from lab.observe.passage import Passage, Trip
 from lab.observe.sighting import Tcp, Udp
 from resolver.machine import Endpoint, Instant, Transport
@@ -236,11 +237,14 @@ class DnsMessage:
 
 
 def messages_over_udp(trips: Iterable[Trip]) -> list[DnsMessage]:
-    """The datagrams among these packets that go to port 53 or come from it."""
+    """The datagrams among these packets that go to port 53 or come from it, and those that come,
+    from whatever port, to a socket that has asked: a forger may have chosen the wrong one."""
+    datagrams = [(trip, trip.ip.transport) for trip in trips if isinstance(trip.ip.transport, Udp)]
+    askers = {trip.ip.sender for trip, udp in datagrams if udp.destination_port == DNS_PORT}
     return [
-        DnsMessage((trip,), Transport.UDP, trip.ip.transport.payload)
-        for trip in trips
-        if isinstance(trip.ip.transport, Udp) and concerns_dns(trip.ip.transport)
+        DnsMessage((trip,), Transport.UDP, udp.payload)
+        for trip, udp in datagrams
+        if concerns_dns(udp) or trip.ip.receiver in askers
     ]
 
 
