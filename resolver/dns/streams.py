@@ -39,6 +39,7 @@ class ClientStreams:
     def opened(self, flow: Flow, client: Endpoint, now: Instant, effects: list[Effect]) -> None:
         """A client has opened a stream."""
         self._ledger.counters.streams_opened += 1
+        self.closed(flow)  # whoever had that name before is gone
         if not self._has_room_for(client, effects):
             self._ledger.counters.streams_refused += 1
             effects.append(Close(flow))
@@ -69,7 +70,7 @@ class ClientStreams:
     def answered(self, flow: Flow, now: Instant, effects: list[Effect]) -> None:
         """One of its questions got its answer."""
         stream = self._streams[flow]
-        stream.waiting -= 1
+        stream.waiting = max(0, stream.waiting - 1)  # it may be owed to an earlier stream so named
         if stream.waiting:
             return
         if self._stopping:

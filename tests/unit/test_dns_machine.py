@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from dns_upstreams import CLIENT, FIRST, HERE, SECOND_, ZONE
@@ -17,11 +18,14 @@ from resolver.dns.records import Record
 from resolver.dns.timers import Timers
 from resolver.machine import (
     Close,
+    CountersRequested,
     MessageArrived,
     Open,
     PacketArrived,
     PortTaken,
+    Reconfigured,
     Send,
+    StopRequested,
     StreamClosed,
     StreamOpened,
     Transport,
@@ -35,13 +39,14 @@ NAMES = st.sampled_from(
 )
 
 
+BAD = HostedZone("own", "a 5 A nowhere\n")
+RULES = (ForwardRule(ZONE, (FIRST, SECOND_)), ForwardRule("b", (SECOND_,), 3, recursion=True))
+HINTS = (RootHint("root", ("192.0.2.4", "2001:db8::4")),)
+CONFIG = ResolverConfig((HERE,), (OWN,), RULES, cache_entries=4, recursion=True, root_hints=HINTS)
+
+
 def resolver() -> Resolver:
-    rules = (ForwardRule(ZONE, (FIRST, SECOND_)), ForwardRule("b", (SECOND_,), 3, recursion=True))
-    hints = (RootHint("root", ("192.0.2.4", "2001:db8::4")),)
-    config = ResolverConfig(
-        (HERE,), (OWN,), rules, cache_entries=4, recursion=True, root_hints=hints
-    )
-    return Resolver(config, Random(1), Random(2))
+    return Resolver(CONFIG, Random(1), Random(2))
 
 
 @st.composite
@@ -104,7 +109,7 @@ class Life:
         transport = self.draw(st.sampled_from(Transport))
         client = f"{transport.value}{self.draw(st.integers(0, 2))}"
         asked, query = self.opened.get(flow, (None, None))
-        match self.draw(st.sampled_from(["ask", "reply", "junk", "net", "stream"])):
+        match self.draw(st.sampled_from(["ask", "reply", "junk", "net", "stream", "operator"])):
             case "ask":
                 wire = to_wire(self.draw(NAMES)) + b"\0\1\0\1"
                 edns = self.draw(st.sampled_from([None, Edns(1232, do=True)]))
@@ -120,6 +125,17 @@ class Life:
             case "stream":
                 events = [StreamOpened(client, CLIENT, HERE), StreamClosed(client)]
                 return self.draw(st.sampled_from(events))
+            case "operator":
+                changed = st.builds(
+                    replace,
+                    st.just(CONFIG),
+                    zones=st.sampled_from([(), (OWN,), (BAD,)]),
+                    forward=st.sampled_from([(), RULES, RULES[:1], RULES * 2]),
+                    recursion_for=st.sampled_from([(), CONFIG.recursion_for]),
+                    cache_entries=st.integers(0, 4),
+                )
+                events = st.sampled_from([StopRequested(), CountersRequested()])
+                return self.draw(events | st.builds(Reconfigured, changed))
         to = self.draw(st.sampled_from([client, flow]))
         return MessageArrived(to, self.draw(messages), transport, FIRST, HERE)
 
@@ -157,6 +173,7 @@ def test_any_history_keeps_the_contract(data):
         life.expire()
     assert life.machine.deadline() is None
     assert life.opened == {}
+    assert life.machine.idle(), "somebody is still counted as waiting"
 
 
 def check_deadline(machine: Resolver, now: int) -> None:
