@@ -58,7 +58,7 @@ def test_the_simulated_world_gives_its_programs_these_seeds(drawn, tmp_path, mon
 def test_the_mininet_world_gives_its_programs_these_seeds(drawn, tmp_path, monkeypatch):
     used = []
 
-    def be(*given):
+    def be(*given: object) -> None:
         used.append(given[-1])
 
     # A fork that is its own child: what a child would be given is seen here.
