@@ -210,7 +210,7 @@ def _node_names(topology: Topology, internet: Internet) -> Iterator[Problem]:
 def _room(topology: Topology, internet: Internet) -> Iterator[Problem]:
     place = f"networks.{key(internet.network)}.prefix"
     try:
-        servers_of(topology, zones_of(internet))
+        servers_of(topology, internet.network, zones_of(internet))
     except LookupError as error:
         yield Problem(
             place,
@@ -221,7 +221,7 @@ def _room(topology: Topology, internet: Internet) -> Iterator[Problem]:
 
 def _records(topology: Topology, internet: Internet) -> Iterator[Problem]:
     zones = zones_of(internet)
-    servers = servers_of(topology, zones)
+    servers = servers_of(topology, internet.network, zones)
     for written in internet.zones:
         name = spelling(written)
         wrong = complaint_about(name, zone_text(name, zones, servers))

@@ -56,7 +56,7 @@ def with_internet(topology: Topology) -> Topology:
     if topology.internet is None:
         return topology
     zones = zones_of(topology.internet)
-    servers = servers_of(topology, zones)
+    servers = servers_of(topology, topology.internet.network, zones)
     hints = tuple(RootHint(name=one.name, addresses=one.addresses) for one in servers[ROOT])
     written = tuple(
         node.model_copy(update={"root_hints": hints})
@@ -117,10 +117,9 @@ def node_names(name: str, zone: InternetZone) -> tuple[str, ...]:
 
 
 def servers_of(
-    topology: Topology, zones: dict[str, InternetZone]
+    topology: Topology, network: str, zones: dict[str, InternetZone]
 ) -> dict[str, tuple[NameServer, ...]]:
-    """Each zone's servers. Raises LookupError when the network has no room for them."""
-    network = topology.internet.network if topology.internet is not None else ""
+    """Each zone's servers, on `network`. Raises LookupError when it has no room for them."""
     written = topology.networks[network].prefix
     prefixes = [prefix for prefix in map(prefix_of, written) if prefix is not None]
     taken = set(_taken(topology, zones))
@@ -167,10 +166,11 @@ def _own_servers(
 
 def _next_number(numbers: Iterator[int], prefixes: list[Prefix], taken: set[Address | None]) -> int:
     """The next number whose addresses are free. Raises LookupError past the last one."""
-    for number in numbers:
-        if not taken & {_numbered(prefix, number) for prefix in prefixes}:
-            return number
-    raise AssertionError  # numbers do not end
+    return next(
+        number
+        for number in numbers
+        if not taken & {_numbered(prefix, number) for prefix in prefixes}
+    )
 
 
 def _free(number: int, prefixes: list[Prefix]) -> tuple[str, ...]:

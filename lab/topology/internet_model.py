@@ -19,7 +19,7 @@ class InternetZone(Value):
     node: str | None = None
     """What its servers' nodes are called, followed by 1, 2, ... where there are several; the first
     label of its name, if nothing is written."""
-    addresses: tuple[OneOrMore, ...] | None = Field(default=None, min_length=1)
+    addresses: tuple[OneOrMore, ...] | None = Field(default=None, min_length=1, max_length=9)
     """Each server's address or addresses; free ones of the network, if nothing is written."""
     hosted_by: str | None = None
     """Another zone, whose servers have this one too: it has no servers of its own then."""
