@@ -236,15 +236,25 @@ class DnsMessage:
         return len(self.payload) > 3 and bool(self.payload[3] & 0x40)
 
 
-def messages_over_udp(trips: Iterable[Trip]) -> list[DnsMessage]:
-    """The datagrams among these packets that go to port 53 or come from it, and those that come,
-    from whatever port, to a socket that has asked: a forger may have chosen the wrong one."""
-    datagrams = [(trip, trip.ip.transport) for trip in trips if isinstance(trip.ip.transport, Udp)]
-    askers = {trip.ip.sender for trip, udp in datagrams if udp.destination_port == DNS_PORT}
+def messages_over_udp(trips: Sequence[Trip]) -> list[DnsMessage]:
+    """The datagrams among these packets, whole or in fragments, that go to port 53 or come from it,
+    and those that come, from whatever port, to a socket that has asked: a forger may have chosen
+    the wrong one."""
+    whole = ((trip,) for trip in trips)
+    datagrams = [
+        (carried_by, carried_by[0].ip.receiver, udp)
+        for carried_by in (*whole, *datagrams_in_pieces(trips))
+        if isinstance(udp := carried_by[0].ip.transport, Udp)
+    ]
+    askers = {
+        carried_by[0].ip.sender
+        for carried_by, _, udp in datagrams
+        if udp.destination_port == DNS_PORT
+    }
     return [
-        DnsMessage((trip,), Transport.UDP, udp.payload)
-        for trip, udp in datagrams
-        if concerns_dns(udp) or trip.ip.receiver in askers
+        DnsMessage(carried_by, Transport.UDP, udp.payload)
+        for carried_by, receiver, udp in datagrams
+        if concerns_dns(udp) or receiver in askers
     ]
 
 

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.observe.dns_message import concerns_dns
 from lab.observe.passage import Trip
 from lab.observe.sighting import Icmp, Ip, Tcp, Udp
 from resolver.machine import Duration, Endpoint, Instant
@@ -161,12 +160,11 @@ def echoes_of(trips: Sequence[Trip], errors: Errors) -> list[Echo]:
 
 
 def datagrams_of(trips: Iterable[Trip], errors: Errors) -> list[Datagram]:
-    """UDP datagrams among these packets that neither go to port 53 nor come from it."""
+    """UDP datagrams among these packets."""
     return [
         Datagram(trip.sender, trip.ip.receiver, trip, tuple(errors.get(id(trip), ())))
         for trip in trips
         if isinstance(trip.ip.transport, Udp)
-        and not concerns_dns(trip.ip.transport)
         and trip.sender is not None
         and trip.ip.receiver is not None
     ]

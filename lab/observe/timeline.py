@@ -144,8 +144,10 @@ class Timeline:
 
     @cached_property
     def datagrams(self) -> tuple[Datagram, ...]:
-        """UDP datagrams that concern no port 53, in order."""
-        return tuple(datagrams_of(self.trips, self._errors_by_subject))
+        """UDP datagrams that carry no DNS message, in order."""
+        dns = {id(trip) for message in self.messages for trip in message.trips}
+        others = (trip for trip in self.trips if id(trip) not in dns)
+        return tuple(datagrams_of(others, self._errors_by_subject))
 
     @cached_property
     def errors(self) -> tuple[IcmpError, ...]:

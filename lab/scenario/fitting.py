@@ -46,9 +46,15 @@ def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
             yield f"needs[{place}]: {unknown('capability', need, known)}"
     yield from _steps(scenario.steps, plan, "steps", _Seats())
     for place, expectation in enumerate(scenario.expectations):
+        here = f"expectations[{place}].check"
         for field, name in _named(expectation.check):
             if name not in {node.name for node in plan.nodes}:
-                yield f"expectations[{place}].check.{field}: {_no_node(name, plan)}"
+                yield f"{here}.{field}: {_no_node(name, plan)}"
+        networks = [network.name for network in plan.networks]
+        for position, name in enumerate(getattr(expectation.check, "outside", ())):
+            if name not in networks:
+                problem = unknown("network", name, networks)
+                yield f"{here}.outside[{position}]: {plan.source} has {problem}"
 
 
 class _Seats:

@@ -13,22 +13,35 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lab.judge.checks import Check
+from lab.scenario.acts import (
+    Ask,
+    AskMany,
+    Await,
+    Connect,
+    Datagram,
+    Forge,
+    ForgeryFault,
+    Ping,
+)
 from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
 from lab.scenario.messages import Edns, Message
+from lab.scenario.mistakes import (
+    DropNatEntry,
+    FallBackToRecursion,
+    Fault,
+    GoOnAfter,
+    MistypeTimeout,
+    OffsetAliasBase,
+    OmitForward,
+    OmitZone,
+    OpenFirewall,
+    RewriteAnswers,
+    TurnForwardersRound,
+)
 from lab.scenario.scripts import Reply, Script
 from lab.scenario.value import Value
 from lab.topology.plan import ProgramName
-from lab.values import (
-    Address,
-    DnsName,
-    HopLimit,
-    Ipv4Address,
-    Port,
-    QueryType,
-    Seconds,
-    SomeSeconds,
-    dns_name,
-)
+from lab.values import Seconds, SomeSeconds
 
 __all__ = [
     "Ask",
@@ -41,13 +54,19 @@ __all__ = [
     "Edns",
     "Elapse",
     "Expectation",
+    "FallBackToRecursion",
     "Fault",
     "Forge",
     "ForgeryFault",
+    "GoOnAfter",
     "Halt",
     "Message",
     "Misconfigure",
+    "MistypeTimeout",
     "OffsetAliasBase",
+    "OmitForward",
+    "OmitZone",
+    "OpenFirewall",
     "Ping",
     "Play",
     "Reconfigure",
@@ -62,131 +81,11 @@ __all__ = [
     "SetForward",
     "SetZone",
     "Step",
+    "TurnForwardersRound",
     "Until",
 ]
 
-ForgeryFault = Literal[
-    "source", "source-port", "destination", "port", "id", "question", "question-type", "class"
-]
-
 # --- steps ------------------------------------------------------------------------------------
-
-
-class Ask(Value):
-    """A node asks its DNS server, through a real socket, with a message made by scapy."""
-
-    kind: Literal["ask"] = "ask"
-    node: str = "viewer"
-    name: DnsName | None = None
-    """None: the cluster's name."""
-    qtype: QueryType = "A"
-    message: Message = Message()
-    transport: Literal["udp", "tcp"] = "udp"
-    pieces: Annotated[int, Field(ge=1, le=100)] = 1
-    """TCP: into how many segments the message, with its length, is split, as evenly as can be."""
-    server: Address | None = None
-    """An address; None: the server the node is set up to ask."""
-    patience_s: Seconds = 10.0
-    """How long it waits; one datagram, no repetition."""
-    label: Annotated[str, Field(min_length=1)] | None = None
-    """Names the question for `Await`; needed with `wait=False` and only then."""
-    wait: bool = True
-    """False: go on with the next step; `Await(label)` collects it."""
-
-    @model_validator(mode="after")
-    def _label_fits(self) -> Self:
-        if self.wait is not (self.label is None):
-            raise ValueError(
-                f"wait={self.wait} with label={self.label!r} cannot be; label goes with "
-                "wait=False, and wait=False with a label"
-            )
-        if self.pieces > 1 and self.transport == "udp":
-            raise ValueError(f"pieces={self.pieces} cannot be over UDP; write transport='tcp'")
-        return self
-
-
-class Await(Value):
-    """Wait for an `Ask(wait=False)`."""
-
-    kind: Literal["await"] = "await"
-    label: str
-
-
-class AskMany(Value):
-    """A node asks many questions at once, each from a socket of its own (UDP) or all on one
-    connection, one after the other without waiting (TCP); goes on when each has its reply or
-    patience ends."""
-
-    kind: Literal["ask-many"] = "ask-many"
-    node: str = "viewer"
-    name: str
-    """"{n}" in it becomes 1, 2, 3, …; without it all questions are the same."""
-    count: Annotated[int, Field(ge=1, le=20_000)]
-    at_once: Annotated[int, Field(ge=1, le=5_000)] = 500
-    """How many may wait for their replies at one time."""
-    qtype: QueryType = "A"
-    message: Message = Message()
-    transport: Literal["udp", "tcp"] = "udp"
-    server: Address | None = None
-    """As in `Ask`."""
-    patience_s: Seconds = 10.0
-    """How long each question waits."""
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> Self:
-        dns_name(self.name_of(self.count))
-        return self
-
-    def name_of(self, number: int) -> str:
-        """The name that the question of this number, from 1 on, is for."""
-        return self.name.replace("{n}", str(number))
-
-
-class Connect(Value):
-    """A node opens a TCP connection to the service and reads which server it reached."""
-
-    kind: Literal["connect"] = "connect"
-    node: str = "viewer"
-    to: Address | None = None
-    """An address; None: the first address of the node's latest answer (no answer, no attempt)."""
-    port: Port | None = None
-    """None: the service port."""
-    patience_s: Seconds = 2.0
-
-
-class Ping(Value):
-    """A node sends one ICMP echo request made by scapy and waits for its reply."""
-
-    kind: Literal["ping"] = "ping"
-    node: str = "viewer"
-    to: Ipv4Address
-    ttl: HopLimit = 64
-    patience_s: Seconds = 2.0
-
-
-class Datagram(Value):
-    """A node sends one UDP datagram made by scapy to a port where nobody listens: the ICMP error
-    that comes back is what the scenario is about."""
-
-    kind: Literal["datagram"] = "datagram"
-    node: str = "viewer"
-    to: Ipv4Address
-    port: Port = 9
-    patience_s: Seconds = 2.0
-
-
-class Forge(Value):
-    """When `victim` asks a server, `forger` sends a reply in that server's name, made by scapy from
-    the live question, that is wrong in exactly one way."""
-
-    kind: Literal["forge"] = "forge"
-    forger: str
-    victim: str
-    fault: ForgeryFault
-    """"destination": sent to another address of the victim's; "port": to another port."""
-    address: Ipv4Address
-    """The address the forged answer promises."""
-    patience_s: Seconds = 5.0
 
 
 class Halt(Value):
@@ -259,32 +158,6 @@ class Until(Value):
                 "answer='has' and answer='lacks', and only with these"
             )
         return self
-
-
-# --- deliberate faults ------------------------------------------------------------------------
-
-
-class OffsetAliasBase(Value):
-    """The load balancers' alias base is off."""
-
-    fault: Literal["offset-alias-base"] = "offset-alias-base"
-    by: int = 1
-
-
-class DropNatEntry(Value):
-    """The translator's table lacks a server."""
-
-    fault: Literal["drop-nat-entry"] = "drop-nat-entry"
-    server: str
-
-
-class RewriteAnswers(Value):
-    """The DNS translator translates the addresses in answers a second time (a DNS_ALG)."""
-
-    fault: Literal["rewrite-answers"] = "rewrite-answers"
-
-
-Fault = Annotated[OffsetAliasBase | DropNatEntry | RewriteAnswers, Field(discriminator="fault")]
 
 
 class Misconfigure(Value):

@@ -6,21 +6,18 @@ they did. Nothing here sleeps: only the world lets time pass.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
 from lab.observe.dns_message import DNS_PORT
-from lab.observe.sighting import Icmp, Ip, Sighting
+from lab.observe.sighting import Sighting
 from lab.report.record import StepRecord
-from lab.scenario import packets
-from lab.scenario.actors import PiecemealQuestion, ServiceCall, StubQuestion
+from lab.scenario.actors import ServiceCall, StubQuestion
+from lab.scenario.asking import OUT_OF_FILES, many_questions, stub_question
 from lab.scenario.changes import changed
-from lab.scenario.crowd import Crowd, Pipeline
 from lab.scenario.description import describe, longest_s
 from lab.scenario.forging import forgery
 from lab.scenario.model import (
@@ -41,14 +38,13 @@ from lab.scenario.model import (
     Step,
     Until,
 )
-from lab.scenario.peers import ScriptedServer
+from lab.scenario.peers import peer_for
+from lab.scenario.strays import Stray, stray_datagram, stray_echo
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.world import World, WorldBroken
 from resolver.config import ResolverConfig
-from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant, Transport
+from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant
 
-_STRAY_PORT = 40_000  # source port of datagrams that no socket stands behind
-_OUT_OF_FILES = os.strerror(errno.EMFILE).lower()
 _GRAIN = 100 * MILLISECOND
 """What a step waits beyond its actor's own patience: it is the actor that gives up."""
 
@@ -129,41 +125,36 @@ class Stage:
     # --- what a viewer does ------------------------------------------------------------------
 
     def _ask(self, step: Ask) -> None:
-        server = self._server_asked(step)
         name = step.name or self._plan.cluster_name
         if name is None:
             raise WorldBroken(f"{self._plan.source} has no cluster, so no name to ask for")
-        payload = self._question(step, name, self._random.getrandbits(16))
-        patience = _ns(step.patience_s)
-        question = (
-            StubQuestion(server, payload, Transport(step.transport), patience)
-            if step.pieces == 1
-            else PiecemealQuestion(server, payload, step.pieces, patience)
+        question = stub_question(
+            step,
+            self._server_asked(step),
+            name,
+            identifier=self._random.getrandbits(16),
+            signed_at_s=self._world.now() // SECOND,
         )
+        deadline = self._world.now() + _ns(step.patience_s) + _GRAIN
         self._world.attach(step.node, question)
-        opened = _OpenQuestion(step.node, question, self._world.now() + patience + _GRAIN)
+        opened = _OpenQuestion(step.node, question, deadline)
         if step.wait:
             self._collect(opened)
         else:
             self._open[str(step.label)] = opened
 
     def _ask_many(self, step: AskMany) -> None:
-        identifiers = self._random.sample(range(65_536), step.count)
-        kind = Crowd if step.transport == "udp" else Pipeline
-        questions = kind(
+        questions = many_questions(
+            step,
             self._server_asked(step),
-            [
-                self._question(step, step.name_of(number), identifier)
-                for number, identifier in enumerate(identifiers, start=1)
-            ],
-            at_once=step.at_once,
-            patience_ns=_ns(step.patience_s),
+            identifiers=self._random.sample(range(65_536), step.count),
+            signed_at_s=self._world.now() // SECOND,
         )
         self._world.attach(step.node, questions)
         deadline = self._world.now() + _ns(longest_s((step,))) + _GRAIN
         self._world.run_until(lambda: questions.finished, deadline)
         self._world.detach(questions)
-        if _OUT_OF_FILES in questions.refusals:
+        if OUT_OF_FILES in questions.refusals:
             raise WorldBroken(
                 f"{step.at_once} questions at once need more open files than this host lets a "
                 "process have; raise the hard limit (ulimit -Hn), or write a smaller at_once="
@@ -174,10 +165,6 @@ class Stage:
         if server is None:
             raise WorldBroken(f"{step.node} has no DNS server to ask")
         return Endpoint(server, DNS_PORT)
-
-    def _question(self, step: Ask | AskMany, name: str, identifier: int) -> bytes:
-        signed_at_s = self._world.now() // SECOND
-        return packets.question(name, step.qtype, identifier, step.message, signed_at_s=signed_at_s)
 
     def _collect(self, opened: _OpenQuestion) -> None:
         self._world.run_until(lambda: opened.question.finished, opened.deadline)
@@ -200,32 +187,27 @@ class Stage:
 
     def _ping(self, step: Ping) -> None:
         node = self._plan.node(step.node)
-        source = _address_towards(node, step.to)
-        packet = packets.echo_request(source, step.to, self._random.getrandbits(16), step.ttl)
-        self._transmit_and_wait(node, packet, _ns(step.patience_s), _is_icmp_to(source))
+        self._transmit_and_wait(node, stray_echo(step, node, self._random.getrandbits(16)), step)
 
     def _send_datagram(self, step: Datagram) -> None:
         node = self._plan.node(step.node)
-        source = _address_towards(node, step.to)
-        packet = packets.datagram(Endpoint(source, _STRAY_PORT), Endpoint(step.to, step.port))
-        self._transmit_and_wait(node, packet, _ns(step.patience_s), _is_icmp_to(source))
+        self._transmit_and_wait(node, stray_datagram(step, node), step)
 
-    def _transmit_and_wait(
-        self,
-        node: PlannedNode,
-        packet: bytes,
-        patience: Duration,
-        is_reply: Callable[[Sighting], bool],
-    ) -> None:
+    def _transmit_and_wait(self, node: PlannedNode, stray: Stray, step: Ping | Datagram) -> None:
         replies: list[Sighting] = []
 
         def watch(sighting: Sighting) -> None:
-            if sighting.node == node.name and not sighting.outgoing and is_reply(sighting):
+            if (
+                sighting.node == node.name
+                and not sighting.outgoing
+                and stray.is_answered_by(sighting)
+            ):
                 replies.append(sighting)
 
         with self._watched_by(watch):
-            self._world.transmit(node.name, node.interfaces[0].name, packet)
-            self._world.run_until(lambda: bool(replies), self._world.now() + patience)
+            self._world.transmit(node.name, node.interfaces[0].name, stray.packet)
+            deadline = self._world.now() + _ns(step.patience_s)
+            self._world.run_until(lambda: bool(replies), deadline)
 
     # --- what an attacker does ---------------------------------------------------------------
 
@@ -277,7 +259,7 @@ class Stage:
             node=step.node,
             program=step.program,
         )
-        self._world.start_peer(step.node, step.program, ScriptedServer(step.script), script)
+        self._world.start_peer(step.node, step.program, peer_for(step.script), script)
 
     def _reconfigure(self, step: Reconfigure) -> None:
         program = self._program(step.node, step.program)
@@ -347,25 +329,3 @@ class Stage:
 
 def _ns(seconds: float) -> Duration:
     return round(seconds * SECOND)
-
-
-def _address_towards(node: PlannedNode, destination: str) -> str:
-    """Return the node's own address of the destination's family."""
-    wanted = ":" in destination
-    for address in node.addresses():
-        if (":" in address) is wanted:
-            return address
-    raise WorldBroken(f"{node.name} has no address of the family of {destination}")
-
-
-def _is_icmp_to(address: str) -> Callable[[Sighting], bool]:
-    """Recognise an ICMP message to the address: an echo reply or an error."""
-
-    def matches(sighting: Sighting) -> bool:
-        match sighting.network:
-            case Ip(destination=destination, transport=Icmp()):
-                return destination == address
-            case _:
-                return False
-
-    return matches

@@ -90,6 +90,13 @@ def test_a_translator_of_another_name_is_told_before_anything_runs() -> None:
     assert not list(misfits(scenario_of(Ask(), check=RelayedUnchanged(translator="nat")), ours))
 
 
+def test_a_network_that_is_none_is_refused() -> None:
+    check = checks.OutsideOnlyBy(asker="dns", outside=("lan", "lna"))
+    assert list(misfits(scenario_of(Ask(), check=check), CLUSTER))[-1] == (
+        "expectations[0].check.outside[1]: cluster has no network 'lna'; did you mean 'lan'?"
+    )
+
+
 def test_reached_by_any_server_names_none() -> None:
     assert not list(misfits(scenario_of(Ask(), check=Reached()), CLUSTER))
 
