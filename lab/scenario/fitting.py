@@ -51,7 +51,7 @@ def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
             if name not in {node.name for node in plan.nodes}:
                 yield f"{here}.{field}: {_no_node(name, plan)}"
         networks = [network.name for network in plan.networks]
-        for position, name in enumerate(getattr(expectation.check, "outside", ())):
+        for position, name in enumerate(getattr(expectation.check, "outside", None) or ()):
             if name not in networks:
                 problem = unknown("network", name, networks)
                 yield f"{here}.outside[{position}]: {plan.source} has {problem}"
