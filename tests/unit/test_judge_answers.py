@@ -103,6 +103,18 @@ def the_first_reply_is_lost() -> Wire:
     return wire
 
 
+@cases.passes(AnsweredOnce(name="www.example.net"))
+@cases.fails(AnsweredOnce(), because="2 replies, 2 of them fitting")
+@cases.fails(AnsweredOnce(name="ftp.example.net"), because="viewer never asked")
+def one_name_answered_once_and_another_twice() -> Wire:
+    wire = cluster()
+    wire.exchange("viewer", DNS, REAL[0], name="www.example.net")
+    asked = wire.ask("viewer", DNS)
+    wire.reply(asked, REAL[0])
+    wire.reply(asked, REAL[1])
+    return wire
+
+
 @cases.fails(Answered(), because="viewer got no reply")
 @cases.fails(AnsweredOnce(), because="1 reply, 0 of them fitting")
 def a_reply_that_does_not_fit() -> Wire:

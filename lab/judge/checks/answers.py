@@ -118,13 +118,15 @@ class AnsweredOnce(CheckBase):
 
     kind: Literal["answered-once"] = "answered-once"
     asker: str = "viewer"
+    name: DnsName | None = None
+    """None: the cluster's name."""
     late_from: Address | None = None
     """A reply from this address, asked because of one of these questions, must be seen arriving at
     the asker's server after the asker had its answer; without one there was nothing to ignore."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Count the replies to each question, and look for the late one."""
-        asked = questions(timeline, self.asker, None)
+        asked = questions(timeline, self.asker, self.name)
         if not asked:
             return failed(f"{self.asker} never asked")
         for exchange in asked:

@@ -1,0 +1,176 @@
+from lab.judge.checks import (
+    Answered,
+    AnsweredInTurn,
+    AskedInOrder,
+    AskedNobody,
+    NameStaysWithin,
+    NothingSent,
+    OutsideOnlyBy,
+    Turn,
+)
+from lab.scenario.model import (
+    Ask,
+    Expectation,
+    FallBackToRecursion,
+    Halt,
+    Misconfigure,
+    OmitForward,
+    OmitZone,
+    OpenFirewall,
+    Scenario,
+)
+
+VIEWER, DNS, CORP = "192.168.1.10", "192.168.1.53", "10.20.0.15"
+INTRANET = "intranet.corp.internal"
+TOYS = "toys.widgets.tailspintoys.com"
+WIDGETS = "widgets.tailspintoys.com"
+
+SCENARIOS = {
+    "private_name_leaks": Scenario(
+        title="Broken on purpose: a private name leaks to the Internet when its server is dead",
+        story="""The condition for corp.internal falls back to recursion. As long as its server
+lives nobody sees a difference. The server dies, and the root server of the Internet is asked for
+names that exist inside only.""",
+        topology="conditional",
+        steps=(
+            Misconfigure(fault=FallBackToRecursion(zone="corp.internal")),
+            Halt(node="corp"),
+            Ask(name=INTRANET),
+        ),
+        expectations=(
+            Expectation(
+                text="The private name stays inside",
+                rules=("CND-08",),
+                check=NameStaysWithin(name="internal", addresses=(VIEWER, DNS, CORP)),
+            ),
+            Expectation(
+                text="Nobody is asked in place of the condition's servers",
+                rules=("CND-07",),
+                check=NothingSent(node="dns", to=("203.0.113.0/24",)),
+            ),
+        ),
+        violates=("CND-07", "CND-08"),
+    ),
+    "condition_forgotten": Scenario(
+        title="Broken on purpose: the longer condition was forgotten",
+        story="""Only tailspintoys.com is forwarded. Its server is asked for
+toys.widgets.tailspintoys.com too, and has an answer: the wrong one.""",
+        topology="longest-match",
+        steps=(Misconfigure(fault=OmitForward(zone=WIDGETS)), Ask(name=TOYS)),
+        expectations=(
+            Expectation(
+                text="The question goes to 172.31.255.255",
+                rules=("CND-02",),
+                check=AskedInOrder(servers=("172.31.255.255",), name=TOYS),
+            ),
+            Expectation(
+                text="The server of tailspintoys.com sees no packet",
+                rules=("CND-02",),
+                check=NothingSent(node="dns", to=("10.20.0.53",)),
+            ),
+            Expectation(
+                text="The client gets the longer condition's answer",
+                rules=("CND-02",),
+                check=Answered(name=TOYS, addresses=("198.51.100.22",)),
+            ),
+        ),
+        violates=("CND-02",),
+    ),
+    "merger_without_condition": Scenario(
+        title="Broken on purpose: after the merger one side has no condition for the other",
+        story="""Fabrikam's DNS server was not told of contoso.corp. It asks its internal root,
+which knows nothing of Contoso and says that there is no such name.""",
+        topology="merger",
+        steps=(
+            Misconfigure(fault=OmitForward(node="dns2", zone="contoso.corp")),
+            Ask(node="viewer2", name="www.contoso.corp"),
+        ),
+        expectations=(
+            Expectation(
+                text="Nothing goes to the internal root",
+                rules=("CND-16",),
+                check=NothingSent(node="dns2", to=("10.2.0.2",)),
+            ),
+            Expectation(
+                text="The client gets Contoso's address",
+                rules=("CND-16",),
+                check=Answered(asker="viewer2", name="www.contoso.corp", addresses=("10.1.0.80",)),
+            ),
+        ),
+        violates=("CND-16",),
+    ),
+    "zone_forgotten": Scenario(
+        title="Broken on purpose: the hosted zone was not set up",
+        story="""The server was to host five.example.com, and somebody forgot. The condition of the
+same name, which should never be used, is used, and the answer is another server's.""",
+        topology="hosted",
+        steps=(
+            Misconfigure(fault=OmitZone(origin="five.example.com")),
+            Ask(name="source.five.example.com"),
+        ),
+        expectations=(
+            Expectation(
+                text="The server answers itself, with authority",
+                rules=("OWN-01",),
+                check=Answered(
+                    name="source.five.example.com",
+                    addresses=("198.51.100.1",),
+                    authoritative=True,
+                ),
+            ),
+            Expectation(
+                text="Nobody is asked",
+                rules=("OWN-01",),
+                check=AskedNobody(name="source.five.example.com"),
+            ),
+            Expectation(
+                text="The own zone comes before the condition",
+                rules=("OWN-06",),
+                check=AnsweredInTurn(
+                    name="source.five.example.com",
+                    turns=(Turn(address="198.51.100.1", authoritative=True),),
+                ),
+            ),
+        ),
+        violates=("OWN-01", "OWN-06"),
+    ),
+    "child_zone_forgotten": Scenario(
+        title="Broken on purpose: the hosted child zone was not set up",
+        story="""The server hosts the parent and delegates kids to itself, and the child zone is
+missing. Nobody can answer for it.""",
+        topology="hosted",
+        steps=(
+            Misconfigure(fault=OmitZone(origin=f"kids.{WIDGETS}")),
+            Ask(name=f"www.kids.{WIDGETS}"),
+        ),
+        expectations=(
+            Expectation(
+                text="The child's name has the child's address, with authority",
+                rules=("OWN-09",),
+                check=Answered(
+                    name=f"www.kids.{WIDGETS}", addresses=("198.51.100.31",), authoritative=True
+                ),
+            ),
+        ),
+        violates=("OWN-09",),
+    ),
+    "firewall_open": Scenario(
+        title="Broken on purpose: the firewall lets everybody out",
+        story="""The firewall should let one designated server communicate with the Internet. It
+lets everything pass, so a client that asks a server on the Internet directly gets its answer.""",
+        topology="designated-forwarder",
+        steps=(
+            Misconfigure(fault=OpenFirewall()),
+            Ask(name="www.example.com"),
+            Ask(name="two.example.com", server="203.0.113.40", patience_s=1.0),
+        ),
+        expectations=(
+            Expectation(
+                text="Only the designated forwarder's questions reach the Internet",
+                rules=("FWD-07",),
+                check=OutsideOnlyBy(asker="forwarder", outside=("internet",)),
+            ),
+        ),
+        violates=("FWD-07",),
+    ),
+}
