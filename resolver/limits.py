@@ -140,6 +140,10 @@ STREAMS_PER_CLIENT: Final = 128
 """Streams of one address; one more is closed as it opens. RFC 7766 6.2.2 asks clients for one or
 two, but a whole office may share an address; and four such addresses do not take all there are."""
 
+QUESTIONS_IN_FLIGHT: Final = 16_384
+"""Questions of all clients that may wait for an answer at once, some 1 kB each; one more is
+answered SERVFAIL at once. Four times the different ones, for many ask the same."""
+
 QUESTIONS_PER_CLIENT: Final = 1024
 """Questions of one address, over each transport, that may wait for an answer at once (RFC 9210
 4.2); one more is answered SERVFAIL at once, so that a stub resolver turns to its next server

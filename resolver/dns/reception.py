@@ -63,6 +63,7 @@ class Reception:
         self.streams = ClientStreams(self._ledger, idle_ns)
         self._waiting: dict[tuple[str, Transport], int] = {}
         """Questions that are owed an answer, by client."""
+        self._waiting_in_all = 0
         self._stopping = False
 
     def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Client | None:
@@ -84,6 +85,7 @@ class Reception:
     ) -> bool:
         """Send a client its reply (None: owe it nothing any more); False when it is gone."""
         key = (client.endpoint.address, client.transport)
+        self._waiting_in_all -= 1
         self._waiting[key] -= 1
         if not self._waiting[key]:
             del self._waiting[key]  # so that only clients that wait take memory
@@ -112,7 +114,7 @@ class Reception:
 
     def in_flight(self) -> int:
         """Questions that are owed an answer."""
-        return sum(self._waiting.values())
+        return self._waiting_in_all
 
     def _read(self, event: MessageArrived, now: Instant, effects: list[Effect]) -> Client | None:
         counters = self._ledger.counters
@@ -132,7 +134,9 @@ class Reception:
         client = Client(event.flow, event.source, event.transport, query, event.payload)
         key = (event.source.address, event.transport)
         self._waiting[key] = waiting = self._waiting.get(key, 0) + 1
-        if waiting > limits.QUESTIONS_PER_CLIENT:
+        self._waiting_in_all += 1
+        crowded = self._waiting_in_all > limits.QUESTIONS_IN_FLIGHT
+        if crowded or waiting > limits.QUESTIONS_PER_CLIENT:
             self._turn_away(client, now, effects)
             return None
         return client

@@ -155,6 +155,18 @@ def test_one_clients_questions_do_not_starve_anothers():
     assert play.resolve("o.fast").addresses == ["10.0.0.2"]
 
 
+def test_all_clients_together_have_so_many_questions_under_way(monkeypatch):
+    monkeypatch.setattr(limits, "QUESTIONS_IN_FLIGHT", 3)
+    play = Stage({FIRST: silent}, RULES)
+    for number in range(5):
+        play.ask(flow=number + 0.5, client=Endpoint(f"192.168.1.{number}", 5), id_=number)
+    assert [got.reply.id for got in play.got] == [3, 4]
+    play.happen(CountersRequested())
+    assert (play.facts[-1].crowded_out, play.facts[-1].questions_in_flight) == (2, 3)
+    play.run()
+    assert len(play.got) == 5
+
+
 def test_questions_answered_or_given_up_leave_nothing_behind():
     play = stage()
     play.ask("a." + ZONE, id_=1)
