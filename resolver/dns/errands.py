@@ -25,6 +25,8 @@ class Errand:
     """Flow and ID of the questions that came as datagrams."""
     forwarder: str | None = None
     """The address of the forwarder that is being asked."""
+    stale: Outcome | None = None
+    """What could have been given without asking anybody, when the search began (RFC 8767)."""
     overdue: bool = False
     """Whether clients have waited for fresh data as long as they are made to (RFC 8767 5)."""
 

@@ -32,6 +32,16 @@ class MessageRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class FreshDataOverdue:
+    """Clients waited for fresh data as long as they are made to, and were given stale data."""
+
+    question: Question
+
+    def __str__(self) -> str:
+        return f"{self.question} answered with stale data: its servers take too long"
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionReturned:
     """The server that a question was forwarded to forwarded it back to us."""
 

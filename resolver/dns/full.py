@@ -21,6 +21,7 @@ from resolver.dns.facts import (
     Answered,
     ConfigurationRejected,
     ConfigurationTakenOver,
+    FreshDataOverdue,
     QuestionArrived,
     QuestionReturned,
     ZoneRejected,
@@ -174,16 +175,17 @@ class Resolver(Intermediary[Errand]):
             self._answer(client, FAILED, now, effects)
         elif len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
             self._answer(client, FAILED, now, effects)
-        elif errand.overdue and (stale := self._stale(errand, now)) is not None:
-            self._answer(client, stale, now, effects)
+        elif errand.overdue and errand.stale is not None:
+            self._answer(client, self._stale(errand, now) or errand.stale, now, effects)
         elif not errand.add(client):
             self._reception.answer(client, None, now, effects)
 
     def _grow_impatient(self, errand: Errand, now: Instant, effects: list[Effect]) -> None:
-        """Give those who wait what has expired, if there is any; the search for fresh data goes on
-        and serves whoever asks next (RFC 8767 5)."""
+        """Give those who wait what has expired; the search for fresh data goes on and serves
+        whoever asks next (RFC 8767 5)."""
         errand.overdue = True
-        if (stale := self._stale(errand, now)) is not None:
+        effects.append(Note(FreshDataOverdue(Question(*errand.topic[:3]))))
+        if (stale := self._stale(errand, now) or errand.stale) is not None:
             for client in errand.dismiss():
                 self._answer(client, stale, now, effects)
 
@@ -209,7 +211,8 @@ class Resolver(Intermediary[Errand]):
                 self._finish(errand, FAILED, now, effects)
                 return
             self._errands[errand.topic] = errand
-            if self._config.serve_stale:
+            errand.stale = self._stale(errand, now)
+            if errand.stale is not None:
                 self._patience.set(errand.topic, now + self._config.stale_after_ns)
         errand.asks(ask)
         self._exchanges.ask(ask, errand, effects)

@@ -133,6 +133,7 @@ class Life:
                     forward=st.sampled_from([(), RULES, RULES[:1], RULES * 2]),
                     recursion_for=st.sampled_from([(), CONFIG.recursion_for]),
                     cache_entries=st.integers(0, 4),
+                    serve_stale=st.booleans(),
                 )
                 events = st.sampled_from([StopRequested(), CountersRequested()])
                 return self.draw(events | st.builds(Reconfigured, changed))

@@ -21,6 +21,7 @@ from dns_upstreams import (
 from resolver import limits
 from resolver.config import ForwardRule, HostedZone
 from resolver.dns.cache import Bounds, Cache, Positive, Route, Slot, Wishes
+from resolver.dns.facts import FreshDataOverdue
 from resolver.dns.message import Edns, Rcode
 from resolver.dns.records import Type
 from resolver.machine import MILLISECOND, SECOND
@@ -127,6 +128,8 @@ def test_a_client_does_not_wait_longer_than_the_response_timer():
     assert given(play) == (["10.0.0.1"], [30], 1800)
     play.run()
     assert len(play.got) == 2  # one answer a question, though the search ended later
+    (overdue,) = (fact for fact in play.facts if isinstance(fact, FreshDataOverdue))
+    assert str(overdue).startswith(f"{ZONE} A answered with stale data")
     assert [asked.at for asked in play.asked] == [10 * SECOND]
 
 
