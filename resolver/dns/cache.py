@@ -10,8 +10,8 @@ who looks for fresh ones, and the first to go when there is no room.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
@@ -132,6 +132,9 @@ class Cache:
         self._bounds = bounds
         self._entries: OrderedDict[Slot, Entry] = OrderedDict()
         self._octets = 0
+        self._absent: Counter[str] = Counter()
+        """How many entries say of a name that it does not exist. Nearly every name does, so most
+        searches end here."""
         self._failures: Failures[Slot] = Failures()
         self._shared: dict[Hashable, Any] = {}
         self.readings: list[Reading] | None = None
@@ -155,8 +158,10 @@ class Cache:
         if found is not None:
             return found
         # RFC 8020 2: a name that does not exist has nothing below it, on the same route.
-        absences = (self._live(absent, now) for absent in _absences(slot))
-        return next((absence for absence in absences if absence is not None), None)
+        for absent in _absences(slot, None if self.readings is not None else self._absent):
+            if (absence := self._live(absent, now)) is not None:
+                return absence
+        return None
 
     def find_stale(self, slot: Slot, ttl: int, now: Instant) -> Positive | None:
         """An RRset that has expired, with `ttl`: for when nobody can be asked for a fresh one.
@@ -170,7 +175,7 @@ class Cache:
         if entry is None or entry.rcode is not None or self._is_over(entry, now):
             return None
         # RFC 8767 4: an NXDOMAIN takes the place of all that the name had, even when it is over.
-        absences = filter(None, map(self._entries.get, _absences(slot)))
+        absences = filter(None, map(self._entries.get, _absences(slot, self._absent)))
         if any(absence.learnt >= entry.learnt for absence in absences):
             return None
         return Positive(with_ttl(entry.records, ttl))
@@ -252,6 +257,8 @@ class Cache:
         slot = Slot(slot.name, slot.rtype, self._share(slot.wishes), self._share(slot.route))
         self._entries[slot] = entry
         self._octets += _octets(slot, entry)
+        if slot.rtype is None:
+            self._absent[slot.name] += 1
         self._make_room()
 
     def _make_room(self) -> None:
@@ -265,14 +272,20 @@ class Cache:
             entry.used = False
             self._entries[slot] = entry
         else:
-            self._octets -= _octets(slot, entry)
             self.evictions += 1
-            self.on_change(slot)
+            self._forget(slot, entry)
 
     def _drop(self, slot: Slot) -> None:
         if (entry := self._entries.pop(slot, None)) is not None:
-            self._octets -= _octets(slot, entry)
-            self.on_change(slot)
+            self._forget(slot, entry)
+
+    def _forget(self, slot: Slot, entry: Entry) -> None:
+        self._octets -= _octets(slot, entry)
+        if slot.rtype is None:
+            self._absent[slot.name] -= 1
+            if not self._absent[slot.name]:
+                del self._absent[slot.name]
+        self.on_change(slot)
 
     def _share(self, part: SharedT) -> SharedT:
         """The one copy of what a million slots have in common."""
@@ -284,12 +297,16 @@ def _ignore(slot: Slot) -> None:
     del slot
 
 
-def _absences(slot: Slot) -> Iterator[Slot]:
-    """Where NXDOMAIN of the slot's name and of those above it would stand."""
+def _absences(slot: Slot, absent: Container[str] | None) -> list[Slot]:
+    """Where NXDOMAIN of the slot's name and of those above it would stand; with `absent`, of those
+    names only."""
+    slots, top = [], slot.route.top
     for name in names.with_ancestors(slot.name):
-        yield Slot(name, None, slot.wishes, slot.route)
-        if name == slot.route.top:
-            return
+        if absent is None or name in absent:
+            slots.append(Slot(name, None, slot.wishes, slot.route))
+        if name == top:
+            break
+    return slots
 
 
 def _octets(slot: Slot, entry: Entry) -> int:

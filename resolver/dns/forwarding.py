@@ -40,10 +40,11 @@ class ForwardTable:
             if rule.zone in self._rules:
                 raise ValueError(f"forward rule {rule.zone}: given twice; merge their servers")
             self._rules[rule.zone] = rule
+        self._has_servers = any(rule.servers for rule in self._rules.values())
 
     def __bool__(self) -> bool:
         """Whether there is anybody to forward to."""
-        return any(rule.servers for rule in self._rules.values())
+        return self._has_servers
 
     def longest_match(self, name: str) -> ForwardRule | None:
         """The rule with the most labels at or above `name` (normalised); zones come normalised."""

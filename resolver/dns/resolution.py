@@ -126,6 +126,8 @@ class Sources:
                 return FAILED
             links += step.answers
             if step.alias is None:
+                if step is first:
+                    return step
                 # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
                 return step._replace(answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
@@ -202,7 +204,9 @@ class Sources:
         """Resolve a name as far as the source responsible for it goes, for a client."""
         step, now = yield from self._found(question, terms, pursuit, now)
         if step.source is not Source.OWN_ZONE:
-            step = step._replace(answers=self._private.left_out_of(step.answers))
+            answers = self._private.left_out_of(step.answers)
+            if answers is not step.answers:
+                step = step._replace(answers=answers)
         return step, now
 
     def _found(
