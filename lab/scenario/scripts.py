@@ -90,7 +90,9 @@ class Script(Value):
 
     @model_validator(mode="after")
     def _relaying_fits(self) -> Self:
-        if self.relays_to and self.model_fields_set - {"relays_to"}:
-            other = ", ".join(sorted(self.model_fields_set - {"relays_to"}))
-            raise ValueError(f"relays_to goes alone; take away {other}")
+        plain = {name: field.default for name, field in type(self).model_fields.items()}
+        said = [name for name in sorted(plain) if getattr(self, name) != plain[name]]
+        if self.relays_to and said != ["relays_to"]:
+            said.remove("relays_to")
+            raise ValueError(f"relays_to goes alone; take away {', '.join(said)}")
         return self
