@@ -48,6 +48,8 @@ class Session:
     """Scenarios chosen, world decided, topologies checked: ready to run."""
 
     scenarios: Mapping[str, Scenario]
+    plans: Mapping[str, Plan]
+    """By topology."""
     world: WorldName
     world_requested: Literal["mininet", "simulated", "auto"]
     world_reason: str
@@ -95,6 +97,7 @@ class Session:
         chosen, reason = _choose_world(world, nat=bool(translating))
         return cls(
             scenarios=scenarios,
+            plans=plans,
             world=chosen,
             world_requested=world,
             world_reason=reason,
@@ -144,7 +147,7 @@ class Session:
             Trial(
                 id=identifier,
                 scenario=scenario,
-                topology=topology_file(self.root, scenario.topology),
+                plan=self.plans[scenario.topology],
                 world=self.world,
                 seed=self.seed,
                 folder=folder.scenario_folder(identifier),

@@ -1,4 +1,4 @@
-"""A trial: one scenario in one world, from its topology to its record.
+"""A trial: one scenario in one world, from its plan to its record.
 
 Runs in a process of its own, for Mininet inside namespaces of its own. Whatever goes wrong becomes
 a record: UNSUPPORTED where the world lacks something, BROKEN where the lab itself failed.
@@ -29,9 +29,7 @@ from lab.report.record import (
 from lab.scenario.model import Scenario
 from lab.scenario.steps import Stage
 from lab.topology.faults import FaultNotPossible, apply_fault
-from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
-from lab.topology.planner import make_plan
 from lab.worlds.world import (
     REMEDIES,
     Capability,
@@ -56,7 +54,8 @@ class Trial:
 
     id: str
     scenario: Scenario
-    topology: Path
+    plan: Plan
+    """Of its topology, as it was meant; made once for all scenarios that have it."""
     world: WorldName
     seed: int
     folder: Path
@@ -86,22 +85,18 @@ def run_trial(
             keep_standing(world, timed(record))
 
     try:
-        topology = load_topology(trial.topology)
-        plan = make_plan(topology, trial.topology.stem)
-        record = _run(trial, plan, stand)
+        record = _run(trial, stand)
     except WorldUnavailable as error:
         record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
-    except (TopologyError, FaultNotPossible, WorldBroken, CaptureError) as error:
+    except (FaultNotPossible, WorldBroken, CaptureError) as error:
         record = broken(trial, str(error))
     except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
         record = broken(trial, traceback.format_exc())
     return timed(record)
 
 
-def _run(
-    trial: Trial, plan: Plan, judged: Callable[[World, ScenarioRecord], None]
-) -> ScenarioRecord:
-    actual = plan
+def _run(trial: Trial, judged: Callable[[World, ScenarioRecord], None]) -> ScenarioRecord:
+    actual = trial.plan
     for fault in trial.scenario.faults:
         actual = apply_fault(actual, fault)
     world = make_world(trial.world, actual, trial.folder, trial.seed)
@@ -113,7 +108,7 @@ def _run(
         stage.perform(trial.scenario.steps)
         duration_ns = world.now() - began_at
         capture = world.seal()
-        record = _judged(trial, plan, actual, capture, world.clock, tuple(stage.records))
+        record = _judged(trial, actual, capture, world.clock, tuple(stage.records))
         record = record.model_copy(update={"duration_s": duration_ns / SECOND})
         judged(world, record)
     finally:
@@ -155,13 +150,12 @@ def _shaping(plan: Plan) -> Iterator[Capability]:
 
 def _judged(
     trial: Trial,
-    meant: Plan,
     actual: Plan,
     capture: Capture,
     clock: Clock,
     steps: tuple[StepRecord, ...],
 ) -> ScenarioRecord:
-    timeline = Timeline.read(capture.path, meant, clock)
+    timeline = Timeline.read(capture.path, trial.plan, clock)
     judgement = judge(trial.scenario, timeline, strict=trial.strict)
     problems = _problems(capture)
     outcome = Outcome.BROKEN if problems else judgement.outcome

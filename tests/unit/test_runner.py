@@ -31,7 +31,9 @@ from lab.scenario.model import (
 )
 from lab.scenario.runner import BESIDES_STEPS_S, run_trials
 from lab.scenario.trial import Trial
-from lab.topology.planner import make_plan as real_make_plan
+from lab.scenario.trial import make_world as real_make_world
+from lab.topology.load import load_topology
+from lab.topology.planner import make_plan
 from lab.worlds.simulated import SimulatedWorld
 from lab.worlds.world import Capability
 from resolver.balance.responder import Balancer
@@ -75,7 +77,7 @@ def make(tmp_path):
                 expectations=EXPECTED,
                 needs=needs,
             ),
-            topology=ROOT / "topologies" / f"{topology}.toml",
+            plan=make_plan(load_topology(ROOT / "topologies" / f"{topology}.toml"), topology),
             world="simulated",
             seed=1,
             folder=tmp_path / "nodes" / identifier,
@@ -106,16 +108,16 @@ def test_records_come_in_the_order_of_the_trials(make):
 def with_a_fault(monkeypatch, fault, identifier="bad"):
     """Have `fault()` happen in the process of that trial, before its world starts."""
 
-    def make_plan(topology, name):
+    def make_world(*given: object):
         if os.environ.get("TRIAL") == identifier:
             fault()
-        return real_make_plan(topology, name)
+        return real_make_world(*given)
 
     def run_trial(one, keep_standing=None):
         os.environ["TRIAL"] = one.id  # the process is this trial's own
         return trial.run_trial(one, keep_standing)
 
-    monkeypatch.setattr(trial, "make_plan", make_plan)
+    monkeypatch.setattr(trial, "make_world", make_world)
     monkeypatch.setattr(runner, "run_trial", run_trial)
 
 
@@ -205,7 +207,8 @@ def test_delays_that_the_world_lacks_are_unsupported_though_no_scenario_says_so(
     delayed = (ROOT / "topologies" / "cluster.toml").read_text()
     delayed = delayed.replace("[networks.lan]", "[networks.lan]\ndelay_ms = 5", 1)
     (tmp_path / "cluster.toml").write_text(delayed)
-    one = replace(make(), topology=tmp_path / "cluster.toml")
+    plan = make_plan(load_topology(tmp_path / "cluster.toml"), "cluster")
+    one = replace(make(), plan=plan)
     (record,) = run(one)
     assert record.outcome == "passed"
     monkeypatch.setattr(SimulatedWorld, "capabilities", frozenset({Capability.IPV6}))
