@@ -149,6 +149,10 @@ class Cache:
         self._bounds = bounds
         self._make_room()
 
+    def forget_failures(self) -> None:
+        """Have everything tried again that failed: whom to ask may have changed."""
+        self._failures = Failures()
+
     def __len__(self) -> int:
         return len(self._entries)
 

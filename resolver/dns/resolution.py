@@ -73,6 +73,8 @@ class Sources:
         """
         self._go_by(config)
         self._cache.resize(_cache_bounds(config))
+        # A forwarder's address that was put right must not wait for the end of a failure.
+        self._cache.forget_failures()
         return self._zones.take_over(config.zones)
 
     def _go_by(self, config: ResolverConfig) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dns_upstreams import FIRST, ZONE, Stage, answering, replying, silent
+from dns_upstreams import FIRST, HERE, SECOND_, ZONE, Stage, answering, replying, silent
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver import limits
-from resolver.config import ForwardRule
+from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns.failures import Failure, Failures
 from resolver.dns.message import Edns, Rcode
 from resolver.dns.records import Type
-from resolver.machine import MILLISECOND, SECOND
+from resolver.machine import MILLISECOND, SECOND, Reconfigured
 
 FAILED = Failure(Rcode.SERVFAIL)
 RULE = (ForwardRule(ZONE, (FIRST,)),)
@@ -115,3 +115,14 @@ def test_a_dead_server_is_asked_for_the_next_name_all_the_same():
     play.servers[FIRST] = answering("10.0.0.1")
     got = play.resolve(f"other.{ZONE}")
     assert (got.addresses, got.at - play.asked[-1].at) == (["10.0.0.1"], MILLISECOND)
+
+
+def test_a_changed_configuration_is_tried_at_once():
+    """Whoever puts a forwarder's address right does not wait for the failure to be forgotten."""
+    play = Stage({FIRST: silent, SECOND_: answering("10.0.0.2")}, RULE)
+    for _ in range(5):
+        play.resolve()
+        play.run(play.now + 20 * SECOND)
+    play.resolve()
+    play.happen(Reconfigured(ResolverConfig((HERE,), (), (ForwardRule(ZONE, (SECOND_,)),))))
+    assert play.resolve().addresses == ["10.0.0.2"]
