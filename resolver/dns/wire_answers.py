@@ -93,7 +93,7 @@ class _Answer:
     """What was looked at for it."""
     octets: int
     used: bool = False
-    """Whether a TTL was counted down since it last came up for eviction: it is used, then."""
+    """Whether it was given since it last came up for eviction."""
 
     def count_down(self, now: Instant) -> bool:
         """Bring all TTLs up to `now`; False when an entry has ended."""
@@ -110,7 +110,6 @@ class _Answer:
                 until = min(until, _next_change(entry.expires, now))
             more.count_down(now)
         self.until = until
-        self.used = True
         return True
 
 
@@ -147,6 +146,7 @@ class WireAnswers:
         if now >= answer.until and not answer.count_down(now):
             self._drop(answer)
             return None
+        answer.used = True
         answer.entry.used = True  # or the cache would take what is asked for most for unused
         self._counters.fast_answers += 1
         more = answer.more
