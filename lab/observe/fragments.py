@@ -56,7 +56,10 @@ def _with_whole(passage: Passage, octets: bytes) -> Passage:
     struct.pack_into("!H", header, 2, len(header) + len(octets))
     struct.pack_into("!H", header, 6, 0)
     whole = decode_ip(bytes(header) + octets)
-    return passage if whole is None else replace(passage, ip=whole)
+    if whole is None:
+        return passage
+    # The header's own checksum was of what it said before.
+    return replace(passage, ip=replace(whole, checksum_right=passage.ip.checksum_right))
 
 
 def _behind_header(ip: Ip) -> bytes:

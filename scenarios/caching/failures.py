@@ -108,15 +108,15 @@ server alone.""",
     ),
     "a_dead_server_is_asked_again": Scenario(
         title="A forwarder that was dead is asked again as soon as it is back",
-        story="""The first forwarder loses power, and the second stands in. That a server is dead
-may be held against it for five minutes at most; a conditional forwarder of the listed-order
-profile is not written off at all: the next question goes to it first.""",
+        story="""The first forwarder's program ends, its host says so, and the second forwarder
+stands in. That a server is dead may be held against it for five minutes at most; a conditional
+forwarder of the listed-order profile is not written off at all: the next question goes to it
+first.""",
         topology="forwarders",
         steps=(
-            Halt(node="forwarder1"),
+            Halt(node="forwarder1", program="resolver"),
             Ask(name="www.example.com"),
-            Resume(node="forwarder1"),
-            Elapse(seconds=0.5),
+            Resume(node="forwarder1", program="resolver"),
             Ask(name="two.example.com"),
         ),
         expectations=(

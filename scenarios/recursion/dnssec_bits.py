@@ -6,10 +6,10 @@ from lab.scenario.model import Ask, Expectation, Play, Reply, Scenario, Script
 
 SeatName = Literal["authority", "resolver"]
 
-NAME = "signed.example.com"
+NAME = "signed.example.net"
 ADDRESS = f"{NAME} A 198.51.100.97"
 SIGNATURE = (
-    f"{NAME} RRSIG A 8 3 300 20300101000000 20200101000000 12345 example.com. "
+    f"{NAME} RRSIG A 8 3 300 20300101000000 20200101000000 12345 example.net. "
     "c2lnbmVkLWluLW5hbWUtb25seQ=="
 )
 WANTS_SIGNATURES = Message(edns=Edns(do=True), ad=True)
@@ -89,6 +89,6 @@ SCENARIOS = {
     "recursing": scenario(
         "recursion",
         "on the way from the root",
-        {"example1": "authority", "example2": "authority"},
+        {"exnet": "authority"},
     ),
 }

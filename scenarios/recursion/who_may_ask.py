@@ -159,10 +159,10 @@ back as it was, and RD with it, in answers from upstream, from the cache and fro
 in errors.""",
         topology="recursion",
         steps=(
-            Ask(name="wWw.ExAmPlE.cOm"),
-            Ask(name="WWW.example.COM"),
+            Ask(name="wWw.ExAmPlE.nEt"),
+            Ask(name="WWW.example.NET"),
             Ask(name="WwW.InTeRn.NeTz", message=WITHOUT_RECURSION),
-            Ask(name="nOpE.example.com"),
+            Ask(name="nOpE.example.net"),
             Ask(name="WWW.lame.com"),
         ),
         expectations=(
@@ -174,7 +174,7 @@ in errors.""",
             Expectation(
                 text="and the spelling makes no difference to the answer",
                 rules=("REC-08",),
-                check=Answered(name="www.example.com", addresses=("198.51.100.80",)),
+                check=Answered(name="www.example.net", addresses=("198.51.100.180",)),
             ),
         ),
     ),

@@ -59,7 +59,10 @@ on over TCP too: whoever asks that way expects an answer that UDP would cut.""",
         story="""A client sends twenty questions on one connection without waiting for answers
 between them, as a busy resolver does. Each is answered on that connection.""",
         topology="forwarders",
-        steps=(AskMany(name="n{n}.example.com", count=20, transport="tcp"),),
+        steps=(
+            Ask(name="www.example.com"),
+            AskMany(name="n{n}.example.com", count=20, transport="tcp"),
+        ),
         expectations=(
             Expectation(
                 text="Twenty questions on one connection, and twenty answers",

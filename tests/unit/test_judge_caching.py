@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from judging import Cases, cluster, lookup, lookup_by_nat, nat
-from wire import DNS, MS, REAL, TRANSLATOR, Wire
+from wire import DNS, MS, NAME, REAL, TRANSLATOR, Wire
 
 from lab.judge.checks import FamilyHarmless, ForgeryIgnored, FromCache
 
@@ -322,7 +322,7 @@ def forgery(given: str | None = REAL[0], *, late: bool = False, **fault: object)
     return wire
 
 
-@cases.passes(ForgeryIgnored(address=FORGED))
+@cases.passes(ForgeryIgnored(address=FORGED), ForgeryIgnored(address=FORGED, name=NAME))
 @cases.fails(ForgeryIgnored(address="192.0.2.1"), because="no forgery reached dns")
 @cases.fails(ForgeryIgnored(address=FORGED, victim="translator"), because="no forgery reached")
 @cases.fails(ForgeryIgnored(address=FORGED, asker="bystander"), because="bystander was not waiting")

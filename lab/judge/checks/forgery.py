@@ -10,7 +10,7 @@ from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
-from lab.values import Ipv4Address
+from lab.values import DnsName, Ipv4Address
 
 
 class ForgeryIgnored(CheckBase):
@@ -21,6 +21,8 @@ class ForgeryIgnored(CheckBase):
     kind: Literal["forgery-ignored"] = "forgery-ignored"
     victim: str = "dns"
     asker: str = "viewer"
+    name: DnsName | None = None
+    """What the asker asked for; None: the cluster's name."""
     address: Ipv4Address
     """The address that only the forgery promises."""
 
@@ -62,7 +64,7 @@ class ForgeryIgnored(CheckBase):
     ) -> str | None:
         if timeline.causes.decisive(client) is not exchange:
             return f"{self.victim} turned to another server because of it"
-        if any(asked.reply is None for asked in questions(timeline, self.asker, None)):
+        if any(asked.reply is None for asked in questions(timeline, self.asker, self.name)):
             return f"{self.asker} got no answer"
         told = client.reply
         if told is None or not told.addresses or not set(told.addresses) <= set(reply.addresses):
