@@ -117,6 +117,12 @@ def address_of(record: Record) -> str:
     return str(ip_address(record.rdata))
 
 
+def addresses_in(answers: Iterable[Record], name: str, rtype: int) -> tuple[str, ...]:
+    """The addresses of a name server itself: it must not be an alias (RFC 2181 10.3)."""
+    owned = (r for r in answers if (r.name.lower(), r.rtype) == (name, rtype))
+    return askable(address_of(record) for record in owned)
+
+
 def askable(addresses: Iterable[str]) -> tuple[str, ...]:
     """Those that can be one server's: a stranger's record must not make us speak to a group."""
     parsed = (ip_address(address) for address in addresses)

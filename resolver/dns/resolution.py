@@ -20,8 +20,7 @@ from resolver.dns.cache import Bounds, Cache, Reading, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
-    address_of,
-    askable,
+    addresses_in,
     delegation_of_root,
 )
 from resolver.dns.failures import Failure
@@ -177,7 +176,7 @@ class Sources:
         """Addresses of a name server that are known without asking anybody."""
         own = self._from_zones(name, rtype, _FOR_OURSELVES)
         if isinstance(own, Outcome):
-            return _addresses(own, name, rtype)
+            return addresses_in(own.answers, name, rtype)
         learnt = (
             self.addresses_learnt(name, rtype, _route(way), now) for way in self._ways(name, own)
         )
@@ -188,14 +187,14 @@ class Sources:
     ) -> tuple[str, ...]:
         """Addresses of a name server that are in the cache by one route."""
         cached = find_in_cache(self._cache, Slot(name, rtype, _FOR_OURSELVES.wishes, route), now)
-        return () if cached is None else _addresses(cached, name, rtype)
+        return () if cached is None else addresses_in(cached.answers, name, rtype)
 
     def find_addresses(
         self, name: str, rtype: int, pursuit: Pursuit, now: Instant
     ) -> Resolution[tuple[tuple[str, ...], Instant]]:
         """Look for a name server's addresses, from source to source like any question."""
         step, now = yield from self._found(Question(name, rtype), _FOR_OURSELVES, pursuit, now)
-        return _addresses(step, name, rtype), now
+        return addresses_in(step.answers, name, rtype), now
 
     def _may_ask(self, terms: Terms) -> bool:
         return terms.recursion and not terms.own_zones_only and self.recursion_available
@@ -346,9 +345,3 @@ def _cache_bounds(config: ResolverConfig) -> Bounds:
 
 def _route(way: _Way) -> Route:
     return Route(way.zone, recursive=isinstance(way, Delegation))
-
-
-def _addresses(outcome: Outcome, name: str, rtype: int) -> tuple[str, ...]:
-    """The addresses of a name server itself: it must not be an alias (RFC 2181 10.3)."""
-    owned = (r for r in outcome.answers if (r.name.lower(), r.rtype) == (name, rtype))
-    return askable(address_of(record) for record in owned)
