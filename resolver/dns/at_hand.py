@@ -47,17 +47,20 @@ def find_in_zones(
 
 def find_in_cache(cache: Cache, slot: Slot, now: Instant) -> Outcome | None:
     """What is known by one route, or that it failed a moment ago."""
-    match cache.find(slot, now):
+    found = cache.find(slot, now)
+    if found is None:
+        alias = None if slot.rtype == Type.ANY else cache.find_alias(slot, now)
+        if alias is None:
+            return None
+        links = alias.records
+        return Outcome(Rcode.NOERROR, Source.CACHE, links, alias=alias_target(links))
+    match found:
         case Positive(records):
             return Outcome(Rcode.NOERROR, Source.CACHE, records)
         case Negative(rcode, authority):
             return Outcome(rcode, Source.CACHE, authority=authority)
         case Failure(rcode, final):
             return Outcome(rcode, Source.GIVEN_UP if final else Source.FAILED)
-    match cache.find(slot._replace(rtype=Type.CNAME), now):
-        case Positive(records) if slot.rtype != Type.ANY:
-            return Outcome(Rcode.NOERROR, Source.CACHE, records, alias=alias_target(records))
-    return None
 
 
 def find_stale(cache: Cache, slots: Iterable[Slot], ttl: int, now: Instant) -> Outcome | None:

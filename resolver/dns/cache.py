@@ -167,6 +167,12 @@ class Cache:
                 return absence
         return None
 
+    def find_alias(self, slot: Slot, now: Instant) -> Positive | None:
+        """The CNAME at the slot's name, where `find` has found nothing: no absence, and no failure
+        of this very slot."""
+        found = self._live(slot._replace(rtype=Type.CNAME), now)
+        return found if isinstance(found, Positive) else None
+
     def find_stale(self, slot: Slot, ttl: int, now: Instant) -> Positive | None:
         """An RRset that has expired, with `ttl`: for when nobody can be asked for a fresh one.
 

@@ -81,10 +81,13 @@ class Resolver(Intermediary[Errand]):
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
+        if isinstance(event, MessageArrived):
+            if event.transport is Transport.UDP and not isinstance(event.flow, int):
+                reply = self._ready.answer(event.payload, event.source.address, now)
+                if reply is not None:
+                    return (Send(event.flow, reply),)
+            return super().handle(event, now)
         match event:
-            case MessageArrived(flow, payload, Transport.UDP, source) if not isinstance(flow, int):
-                if (reply := self._ready.answer(payload, source.address, now)) is not None:
-                    return (Send(flow, reply),)
             case Reconfigured(config):
                 return self._take_over(config)
             case CountersRequested():

@@ -42,7 +42,7 @@ class _Listener:
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Conversation:
     """A socket that the machine opened to one far end."""
 
@@ -88,7 +88,10 @@ class Datagrams:
         """Connect a new socket to its far end. Raises OSError."""
         made.connect((remote.address, remote.port))
         here = Endpoint(*made.getsockname()[:2])
-        conversation = _Conversation(flow, made, here, remote, made.getpeername())
+        peer = (remote.address, remote.port)
+        if made.family == socket.AF_INET6:
+            peer = made.getpeername()  # with a scope, and in the kernel's spelling
+        conversation = _Conversation(flow, made, here, remote, peer)
         self._conversations[flow] = conversation
         self._owner.loop.add_reader(made, partial(self._receive_replies, conversation))
 

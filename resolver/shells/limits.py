@@ -60,3 +60,8 @@ to start its queue and tells only netlink listeners."""
 FACTS_PER_SECOND: Final = 100
 """Facts of one kind written to the journal of events in a second: enough to see what happens, and
 at some 200 octets each no more than 2 gigabytes a day."""
+
+COLLECT_CYCLES_AFTER: Final = (50_000, 20, 100)
+"""Containers made and not freed before Python looks for cycles among the youngest, the middle and
+all of them (`gc.set_threshold`). A resolver makes no cycles worth naming and a million containers
+that stay, its cache: at Python's own 700 up to a tenth of the time goes into looking for some."""

@@ -29,9 +29,7 @@ _REFUSALS: Final = {
 def new_socket(endpoint: Endpoint, transport: Transport) -> socket.socket:
     """An unbound non-blocking socket that can talk to or listen at the endpoint."""
     family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
-    made = socket.socket(family, _KINDS[transport])
-    made.setblocking(False)
-    return made
+    return socket.socket(family, _KINDS[transport] | socket.SOCK_NONBLOCK)
 
 
 def listen(made: socket.socket, endpoint: Endpoint, transport: Transport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable
 from contextlib import closing
@@ -16,6 +17,7 @@ from resolver.dns.facts import ConfigurationRejected
 from resolver.machine import CountersRequested, Drains, Machine, Reconfigured, StopRequested
 from resolver.programs import listens, machine_for, may_be_foreign
 from resolver.shells.journal import JournalWriter
+from resolver.shells.limits import COLLECT_CYCLES_AFTER
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
 from resolver.shells.signals import COUNT, REREAD, Requests, requests
@@ -94,6 +96,7 @@ def run_program(
     """
     name = program_name(config)
     machine = build_machine(config, seed=seed)
+    gc.set_threshold(*COLLECT_CYCLES_AFTER)
     note = JournalWriter(journal, bounded=_is_of_events(config))
     with closing(Loop()) as loop, requests(loop) as asked:
         with closing(_shell_for(config, loop, machine, note)) as shell:
