@@ -43,7 +43,6 @@ class Errand:
     def dismiss(self) -> list[Client]:
         """Let all clients go, who are to be answered now; the resolution goes on."""
         clients, self.clients = self.clients, []
-        self.datagrams.clear()
         return clients
 
     def asks(self, ask: Ask) -> None:
