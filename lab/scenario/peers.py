@@ -75,7 +75,9 @@ class ScriptedServer:
 
 def peer_for(script: Script) -> Machine:
     """What does as the script says: a scripted server, or a careless forwarder."""
-    return CarelessForwarder(script.relays_to) if script.relays_to else ScriptedServer(script)
+    if not script.relays_to:
+        return ScriptedServer(script)
+    return CarelessForwarder(script.relays_to, round(script.relay_gap_s * SECOND))
 
 
 class _Cue:

@@ -84,15 +84,20 @@ class Script(Value):
     ttl_s: TtlS = 2
     authoritative: bool = True
     relays_to: tuple[Address, ...] = ()
-    """In place of all this: a careless forwarder. Each question goes to all of these at once, as it
-    came, ID and all; each reply is handed back, whatever it says and whenever it comes. An address
-    may stand here several times."""
+    """In place of all this: a careless forwarder. Each question goes to all of these, as it came,
+    ID and all; each reply is handed back, whatever it says and whenever it comes. An address may
+    stand here several times."""
+    relay_gap_s: Seconds = 0.0
+    """How long after one of these the next is asked, whatever has come in the meantime."""
 
     @model_validator(mode="after")
     def _relaying_fits(self) -> Self:
+        relaying = {"relays_to", "relay_gap_s"}
         plain = {name: field.default for name, field in type(self).model_fields.items()}
-        said = [name for name in sorted(plain) if getattr(self, name) != plain[name]]
-        if self.relays_to and said != ["relays_to"]:
-            said.remove("relays_to")
-            raise ValueError(f"relays_to goes alone; take away {', '.join(said)}")
+        said = {name for name in plain if getattr(self, name) != plain[name]}
+        if self.relays_to and said - relaying:
+            other = ", ".join(sorted(said - relaying))
+            raise ValueError(f"relays_to goes alone; take away {other}")
+        if self.relay_gap_s and not self.relays_to:
+            raise ValueError("relay_gap_s without relays_to has no sense; take it away")
         return self

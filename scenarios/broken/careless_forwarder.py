@@ -1,17 +1,19 @@
 from lab.judge.checks import (
+    Answered,
     AnsweredOnce,
     AskedInOrder,
     AskedIteratively,
     AskedOnceForMany,
     FreshIdentifiers,
     NameStaysWithin,
+    NextAskedAfterError,
     QuestionsBounded,
     RecursionDesired,
     SelectionRecognised,
     SpellingsAlike,
     TruncatedThenTcp,
 )
-from lab.scenario.model import Ask, AskMany, Expectation, Play, Reply, Scenario, Script
+from lab.scenario.model import Ask, AskMany, Elapse, Expectation, Play, Reply, Scenario, Script
 
 FIRST, SECOND, THIRD = "203.0.113.101", "203.0.113.102", "203.0.113.103"
 ROOT, COM, EXAMPLE = "203.0.113.10", "203.0.113.20", "203.0.113.40"
@@ -20,6 +22,12 @@ WWW = "www.example.com"
 
 def careless(*servers: str) -> Play:
     return Play(node="dns", program="resolver", script=Script(relays_to=servers))
+
+
+def thinking(number: int) -> Play:
+    """A forwarder that answers after its number of tenths of a second."""
+    reply = Reply(delay_s=number / 10, answer=(f"@ 60 IN A 198.51.100.20{number}",))
+    return Play(node=f"forwarder{number}", program="resolver", script=Script(replies=(reply,)))
 
 
 SCENARIOS = {
@@ -32,7 +40,8 @@ times; and recognise the rule by which the forwarders are chosen.""",
         topology="forwarders",
         steps=(
             careless(FIRST, SECOND, THIRD),
-            *(Ask(name=f"n{n}.example.com") for n in range(1, 6)),
+            *(thinking(number) for number in (1, 2, 3)),
+            *(Ask(name=f"n{number}.example.com") for number in range(1, 6)),
         ),
         expectations=(
             Expectation(
@@ -62,6 +71,53 @@ times; and recognise the rule by which the forwarders are chosen.""",
             ),
         ),
         violates=("FWD-01", "FWD-04", "FWD-12", "FWD-18"),
+    ),
+    "asks_by_the_clock": Scenario(
+        title="Broken on purpose: a forwarder that goes on by the clock, not because of errors",
+        story="""The first forwarder refuses at once. The program in the DNS server's seat asks the
+second when half a second is over, as it always does: it would have asked it after an answer too.
+Such failover is driven by a timer, and a test that looks only at the outcome passes it.""",
+        topology="forwarders",
+        steps=(
+            Play(
+                node="dns",
+                program="resolver",
+                script=Script(relays_to=(FIRST, SECOND), relay_gap_s=0.5),
+            ),
+            Play(
+                node="forwarder1",
+                program="resolver",
+                script=Script(
+                    replies=(
+                        Reply(name=WWW, rcode="REFUSED"),
+                        Reply(answer=("@ 60 IN A 198.51.100.201",)),
+                    )
+                ),
+            ),
+            thinking(2),
+            Ask(name=WWW),
+            Elapse(seconds=1.0),
+            Ask(name="n1.example.com"),
+            Elapse(seconds=1.0),
+        ),
+        expectations=(
+            Expectation(
+                text="The second is asked at once after the first one's REFUSED",
+                rules=("FWD-11",),
+                check=NextAskedAfterError(error="REFUSED", name=WWW),
+            ),
+            Expectation(
+                text="Where the first answers, the second hears nothing",
+                rules=("FWD-03",),
+                check=AskedInOrder(servers=(FIRST,), name="n1.example.com"),
+            ),
+            Expectation(
+                text="The client's answer is the second forwarder's",
+                rules=("FWD-06",),
+                check=Answered(name=WWW, addresses=("198.51.100.202",)),
+            ),
+        ),
+        violates=("FWD-03", "FWD-06", "FWD-11"),
     ),
     "asks_again_and_again": Scenario(
         title="Broken on purpose: a forwarder that asks a silent server again and again",

@@ -1,8 +1,10 @@
 from lab.judge.checks import (
+    AliasCompleted,
     Answered,
     AnsweredInTurn,
     AskedInOrder,
     AskedNobody,
+    AskedOnly,
     NameStaysWithin,
     NothingSent,
     OutsideOnlyBy,
@@ -18,11 +20,13 @@ from lab.scenario.model import (
     OmitZone,
     OpenFirewall,
     Scenario,
+    TurnForwardersRound,
 )
 
 VIEWER, DNS, CORP = "192.168.1.10", "192.168.1.53", "10.20.0.15"
 INTRANET = "intranet.corp.internal"
 TOYS = "toys.widgets.tailspintoys.com"
+FOUR = "80.0.20.10.in-addr.arpa"
 WIDGETS = "widgets.tailspintoys.com"
 
 SCENARIOS = {
@@ -75,6 +79,73 @@ toys.widgets.tailspintoys.com too, and has an answer: the wrong one.""",
             ),
         ),
         violates=("CND-02",),
+    ),
+    "servers_turned_round": Scenario(
+        title="Broken on purpose: the servers of a condition are listed the wrong way round",
+        story="""The second server of tailspintoys.com was entered first. While both live and
+agree, nobody sees it.""",
+        topology="conditional",
+        steps=(
+            Misconfigure(fault=TurnForwardersRound(zone="tailspintoys.com")),
+            Ask(name="www.tailspintoys.com"),
+        ),
+        expectations=(
+            Expectation(
+                text="The first server of the condition is asked",
+                rules=("CND-04",),
+                check=AskedInOrder(servers=("10.20.0.11",), name="www.tailspintoys.com"),
+            ),
+        ),
+        violates=("CND-04",),
+    ),
+    "reverse_condition_forgotten": Scenario(
+        title="Broken on purpose: the private reverse zone has no condition",
+        story="""The names of private addresses are looked for at the global forwarder, and so on
+the Internet, which has none and is told of every inner address that somebody looks up.""",
+        topology="conditional",
+        steps=(
+            Misconfigure(fault=OmitForward(zone="10.in-addr.arpa")),
+            Ask(name=FOUR, qtype="PTR"),
+        ),
+        expectations=(
+            Expectation(
+                text="The reverse zone's server is asked",
+                rules=("CND-13", "CND-14"),
+                check=AskedInOrder(servers=("10.20.0.16",), name=FOUR, qtype="PTR"),
+            ),
+            Expectation(
+                text="The address has its name",
+                rules=("CND-14",),
+                check=Answered(name=FOUR, qtype="PTR", data=("intranet.corp.internal.",)),
+            ),
+        ),
+        violates=("CND-13", "CND-14"),
+    ),
+    "target_condition_forgotten": Scenario(
+        title="Broken on purpose: an alias leads to where no condition is",
+        story="""The condition for corp.internal was forgotten. The alias that leads there is
+resolved, and its target looked for on the Internet, in vain.""",
+        topology="conditional",
+        steps=(
+            Misconfigure(fault=OmitForward(zone="corp.internal")),
+            Ask(name="tocorp.tailspintoys.com"),
+            Ask(name=INTRANET),
+        ),
+        expectations=(
+            Expectation(
+                text="The client gets alias and address",
+                rules=("CND-12",),
+                check=AliasCompleted(
+                    name="tocorp.tailspintoys.com", through=(INTRANET,), data=("10.20.0.80",)
+                ),
+            ),
+            Expectation(
+                text="The global forwarder hears nothing of a name that has a condition",
+                rules=("CND-05",),
+                check=AskedOnly(servers=(CORP,), below="corp.internal"),
+            ),
+        ),
+        violates=("CND-05", "CND-12"),
     ),
     "merger_without_condition": Scenario(
         title="Broken on purpose: after the merger one side has no condition for the other",
@@ -133,6 +204,59 @@ same name, which should never be used, is used, and the answer is another server
             ),
         ),
         violates=("OWN-01", "OWN-06"),
+    ),
+    "delegated_condition_forgotten": Scenario(
+        title="Broken on purpose: the condition below the delegation was forgotten",
+        story="""hr is delegated, and its condition was not set up: the servers of the delegation
+are asked in place of the condition's.""",
+        topology="hosted",
+        steps=(
+            Misconfigure(fault=OmitForward(zone=f"hr.{WIDGETS}")),
+            Ask(name=f"www.hr.{WIDGETS}"),
+        ),
+        expectations=(
+            Expectation(
+                text="The condition's server is asked",
+                rules=("OWN-03",),
+                check=AskedInOrder(servers=("10.20.0.22",), name=f"www.hr.{WIDGETS}"),
+            ),
+        ),
+        violates=("OWN-03",),
+    ),
+    "parent_zone_forgotten": Scenario(
+        title="Broken on purpose: the parent zone was not set up",
+        story="""widgets.tailspintoys.com was to be hosted. Without it nothing stands before the
+condition for plain, which was never to be used.""",
+        topology="hosted",
+        steps=(Misconfigure(fault=OmitZone(origin=WIDGETS)), Ask(name=f"www.plain.{WIDGETS}")),
+        expectations=(
+            Expectation(
+                text="The hosted parent says that there is no such name",
+                rules=("OWN-04",),
+                check=Answered(name=f"www.plain.{WIDGETS}", rcode="NXDOMAIN", authoritative=True),
+            ),
+            Expectation(
+                text="Nobody is asked",
+                rules=("OWN-04",),
+                check=AskedNobody(name=f"www.plain.{WIDGETS}"),
+            ),
+        ),
+        violates=("OWN-04",),
+    ),
+    "forwarders_forgotten": Scenario(
+        title="Broken on purpose: the forwarders were not entered",
+        story="""The server may recurse, so it does without its forwarders, and nobody complains.
+But every one of its questions goes to the root server and on from there.""",
+        topology="forwarders-recursion",
+        steps=(Misconfigure(fault=OmitForward(zone=".")), Ask(name="www.example.com")),
+        expectations=(
+            Expectation(
+                text="No packet goes to the root server",
+                rules=("REC-01",),
+                check=NothingSent(node="dns", to=("203.0.113.10",)),
+            ),
+        ),
+        violates=("REC-01",),
     ),
     "child_zone_forgotten": Scenario(
         title="Broken on purpose: the hosted child zone was not set up",

@@ -48,6 +48,17 @@ def test_a_question_goes_to_all_at_once_as_it_came():
     ]
 
 
+def test_it_asks_by_the_clock_whatever_has_come_in_the_meantime():
+    forwarder = CarelessForwarder(("198.51.100.1", "198.51.100.2"), gap_ns=100)
+    assert ask(forwarder)[0] == Open(1, Transport.UDP, FIRST)
+    reply(forwarder, 1, b"an answer")
+    assert forwarder.deadline() == 100
+    assert not forwarder.expire(99)
+    (opened, _) = forwarder.expire(100)
+    assert opened == Open(2, Transport.UDP, SECOND)
+    assert forwarder.deadline() is None
+
+
 def test_every_reply_goes_back_to_its_client_however_many():
     forwarder = CarelessForwarder(("198.51.100.1", "198.51.100.1"))
     ask(forwarder, "client")
@@ -74,6 +85,11 @@ def test_nothing_else_bothers_it():
 def test_a_script_that_relays_is_a_careless_forwarder():
     assert isinstance(peer_for(Script(relays_to=("198.51.100.1",))), CarelessForwarder)
     assert isinstance(peer_for(Script()), ScriptedServer)
+
+
+def test_a_gap_is_between_servers():
+    with pytest.raises(ValidationError, match="relay_gap_s without relays_to"):
+        Script(relay_gap_s=1.0)
 
 
 @pytest.mark.parametrize("other", [{"silent": True}, {"replies": (Reply(),)}, {"delay_s": 1.0}])
