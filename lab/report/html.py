@@ -30,6 +30,8 @@ from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant,
 _HERE = Path(__file__).parent
 _SHOWN_EXCHANGES = 4
 """So many exchanges of a scenario stand open; the others are folded unless a failure cites them."""
+_DRAWN_IN_A_FOLD = 60
+"""So many exchanges of a fold are drawn: nobody reads hundreds, and the page must open at once."""
 _MOST_ARROWS = 24
 """A drawing ends with the exchange that brings so many arrows: it must fit on a printed page."""
 
@@ -117,6 +119,7 @@ class _Ladders:
     svgs: tuple[Markup, ...]
     folded: bool
     exchanges: int
+    undrawn: int
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,12 @@ class _ScenarioView:
         title = f"{self.record.title}: ladder diagram"
         number = count()
         for folded, exchanges in _groups(self.record):
+            drawn = exchanges[:_DRAWN_IN_A_FOLD] if folded else exchanges
             svgs = tuple(
                 Markup(ladder_svg(lay_out(part, columns), self.anchor, title, next(number)))  # noqa: S704 - ours, escaped
-                for part in _drawings(exchanges)
+                for part in _drawings(drawn)
             )
-            yield _Ladders(svgs, folded, len(exchanges))
+            yield _Ladders(svgs, folded, len(exchanges), len(exchanges) - len(drawn))
 
 
 def _groups(scenario: ScenarioRecord) -> Iterator[tuple[bool, list[ExchangeRecord]]]:

@@ -69,6 +69,8 @@ def totals(counts: Mapping[str, int]) -> str:
 def printable(text: str) -> str:
     """The text with control characters shown as escapes: packets may carry anything, and a report
     must neither move a terminal's cursor nor break an XML file. Line breaks stay."""
+    if text.isprintable():
+        return text
     return "".join(char if _shows(char) else f"\\x{ord(char):02x}" for char in text)
 
 

@@ -150,6 +150,18 @@ def test_evidence_points_at_the_arrows_it_cites(reader):
     assert "#s-balancing-dead-node-f14" in reader.links
 
 
+def test_of_a_thousand_exchanges_the_first_are_drawn_and_the_others_counted():
+    once = every_node()
+    exchange = once.exchanges[0]
+    many = once.model_copy(update={"exchanges": (exchange,) * 1000})
+    page = report_page(run_of(many), {})
+    assert "996 more exchanges" in page
+    assert "936 more are not drawn here" in page
+    few = once.model_copy(update={"exchanges": (exchange,) * 64})
+    assert "not drawn" not in report_page(run_of(few), {})
+    assert len(page) < 1.1 * len(report_page(run_of(few), {}))
+
+
 def test_many_exchanges_are_folded_but_cited_ones_stand_open(page):
     folded = report_page(run_of(every_node()), {})
     assert folded.count('class="more"') == 1
