@@ -16,7 +16,8 @@ import os
 import time
 from multiprocessing import get_context
 from pathlib import Path
-from random import Random
+from random import SystemRandom
+from typing import cast
 
 from resolver.config import ResolverConfig
 from resolver.dns import names
@@ -39,12 +40,9 @@ def resident_octets() -> int:
 def reply_for(name: str, number: int) -> Reply:
     """What a server says: one address, as it comes over the wire."""
     wire = names.to_wire(name) + b"\0\1\0\1"
-    query = parse_query(b"\0\0\1\0\0\1\0\0\0\0\0\0" + wire)
-    assert isinstance(query, Query)
+    query = cast("Query", parse_query(b"\0\0\1\0\0\1\0\0\0\0\0\0" + wire))
     record = Record(name, Type.A, 3600, number.to_bytes(4, "big"))
-    reply = parse_reply(build_reply(query, Transport.UDP, answers=[record]))
-    assert isinstance(reply, Reply)
-    return reply
+    return cast("Reply", parse_reply(build_reply(query, Transport.UDP, answers=[record])))
 
 
 def fill(cache: Cache, count: int) -> None:
@@ -59,12 +57,13 @@ def fill(cache: Cache, count: int) -> None:
 def measured(count: int) -> tuple[int, int, int, float]:
     """(empty, full and estimated octets, seconds of a full garbage collection)."""
     config = ResolverConfig((Endpoint("127.0.0.1", 53),))
-    Resolver(config, Random(1), Random(2))
+    Resolver(config, SystemRandom(), SystemRandom())
     cache = Cache(Bounds(count, 1 << 40, 86_400, 900))
     gc.collect()
     empty = resident_octets()
     fill(cache, count)
-    assert len(cache) == count
+    if len(cache) != count:
+        raise SystemExit(f"{len(cache)} of {count} RRsets are in the cache")
     began = time.perf_counter()
     gc.collect()
     pause = time.perf_counter() - began

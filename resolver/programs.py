@@ -27,20 +27,25 @@ _DNS = frozenset(Transport)  # RFC 7766 5: TCP as well as UDP
 _TCP = frozenset({Transport.TCP})
 
 
-def machine_for(config: ProgramConfig, identifiers: Random, selection: Random) -> Machine:
+def machine_for(
+    config: ProgramConfig,
+    identifiers: Random,
+    selection: Random,
+    most_in_flight: int | None = None,
+) -> Machine:
     """The machine of a configuration.
 
-    `identifiers` gives message IDs and source ports, `selection` chooses among addresses. Raises
-    ValueError, with a message that names the place and the remedy, when the configuration
-    contradicts itself.
+    `identifiers` gives message IDs and source ports, `selection` chooses among addresses;
+    `most_in_flight` is how many questions the host has sockets for. Raises ValueError, with a
+    message that names the place and the remedy, when the configuration contradicts itself.
     """
     match config:
         case ResolverConfig():
-            return Resolver(config, identifiers, selection)
+            return Resolver(config, identifiers, selection, most_in_flight)
         case BalancerConfig():
             return Balancer(config, selection)
         case DnsTranslatorConfig():
-            return DnsTranslator(config, identifiers)
+            return DnsTranslator(config, identifiers, most_in_flight)
         case NatConfig():
             return NatTranslator(config)
         case ServiceConfig():

@@ -56,11 +56,18 @@ class Resolver(Intermediary[Errand]):
     """The full resolver ("the local DNS server"): own zones, cache, forwarding, recursion.
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
-    `selection` chooses among addresses, and among servers that are equally good. Raises ValueError
-    for zones, rules or root hints that cannot be used.
+    `selection` chooses among addresses, and among servers that are equally good. `most_in_flight`
+    is how many questions the host has sockets for. Raises ValueError for zones, rules or root hints
+    that cannot be used.
     """
 
-    def __init__(self, config: ResolverConfig, identifiers: Random, selection: Random) -> None:
+    def __init__(
+        self,
+        config: ResolverConfig,
+        identifiers: Random,
+        selection: Random,
+        most_in_flight: int | None = None,
+    ) -> None:
         self._ledger = Ledger(each_question=config.journal is Journal.QUESTIONS)
         reception = Reception(
             self._ledger, recursion_for=self._offers_recursion_to, idle_ns=config.tcp_idle_ns
@@ -72,6 +79,7 @@ class Resolver(Intermediary[Errand]):
         self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
         self._errands: dict[Topic, Errand] = {}
+        self._most_in_flight = most_in_flight or limits.RESOLUTIONS_IN_FLIGHT
         self._patience: Timers[Topic] = Timers()
         self._count_at: Instant | None = 0 if config.counters_every_ns else None
         self._ready = WireAnswers(self._access.allows, self._ledger.counters)
@@ -210,7 +218,7 @@ class Resolver(Intermediary[Errand]):
             return
         if errand.topic not in self._errands:
             self._ledger.counters.cache_misses += 1
-            if len(self._errands) >= limits.RESOLUTIONS_IN_FLIGHT:
+            if len(self._errands) >= self._most_in_flight:
                 self._finish(errand, FAILED, now, effects)
                 return
             self._errands[errand.topic] = errand

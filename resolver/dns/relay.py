@@ -41,15 +41,19 @@ class _Errand:
 class DnsTranslator(Intermediary[_Errand]):
     """The machine: questions in, the same questions out, and their answers back."""
 
-    def __init__(self, config: DnsTranslatorConfig, identifiers: Random) -> None:
-        """`identifiers` gives message IDs and source ports: unpredictable outside the lab. Raises
-        ValueError when the zone is no name."""
+    def __init__(
+        self, config: DnsTranslatorConfig, identifiers: Random, most_in_flight: int | None = None
+    ) -> None:
+        """`identifiers` gives message IDs and source ports: unpredictable outside the lab.
+        `most_in_flight` is how many questions the host has sockets for. Raises ValueError when the
+        zone is no name."""
         # The load balancers offer no recursion, and no question is put to anybody else.
         super().__init__(Reception(), Exchanges(identifiers))
         self._zone = names.normalise(config.zone)
         # One spelling for each address, so that a reply's source compares equal.
         self._servers = tuple(Endpoint(str(ip_address(s.address)), s.port) for s in config.servers)
         self._timeout_ns = config.timeout_ns
+        self._most_in_flight = most_in_flight or limits.RESOLUTIONS_IN_FLIGHT
         self._rewrite = {
             ip_address(old).packed: ip_address(new).packed for old, new in config.rewrite
         }
@@ -59,7 +63,7 @@ class DnsTranslator(Intermediary[_Errand]):
         effects.append(Note(QuestionArrived(client.endpoint, question, client.transport)))
         if not names.is_at_or_below(question.name, self._zone):
             self._answer(client, Rcode.REFUSED, "refused", now, effects)
-        elif len(self._exchanges) >= limits.RESOLUTIONS_IN_FLIGHT:
+        elif len(self._exchanges) >= self._most_in_flight:
             self._answer(client, Rcode.SERVFAIL, "failed", now, effects)
         else:
             self._ask_next(_Errand(client, iter(self._servers)), now, effects)

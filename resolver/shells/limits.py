@@ -37,6 +37,13 @@ MAX_ACCEPTED_STREAMS: Final = 512
 """Accepted streams at one time, half of the usual limit of 1,024 open files, so that upstream
 questions keep theirs. More wait in the backlog until a stream ends."""
 
+FILES_BESIDE_QUESTIONS: Final = 128
+"""Open files that are neither accepted streams nor questions under way: where we listen, the
+journal, the loop, and streams that are being closed."""
+
+FILES_TAKEN: Final = 8192
+"""Open files that we ask the host for: all streams, all questions, and as much again."""
+
 ACCEPT_PAUSE_NS: Duration = 100 * MILLISECOND
 """How long nothing is accepted after the host ran out of files or memory: the connection stays
 readable, so trying again at once would spin."""

@@ -16,6 +16,7 @@ from resolver.config_file import ConfigError, program_name
 from resolver.dns.facts import ConfigurationRejected
 from resolver.machine import CountersRequested, Drains, Machine, Reconfigured, StopRequested
 from resolver.programs import listens, machine_for, may_be_foreign
+from resolver.shells.files import questions_in, take_files
 from resolver.shells.journal import JournalWriter
 from resolver.shells.limits import COLLECT_CYCLES_AFTER
 from resolver.shells.loop import Loop
@@ -95,7 +96,7 @@ def run_program(
     main thread. Raises CannotStart.
     """
     name = program_name(config)
-    machine = build_machine(config, seed=seed)
+    machine = build_machine(config, seed=seed, most_in_flight=questions_in(take_files()))
     gc.set_threshold(*COLLECT_CYCLES_AFTER)
     note = JournalWriter(journal, bounded=_is_of_events(config))
     with closing(Loop()) as loop, requests(loop) as asked:
@@ -180,13 +181,19 @@ class _Running:
             self.shell.note(RestartMissed(what))
 
 
-def build_machine(config: ProgramConfig, *, seed: int | None) -> Machine:
-    """The machine of a configuration. Raises CannotStart when the configuration contradicts
-    itself (a zone's text, two members of one number)."""
+def build_machine(
+    config: ProgramConfig, *, seed: int | None, most_in_flight: int | None = None
+) -> Machine:
+    """The machine of a configuration. `most_in_flight` is how many questions the host has sockets
+    for. Raises CannotStart when the configuration contradicts itself (a zone's text, two members of
+    one number)."""
     name = program_name(config)
     try:
         return machine_for(
-            config, _random(seed, "identifiers", name), _random(seed, "selection", name)
+            config,
+            _random(seed, "identifiers", name),
+            _random(seed, "selection", name),
+            most_in_flight,
         )
     except ValueError as error:
         raise CannotStart(str(error)) from error
