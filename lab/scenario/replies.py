@@ -41,6 +41,7 @@ def _message(reply: Reply, query: dns.message.Message) -> dns.message.Message:
     for flag, is_set in (
         (dns.flags.AA, reply.authoritative),
         (dns.flags.RA, reply.recursion_available),
+        (dns.flags.AD, reply.authenticated),
         (dns.flags.TC, reply.truncated),
     ):
         message.flags |= flag if is_set else 0

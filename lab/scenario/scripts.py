@@ -50,6 +50,8 @@ class Reply(Value):
     additional: tuple[RecordLine, ...] = ()
     authoritative: bool = True
     recursion_available: bool = False
+    authenticated: bool = False
+    """AD is set: it claims to have validated."""
     truncated: bool = False
     """TC is set, and the sections are sent as they are."""
     echoes_edns: bool = True

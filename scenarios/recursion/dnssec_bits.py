@@ -21,11 +21,12 @@ SIGNED = Script(
         Reply(
             name=NAME,
             qtype="A",
+            authenticated=True,
             answer=tuple(line.replace(NAME, f"{NAME}. 300 IN", 1) for line in (ADDRESS, SIGNATURE)),
         ),
     )
 )
-"""A server that signs, in name only: nobody here validates."""
+"""A server that signs, in name only, and claims with AD that it has validated what it says."""
 
 
 def scenario(topology: str, whom: str, seats: dict[str, SeatName]) -> Scenario:
@@ -34,7 +35,7 @@ def scenario(topology: str, whom: str, seats: dict[str, SeatName]) -> Scenario:
         story="""A client that validates asks for signatures (DO) and perhaps that nobody else
 judges them (CD). The DNS server does not validate: it passes both bits on and the signatures back,
 keeps answers with signatures apart from those without, and never claims with AD to have checked
-what it has not.""",
+what it has not, though the server upstream does.""",
         topology=topology,
         steps=(
             *(Play(node=node, program=seat, script=SIGNED) for node, seat in seats.items()),

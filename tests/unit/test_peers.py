@@ -122,6 +122,8 @@ def test_a_reply_has_its_records_and_flags() -> None:
     assert len(reply.additional) == 2
     bare = said(ask(one(authoritative=False), message=Message(rd=False)))
     assert dns.flags.to_text(bare.flags) == "QR"
+    sure = said(ask(one(authenticated=True)))
+    assert dns.flags.to_text(sure.flags) == "QR AA RD AD"
 
 
 def test_names_are_compressed_and_the_question_keeps_its_case() -> None:
