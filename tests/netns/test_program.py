@@ -172,7 +172,7 @@ def test_a_bug_ends_the_program_with_its_traceback_in_the_journal(in_namespace, 
 def test_a_seed_repeats_each_stream_and_keeps_them_apart(monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        program, "machine_for", lambda _c, ids, sel: drawn.append((ids.random(), sel.random()))
+        program, "machine_for", lambda _c, ids, sel, _n: drawn.append((ids.random(), sel.random()))
     )
     for seed in (1, 1, 2, None, None):
         program.build_machine(SERVICE, seed=seed)
