@@ -1,4 +1,4 @@
-"""The in-flight table: questions that went out, each on a socket of its own, and their replies.
+"""The in-flight table: questions that went out, each with a socket to itself, and their replies.
 
 A reply counts only when everything matches (RFC 5452 9.1): the socket it came in on (our address
 and port), its source, its ID and its question, octet by octet. Whatever else arrives is noted, and
@@ -22,6 +22,7 @@ from resolver.dns.facts import (
     ServerTimedOut,
     ServerUnreachable,
 )
+from resolver.dns.idle_sockets import IdleSockets, UpstreamSocket
 from resolver.dns.message import Malformed, Reply, build_query, parse_reply
 from resolver.dns.timers import Timers
 from resolver.machine import (
@@ -57,7 +58,7 @@ class _InFlight(Generic[AskerT]):
     asker: AskerT
     id: int
     message: bytes
-    source_port: int
+    socket: UpstreamSocket
     draws: int = 0
     """Source ports that turned out taken."""
 
@@ -71,19 +72,28 @@ class Exchanges(Generic[AskerT]):
         self._flows = count(1)
         self._in_flight: dict[Flow, _InFlight[AskerT]] = {}
         self._ports: set[int] = set()
+        """Those of all sockets that are open."""
+        self._idle = IdleSockets()
         self._timers: Timers[Flow] = Timers()
 
     def __len__(self) -> int:
         return len(self._in_flight)
 
     def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
-        """Send a question on a fresh socket; `asker` comes back with what was heard."""
+        """Send a question on a socket that nobody else uses; `asker` comes back with what was
+        heard."""
         id_, port = self._draw()
         if ask.verbatim:
             message = id_.to_bytes(2, "big") + ask.verbatim[2:]
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
-        self._open(_InFlight(ask, asker, id_, message, port), effects)
+        idle = self._idle.take(ask.server, port) if ask.transport is Transport.UDP else None
+        if idle is None:
+            self._open(_InFlight(ask, asker, id_, message, self._fresh(ask, port)), effects)
+        else:
+            self._in_flight[idle.flow] = _InFlight(ask, asker, id_, message, idle)
+            self._timers.set(idle.flow, ask.until)
+            effects.append(Send(idle.flow, message))
         self._ledger.counters.upstream_questions += 1
         if self._ledger.each_question:
             effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
@@ -137,20 +147,23 @@ class Exchanges(Generic[AskerT]):
             if port >= limits.FIRST_SOURCE_PORT and port not in self._ports:
                 return id_, port
 
+    def _fresh(self, ask: Ask, port: int) -> UpstreamSocket:
+        return UpstreamSocket(next(self._flows), ask.server, port)
+
     def _open(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
-        flow = next(self._flows)
-        ask = pending.ask
+        ask, flow, port = pending.ask, pending.socket.flow, pending.socket.port
         self._in_flight[flow] = pending
-        self._ports.add(pending.source_port)
+        self._ports.add(port)
         self._timers.set(flow, ask.until)
-        effects.append(Open(flow, ask.transport, ask.server, pending.source_port))
+        effects.append(Open(flow, ask.transport, ask.server, port))
         if ask.transport is Transport.UDP:
             effects.append(Send(flow, pending.message))
 
     def _reopen(self, flow: Flow, effects: list[Effect]) -> None:
         # Nothing went out under the ID, so it is as good as a new one.
         pending = self._forget(flow)
-        _, pending.source_port = self._draw()
+        self._ports.discard(pending.socket.port)
+        pending.socket = self._fresh(pending.ask, self._draw()[1])
         pending.draws += 1
         self._open(pending, effects)
 
@@ -177,13 +190,21 @@ class Exchanges(Generic[AskerT]):
     def _settle(
         self, flow: Flow, outcome: Reply | Silence, now: Instant, effects: list[Effect]
     ) -> Settled[AskerT]:
-        asker = self._forget(flow).asker
-        effects.append(Close(flow))
-        return Settled(asker, Heard(outcome, now))
+        pending = self._forget(flow)
+        answered = isinstance(outcome, Reply) and pending.ask.transport is Transport.UDP
+        if not answered or not self._idle.keep(pending.socket, len(self._in_flight)):
+            self._close(pending.socket, effects)
+        if len(self._in_flight) < limits.QUESTIONS_UNDER_LOAD:
+            for idle in self._idle.dismiss():
+                self._close(idle, effects)
+        return Settled(pending.asker, Heard(outcome, now))
+
+    def _close(self, socket: UpstreamSocket, effects: list[Effect]) -> None:
+        self._ports.discard(socket.port)
+        effects.append(Close(socket.flow))
 
     def _forget(self, flow: Flow) -> _InFlight[AskerT]:
         pending = self._in_flight.pop(flow)
-        self._ports.discard(pending.source_port)
         self._timers.cancel(flow)
         return pending
 

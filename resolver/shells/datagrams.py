@@ -208,20 +208,19 @@ class Datagrams:
         self._owner.note(ReplyNotSent(listener.endpoint, Endpoint(*peer[:2]), reason))
 
     def _receive_replies(self, conversation: _Conversation) -> None:
-        flow, here, there = conversation.flow, conversation.here, conversation.there
-        for _ in range(DATAGRAMS_PER_WAKE):
-            if self._conversations.get(flow) is not conversation:
-                return  # the machine has closed it
-            try:
-                payload, peer = conversation.socket.recvfrom(DATAGRAM_OCTETS)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._owner.tell(Unreachable(flow, refusal(error.errno, Transport.UDP)))
-                continue
-            # RFC 5452 9.1: between bind and connect anybody could have sent to the port.
-            if peer == conversation.peer:
-                self._owner.tell(MessageArrived(flow, payload, Transport.UDP, there, here))
+        """Hand the machine one reply: mostly there is but one, and the loop comes back for more."""
+        try:
+            payload, peer = conversation.socket.recvfrom(DATAGRAM_OCTETS)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            reason = refusal(error.errno, Transport.UDP)
+            self._owner.tell(Unreachable(conversation.flow, reason))
+            return
+        # RFC 5452 9.1: between bind and connect anybody could have sent to the port.
+        if peer == conversation.peer:
+            there, here = conversation.there, conversation.here
+            self._owner.tell(MessageArrived(conversation.flow, payload, Transport.UDP, there, here))
 
     def _shut(self, open_socket: socket.socket) -> None:
         self._owner.loop.remove_reader(open_socket)

@@ -1,0 +1,69 @@
+"""Sockets that have brought their reply and may carry a few more questions.
+
+One question has one socket, and while few are in flight each has a fresh one. Under load a socket
+goes on to other questions to the same server instead of being closed: making and closing one costs
+as much as an answer. What a forger must guess stays the same, the ID and the port (RFC 5452 9.2):
+
+- a socket carries one question at a time, so a port stands for one question, and an ICMP error too;
+- the next one is drawn at random from several, each with a random port;
+- it retires after a few questions, so a port that somebody found out is soon worth nothing;
+- none outlives the load, and only a socket whose question was answered is kept: after a time-out a
+  late reply still meets a closed port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from resolver import limits
+from resolver.machine import Endpoint
+
+_PORTS: Final = (1 << 16) - limits.FIRST_SOURCE_PORT
+
+
+@dataclass(slots=True)
+class UpstreamSocket:
+    """A flow that was opened, and what it may still be used for."""
+
+    flow: int
+    server: Endpoint
+    port: int
+    questions_left: int = limits.QUESTIONS_PER_SOCKET
+
+
+class IdleSockets:
+    """Those without a question in flight, by the server that they are connected to."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Endpoint, list[UpstreamSocket]] = {}
+
+    def take(self, server: Endpoint, port: int) -> UpstreamSocket | None:
+        """The socket for the next question, chosen by a port drawn at random for a fresh one; None:
+        open that."""
+        idle = self._idle.get(server)
+        if idle is None or len(idle) < limits.IDLE_SOCKETS_TO_DRAW_FROM:
+            return None
+        place = (port - limits.FIRST_SOURCE_PORT) * len(idle) // _PORTS
+        chosen, idle[place] = idle[place], idle[-1]
+        idle.pop()
+        return chosen
+
+    def keep(self, used: UpstreamSocket, in_flight: int) -> bool:
+        """Keep a socket whose question was answered; False when it has to be closed."""
+        used.questions_left -= 1
+        if used.questions_left <= 0 or in_flight < limits.QUESTIONS_UNDER_LOAD:
+            return False
+        idle = self._idle.setdefault(used.server, [])
+        if len(idle) >= limits.IDLE_SOCKETS_PER_SERVER:
+            return False
+        idle.append(used)
+        return True
+
+    def dismiss(self) -> list[UpstreamSocket]:
+        """Let all of them go; they are to be closed."""
+        if not self._idle:
+            return []
+        sockets = [socket for idle in self._idle.values() for socket in idle]
+        self._idle.clear()
+        return sockets
