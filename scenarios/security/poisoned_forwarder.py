@@ -1,4 +1,4 @@
-from lab.judge.checks import Answered, NeverUsed, NothingSent
+from lab.judge.checks import Answered, AskedTimes, NeverUsed, NothingSent
 from lab.scenario.model import Ask, Expectation, Play, Reply, Scenario, Script
 
 EVIL = "192.168.1.66"
@@ -129,5 +129,57 @@ it for every name below com from then on.""",
         honest=f"{ASKED}. 60 IN CNAME {PUBLIC}.",
         answer=(f"{PUBLIC}. 86400 IN A {EVIL}",),
         its_answer=ITS_ADDRESS,
+    ),
+    "recursion_after_forwarders": Scenario(
+        title="A forwarder's word ends where own recursion begins",
+        story="""The first forwarder answers a question and adds that it is a name server of com,
+with an address of its liking. Later all forwarders refuse, and the DNS server resolves names
+itself: from the root, and never by way of what a forwarder said. A shared cache would lead it
+astray.""",
+        topology="forwarders-recursion",
+        steps=(
+            Play(
+                node="forwarder1",
+                program="resolver",
+                script=Script(
+                    replies=(
+                        Reply(
+                            name="www.example.com",
+                            answer=("@ 60 IN A 198.51.100.80",),
+                            authority=("com. 86400 IN NS ns1.com.", ". 86400 IN NS ns1.com."),
+                            additional=(f"ns1.com. 86400 IN A {EVIL}",),
+                        ),
+                        Reply(rcode="REFUSED"),
+                    )
+                ),
+            ),
+            *(
+                Play(
+                    node=node,
+                    program="resolver",
+                    script=Script(replies=(Reply(rcode="REFUSED"),)),
+                )
+                for node in ("forwarder2", "forwarder3")
+            ),
+            Ask(name="www.example.com"),
+            Ask(name="n1.example.com"),
+        ),
+        expectations=(
+            Expectation(
+                text="What the forwarder added is never used, and the later name is answered",
+                rules=("SEC-06",),
+                check=NeverUsed(address=EVIL, name="n1.example.com"),
+            ),
+            Expectation(
+                text="Own recursion begins at the root",
+                rules=("SEC-06",),
+                check=AskedTimes(below=".", to=("203.0.113.10",), at_least=1),
+            ),
+            Expectation(
+                text="and finds the true address",
+                rules=("SEC-06",),
+                check=Answered(name="n1.example.com", addresses=("198.51.101.1",)),
+            ),
+        ),
     ),
 }
