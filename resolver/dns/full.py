@@ -33,7 +33,7 @@ from resolver.dns.reception import Client, Reception
 from resolver.dns.records import Record
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
-from resolver.dns.timers import Timers
+from resolver.dns.timers import Timers, earliest
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
     CountersRequested,
@@ -117,8 +117,7 @@ class Resolver(Intermediary[Errand]):
     def deadline(self) -> Instant | None:
         """The earliest instant at which somebody has been waited for long enough, or the counters
         are to be noted."""
-        instants = (super().deadline(), self._patience.earliest(), self._count_at)
-        return min((instant for instant in instants if instant is not None), default=None)
+        return earliest(super().deadline(), self._patience.earliest(), self._count_at)
 
     def _offers_recursion_to(self, address: str) -> bool:
         """RA is per client: it says whether a question of this one would be put to others."""

@@ -9,6 +9,7 @@ from typing import Generic
 
 from resolver.dns.exchange import AskerT, Exchanges, Settled
 from resolver.dns.reception import Client, Reception
+from resolver.dns.timers import earliest
 from resolver.machine import Effect, Event, Instant
 
 
@@ -43,8 +44,7 @@ class Intermediary(ABC, Generic[AskerT]):
 
     def deadline(self) -> Instant | None:
         """The earliest instant at which a server or a stream has been waited for long enough."""
-        instants = (self._exchanges.deadline(), self._reception.deadline())
-        return min((instant for instant in instants if instant is not None), default=None)
+        return earliest(self._exchanges.deadline(), self._reception.deadline())
 
     def ready(self) -> bool:
         """From the start: nothing is needed before the first question."""

@@ -114,7 +114,7 @@ class Loop:
 
     def _turn(self, deadline: Instant | None) -> None:
         """Fire what is due, wait for the next event or timer, and call back."""
-        now = self.now()
+        now = time.monotonic_ns()
         wake = deadline
         for timed in tuple(self._timed):  # `expire` may add or remove machines
             due = timed.deadline()
