@@ -48,10 +48,10 @@ class Causes:
             return True
         if cause.reply is not None and cause.reply.at < exchange.answered_at:
             return False
-        return not any(
-            exchange.asked_at < sibling.asked_at < exchange.answered_at
-            for sibling in self.caused_by(cause)
-        )
+        # By their order and not by the clock: in virtual time several may be asked at one instant.
+        siblings = self.caused_by(cause)
+        later = siblings[siblings.index(exchange) + 1 :]
+        return not any(sibling.asked_at < exchange.answered_at for sibling in later)
 
     def decisive(self, exchange: DnsExchange) -> DnsExchange | None:
         """Of the questions it caused, the one whose reply its server answered with: the last that

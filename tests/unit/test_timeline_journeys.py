@@ -182,6 +182,29 @@ def test_a_retry_over_tcp_has_the_same_cause():
     assert [hop.text for hop in journey.hops][2:4] == ["no data, truncated", f"A {NAME}?"]
 
 
+def test_who_was_asked_before_another_is_told_by_order_where_the_clock_stands_still():
+    wire = Wire(cluster_plan())
+    asked = wire.ask("viewer", DNS)
+    began_at = wire.now
+    questions = []
+    for server in REAL:
+        wire.now = began_at
+        questions.append(wire.ask("dns", server))
+    for question in questions:
+        wire.reply(question, *REAL)
+    wire.reply(asked, REAL[0])
+    timeline = wire.timeline()
+    (client,) = [each for each in timeline.exchanges if each.asker == "viewer"]
+    first, second, third = timeline.causes.caused_by(client)
+    assert first.asked_at == second.asked_at == third.asked_at
+    assert [timeline.causes.in_time(each) for each in (first, second, third)] == [
+        False,
+        False,
+        True,
+    ]
+    assert timeline.causes.decisive(client) is third
+
+
 def test_two_viewers_with_one_question_have_each_their_own():
     wire = Wire(cluster_plan())
     one = wire.ask("viewer", DNS)
