@@ -203,7 +203,7 @@ class Cache:
         RFC 2181 5.2: one TTL for all its records, the lowest.
         """
         self._failures.forget(slot)
-        ttl = min(self._bounds.max_ttl_s, *(record.ttl for record in records))
+        ttl = min(self._bounds.max_ttl_s, *[record.ttl for record in records])
         kept = with_ttl(records, ttl)
         if kept[0].name == slot.name:  # and is another text: a million of them add up
             slot = slot._replace(name=kept[0].name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from resolver import limits
 from resolver.config import ForwardRule
@@ -54,8 +55,7 @@ class ForwardTable:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarder:
+class Forwarder(NamedTuple):
     """Puts one question to a rule's servers, in their order, until one has answered."""
 
     question: Question
@@ -124,11 +124,7 @@ def _checked(rule: ForwardRule) -> ForwardRule:
 
 def _is_referral(reply: Reply) -> bool:
     """RFC 2308 2.2: NS records, no SOA and no answer. A forwarder must resolve, not refer."""
+    if reply.answers or reply.aa:
+        return False
     types = {record.rtype for record in reply.authority}
-    return (
-        reply.rcode == Rcode.NOERROR
-        and not reply.aa
-        and not reply.answers
-        and Type.NS in types
-        and Type.SOA not in types
-    )
+    return reply.rcode == Rcode.NOERROR and Type.NS in types and Type.SOA not in types

@@ -9,7 +9,7 @@ MaginotDNS).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from resolver import limits
 from resolver.dns import names
@@ -21,9 +21,10 @@ from resolver.dns.outcome import FAILED, Outcome, Source
 from resolver.dns.records import IN, PROOF_TYPES, Record, Type, covered_type
 from resolver.machine import Instant
 
+_TELLING: Final = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+
+class Speaker(NamedTuple):
     """Who replied, and what his word is good for."""
 
     source: Source
@@ -33,8 +34,7 @@ class Speaker:
     """Whether he is the one to be asked about a name (normalised)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learner:
+class Learner(NamedTuple):
     """Reads one reply of one speaker into the cache."""
 
     cache: Cache
@@ -162,4 +162,4 @@ def alias_target(links: tuple[Record, ...]) -> str:
 def _tells_of_names(reply: Reply, slot: Slot) -> bool:
     if reply.rcode == Rcode.YXDOMAIN:
         return slot.route.recursive
-    return reply.rcode in {Rcode.NOERROR, Rcode.NXDOMAIN}
+    return reply.rcode in _TELLING

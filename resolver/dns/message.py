@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from dnslib import QTYPE, RCODE
@@ -328,6 +329,7 @@ def type_text(rtype: int) -> str:
     return str(QTYPE.get(rtype, f"TYPE{rtype}"))
 
 
+@lru_cache
 def rcode_text(rcode: int) -> str:
     """A response code as people write it: "NXDOMAIN", "RCODE23"."""
     return "BADVERS" if rcode == Rcode.BADVERS else str(RCODE.get(rcode, f"RCODE{rcode}"))

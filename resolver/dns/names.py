@@ -88,7 +88,11 @@ def to_labels(name: str) -> tuple[bytes, ...]:
 
 def to_wire(name: str) -> bytes:
     """The name as it stands in a message, uncompressed."""
-    return b"".join([_length_octets[len(label)] + label for label in to_labels(name)]) + b"\0"
+    if "\\" in name or name == ROOT:
+        labels: Sequence[bytes] = to_labels(name)
+    else:
+        labels = name.encode("ascii").split(b".")
+    return b"".join([_length_octets[len(label)] + label for label in labels]) + b"\0"
 
 
 def from_wire(message: bytes, offset: int) -> tuple[str, int]:

@@ -7,7 +7,6 @@ are written out in full when a record is read, so a record can stand in any mess
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -114,8 +113,10 @@ def sane_ttl(ttl: int) -> int:
     return ttl if ttl < _TTL_LIMIT else 0
 
 
-def with_ttl(records: Iterable[Record], ttl: int) -> tuple[Record, ...]:
+def with_ttl(records: tuple[Record, ...], ttl: int) -> tuple[Record, ...]:
     """The same records with another TTL."""
+    if {record.ttl for record in records} == {ttl}:
+        return records
     return tuple(
         [Record(name, rtype, ttl, rdata, rclass) for name, rtype, _, rdata, rclass in records]
     )
