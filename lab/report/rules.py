@@ -37,11 +37,14 @@ def rule_results(record: RunRecord) -> Mapping[str, tuple[RuleResult, ...]]:
 
 def rule_outcome(results: Iterable[RuleResult]) -> OutcomeWord | None:
     """The worst of them; None when the rule was only broken on purpose, and that was caught. What
-    was missed counts as failed: the check cannot fail."""
+    was missed counts as failed: the check cannot fail. What one world cannot does not count where
+    another world ran the scenario."""
+    results = list(results)
+    ran = {each.scenario for each in results if each.word != "unsupported"}
     outcomes = [
         Outcome.FAILED if each.word == "missed" else Outcome(each.word)
         for each in results
-        if each.word != "caught"
+        if each.word != "caught" and (each.word != "unsupported" or each.scenario not in ran)
     ]
     return worst(outcomes).value if outcomes else None
 

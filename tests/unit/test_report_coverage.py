@@ -94,7 +94,19 @@ def test_what_was_broken_on_purpose_is_told_apart() -> None:
     ],
 )
 def test_the_worst_word_is_a_rules_outcome(given, outcome) -> None:
-    assert rule_outcome(RuleResult("a", "mininet", word) for word in given) == outcome
+    results = (RuleResult(word, "mininet", word) for word in given)
+    assert rule_outcome(results) == outcome
+
+
+def test_what_one_world_cannot_does_not_count_where_another_can() -> None:
+    here, there = (
+        RuleResult("a", "mininet", "unsupported"),
+        RuleResult("a", "simulated", "passed"),
+    )
+    other = RuleResult("b", "simulated", "unsupported")
+    assert rule_outcome([here]) == "unsupported"
+    assert rule_outcome([here, there]) == "passed"
+    assert rule_outcome([here, there, other]) == "unsupported"
 
 
 def scenario(*cited: tuple[str, ...], violates=()) -> Scenario:
