@@ -142,13 +142,9 @@ class Batch:
         )
 
     def receive(self) -> int:
-        """Take what is there, at most 64 datagrams; how many. Raises BlockingIOError for none, and
-        OSError for an error of an earlier datagram that the kernel reports late."""
-        count = self._receive(self._fd, self._received_at, DATAGRAMS_PER_WAKE, 0, None)
-        if count < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-        return count
+        """Take what is there, at most 64 datagrams; how many. An error is an earlier datagram's,
+        which the kernel reports late: reading clears it."""
+        return max(0, self._receive(self._fd, self._received_at, DATAGRAMS_PER_WAKE, 0, None))
 
     def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
         """Put answers into their places from `first` on, up to the first datagram for which there

@@ -168,12 +168,9 @@ class Datagrams:
         """The same with two system calls for all that is there, as long as answers are ready. What
         is not goes to the machine in its turn, behind the answers to what came before it."""
         for _ in range(BATCHES_PER_WAKE):
-            try:
-                count = batch.receive()
-            except OSError:
-                return  # as above; if there is more, the loop will say so
-            if not self._answer_batch(listener, answer, batch, count) or count == 1:
-                return
+            count = batch.receive()
+            if not self._answer_batch(listener, answer, batch, count) or count < 2:
+                return  # if there is more, the loop will say so
             # While several were answered, more have come: looking is cheaper than waiting.
 
     def _answer_batch(
