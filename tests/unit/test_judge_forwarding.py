@@ -324,8 +324,9 @@ def falls_back(
     query: bytes = iterative(),
     rcode: str | None = "NOERROR",
     then: str | None = None,
+    wire: Wire | None = None,
 ) -> Wire:
-    wire = cluster()
+    wire = wire or cluster()
     client = wire.ask("viewer", DNS)
     began_at = wire.now
     for server, after_s in forwarders:
@@ -358,6 +359,13 @@ def falls_back(
 )
 def recursion_is_last() -> Wire:
     return falls_back((FIRST, 0), (SECOND, 1))
+
+
+@cases.fails(FALLS_BACK, because="others were asked after 500.00 ms")
+def recursion_is_impatient_with_the_second_client() -> Wire:
+    wire = recursion_is_last()
+    wire.elapse(1)
+    return falls_back((FIRST, 0), (SECOND, 1), root_after_s=1.5, wire=wire)
 
 
 @cases.fails(FALLS_BACK, because="others were asked after 500.00 ms")

@@ -214,9 +214,10 @@ class DeadlineKept(CheckBase):
 
 
 class RecursionAfterForwarders(CheckBase):
-    """For a client question the asker put its question to these servers first, in this order, each
-    once, and to anybody else only when the last one's timeout was over, with RD=0; the client was
-    answered without an error (FWD-14)."""
+    """Wherever the asker asked anybody but these servers for a client question, it had put the
+    question to these first, in this order, each once; the others followed when the last one's
+    timeout was over, with RD=0, and the client was answered without an error. That happened at
+    least once (FWD-14)."""
 
     kind: Literal["recursion-after-forwarders"] = "recursion-after-forwarders"
     asker: str = "dns"
@@ -225,6 +226,8 @@ class RecursionAfterForwarders(CheckBase):
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at everything the asker asked while a client waited that was told of others."""
+        shown: list[int] = []
+        told: list[str] = []
         for client in served_by(timeline, self.asker):
             asked = asked_meanwhile(timeline, client)
             others = [
@@ -232,18 +235,20 @@ class RecursionAfterForwarders(CheckBase):
             ]
             if not others:
                 continue
+            frames = frames_of([*asked, client])
             fault = self._fault(timeline, client, asked, others[0])
             if fault is not None:
-                return failed(fault, *frames_of([*asked, client]))
+                return failed(fault, *frames)
             last = asked[len(self.forwarders) - 1]
-            return passed(
-                f"recursion began {ms(others[0].asked_at - last.asked_at)} after the last "
-                f"forwarder was asked, at {others[0].query.destination.address}",
-                *frames_of([*asked, client]),
+            told.append(
+                f"{ms(others[0].asked_at - last.asked_at)} after the last forwarder was asked, "
+                f"at {others[0].query.destination.address}"
             )
-        return failed(
-            f"{self.asker} asked nobody but forwarders", *frames_of(served_by(timeline, self.asker))
-        )
+            shown += frames
+        if not told:
+            clients = served_by(timeline, self.asker)
+            return failed(f"{self.asker} asked nobody but forwarders", *frames_of(clients))
+        return passed(f"recursion began {'; '.join(told)}", *shown)
 
     def _fault(
         self,
