@@ -1,16 +1,20 @@
 """Scripted servers do exactly what their script says, field by field."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import dns.flags
 import dns.message
 import pytest
 from dns.exception import DNSException
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lab.scenario import packets
 from lab.scenario.model import Edns, Message, Reply, Script
 from lab.scenario.peers import ScriptedServer
+from lab.scenario.scripts import ReplyFault
 from resolver.machine import SECOND, Close, Effect, Endpoint, MessageArrived, Send, Transport
 
 SERVER = Endpoint("198.51.100.53", 53)
@@ -202,6 +206,31 @@ def test_what_is_no_question_is_not_answered(fault: str) -> None:
 
 def test_a_signed_question_is_a_question() -> None:
     assert said(ask(one(), message=Message(tsig=True))).rcode() == dns.rcode.NOERROR
+
+
+# Everything a client or a fuzzer may send: noise, and real questions with a few octets changed.
+noise = st.binary(max_size=80)
+changes = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=5)
+WHOLE = packets.question("www.example.net", "A", 77, Message(edns=Edns(do=True)))
+
+
+@st.composite
+def changed_questions(draw) -> bytes:
+    octets = bytearray(WHOLE)
+    for place, octet in draw(changes):
+        octets[place % len(octets)] = octet
+    return bytes(octets)
+
+
+@given(noise | changed_questions(), st.sampled_from([UDP, TCP]))
+@example(WHOLE[:2] + b"\x29" + WHOLE[3:], UDP)  # an update
+def test_no_octets_make_it_fail(octets: bytes, transport: Transport) -> None:
+    faults = [None, *get_args(ReplyFault)]
+    for fault in faults:
+        server = one(fault=fault, answer=(ADDRESS,), rcode="BADVERS")
+        for effect in server.handle(MessageArrived("flow", octets, transport, CLIENT, SERVER), 0):
+            assert isinstance(effect, Send)
+            assert effect.payload[:2] == octets[:2] or fault in {"wrong-id", "empty"}
 
 
 # --- faults -----------------------------------------------------------------------------------
