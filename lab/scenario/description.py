@@ -60,7 +60,7 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
         case Play(node=node, program=program):
             return f"a scripted server takes the {program} seat of {node}"
         case Reconfigure(node=node, program=program, changes=changes):
-            return f"{program} of {node} is reconfigured: {', '.join(map(_change, changes))}"
+            return f"{program} of {node} is reconfigured: {'; '.join(map(_change, changes))}"
         case Elapse(seconds=seconds):
             return f"{seconds:g} s pass"
         case Repeat(times=times, every_s=every_s, steps=steps):
@@ -119,7 +119,7 @@ def _change(change: Change) -> str:
         case SetForward(zone=zone, servers=()):
             return f"forwarding ends at {zone}"
         case SetForward(zone=zone, servers=servers):
-            return f"{zone} goes to {' '.join(servers)}"
+            return f"{zone} goes to {', then '.join(servers)}"
         case RemoveForward(zone=zone):
             return f"no forward rule for {zone}"
 

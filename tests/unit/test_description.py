@@ -16,6 +16,11 @@ from lab.scenario.model import (
 )
 
 RECORDS = "@ 60 IN SOA ns hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns\nns 60 IN A 192.0.2.1\n"
+ODD_EDNS = "EDNS version 1, 0 octets, 2 times, EDNS flags 0x0001, EDNS option 65001"
+CHANGES = (
+    "it hosts a.test; it no longer hosts b.test; c.test goes to 10.0.0.1, then 10.0.0.2; "
+    "forwarding ends at d.test; no forward rule for e.test"
+)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +50,7 @@ RECORDS = "@ 60 IN SOA ns hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns\nns 60 I
                     edns=Edns(version=1, size=0, copies=2, flags=1, options=((65001, "ab"),))
                 ),
             ),
-            "viewer asks A a.test (EDNS version 1, 0 octets, 2 times, EDNS flags 0x0001, "
-            "EDNS option 65001)",
+            f"viewer asks A a.test ({ODD_EDNS})",
         ),
         (
             AskMany(name="n{n}.test", count=1000, at_once=50),
@@ -67,8 +71,7 @@ RECORDS = "@ 60 IN SOA ns hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns\nns 60 I
                     RemoveForward(zone="e.test"),
                 ),
             ),
-            "resolver of dns is reconfigured: it hosts a.test, it no longer hosts b.test, c.test "
-            "goes to 10.0.0.1 10.0.0.2, forwarding ends at d.test, no forward rule for e.test",
+            f"resolver of dns is reconfigured: {CHANGES}",
         ),
     ],
 )
