@@ -55,6 +55,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     if file_path.name == "conftest.py":
         return None
+    # Each worker of pytest-xdist would run all of them for the few items it is given.
+    if hasattr(parent.config, "workerinput"):
+        raise parent.CollectError(
+            "scenarios run several at once by themselves: leave out --numprocesses (-n)"
+        )
     module: pytest.Collector = ScenarioModule.from_parent(parent, path=file_path)
     return module
 

@@ -108,3 +108,15 @@ def test_what_cannot_be_judged_is_a_skip_with_its_reason(run_pytest, project):
     done = run_pytest("scenarios/foreign.py", "--world", "simulated", "-rs")
     assert "1 skipped" in done.stdout
     assert "no servers other than ours: use --world mininet" in done.stdout
+
+
+def test_several_workers_are_refused_and_other_tests_run(run_pytest, project):
+    """Each would run every scenario."""
+    (project / "test_own.py").write_text("def test_own():\n    pass\n")
+    done = run_pytest("scenarios/cluster", "test_own.py", "-n", "1", "--world", "simulated")
+    assert done.returncode == 1
+    assert "at once by themselves: leave out --numprocesses (-n)" in done.stdout
+    assert "1 passed, 1 error" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "pytest_plugin.py" not in done.stdout
+    assert not list((project / "reports").glob("runs/*"))

@@ -231,3 +231,40 @@ def test_an_unknown_purpose_is_refused(project):
         "",
         "tools/setup.sh: unknown purpose 'everything'; say run, test or bench\n",
     )
+
+
+# --- tools/test.sh ----------------------------------------------------------------------------
+
+STATIC = ["ruff format --check .", "ruff check .", "mypy "]
+PARALLEL = "python -m pytest -q --numprocesses=logical --dist=worksteal "
+
+
+@pytest.fixture
+def tested(project):
+    for tool in ("ruff", "mypy", "python"):
+        stand_in(project, f".venv/bin/{tool}", ":")
+    return project
+
+
+def test_what_shares_the_processors_runs_first_and_all_else_alone(tested):
+    assert start(tested, "tools/test.sh").wait(timeout=30) == 0
+    *static, parallel, alone = calls(tested)
+    assert static == STATIC
+    assert parallel.startswith(PARALLEL)
+    folders = parallel.removeprefix(PARALLEL).split()
+    assert alone == "python -m pytest -q " + " ".join(f"--ignore={folder}" for folder in folders)
+    assert folders
+    assert all((ROOT / folder).is_dir() for folder in folders)
+
+
+def test_arguments_are_pytests(tested):
+    assert start(tested, "tools/test.sh", "-k", "two words", "tests/unit").wait(timeout=30) == 0
+    assert calls(tested) == [*STATIC, "python -m pytest -q -k two words tests/unit"]
+
+
+@pytest.mark.parametrize("tool", ["ruff", "mypy", "python"])
+@pytest.mark.parametrize("arguments", [(), ("tests/unit",)])
+def test_a_complaint_ends_it(tested, tool, arguments):
+    stand_in(tested, f".venv/bin/{tool}", "exit 1")
+    assert start(tested, "tools/test.sh", *arguments).wait(timeout=30) == 1
+    assert calls(tested)[-1].startswith(tool)
