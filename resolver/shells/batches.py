@@ -68,20 +68,20 @@ class _Messages:
     buffers: ctypes.Array[_Buffer]
 
 
-def _symbol(name: str, *arguments: Any) -> Callable[..., int] | None:
+def _symbol(name: str) -> Callable[..., int] | None:
+    """A function of the C library. Its arguments are to be ctypes' own values."""
     try:
-        function = getattr(ctypes.CDLL(None, use_errno=True), name)
+        function: Callable[..., int] = getattr(ctypes.CDLL(None, use_errno=True), name)
     except (OSError, AttributeError):
         return None
-    function.argtypes = arguments
-    function.restype = ctypes.c_int
-    found: Callable[..., int] = function
-    return found
+    return function
 
 
-_vector = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
-_recvmmsg = _symbol("recvmmsg", *_vector, ctypes.c_void_p)
-_sendmmsg = _symbol("sendmmsg", *_vector)
+_recvmmsg, _sendmmsg = _symbol("recvmmsg"), _symbol("sendmmsg")
+
+_NO_FLAGS = ctypes.c_int(0)
+_FOREVER = ctypes.c_void_p(None)
+"""No time-out, which is of no use with a socket that does not block."""
 
 
 def available() -> bool:
@@ -113,7 +113,6 @@ class Batch:
         if _recvmmsg is None or _sendmmsg is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         self._receive, self._send = _recvmmsg, _sendmmsg
-        self._fd = listening.fileno()
         self._family = listening.family
         self._name_octets = _SOCKADDR_OCTETS[self._family]
         self._address_at = _ADDRESS_AT[self._family]
@@ -128,8 +127,13 @@ class Batch:
         sent = self._messages(self._outgoing, _SENT_STEP)
         # Kept, because the kernel gets bare addresses: nothing else knows that they are in use.
         self._structures = (received, sent)
-        self._received_at = ctypes.addressof(received.headers)
-        self._sent_at = ctypes.addressof(sent.headers)
+        # Made beforehand: making the arguments takes ctypes longer than the call.
+        self._socket = ctypes.c_int(listening.fileno())
+        self._counts = [ctypes.c_uint(n) for n in range(count + 1)]
+        start, step = ctypes.addressof(sent.headers), ctypes.sizeof(_Message)
+        self._places = [ctypes.c_void_p(start + n * step) for n in range(count)]
+        headers = ctypes.c_void_p(ctypes.addressof(received.headers))
+        self._receiving = (self._socket, headers, self._counts[count], _NO_FLAGS, _FOREVER)
         self._lengths = (
             memoryview(received.headers)
             .cast("B")
@@ -144,7 +148,7 @@ class Batch:
     def receive(self) -> int:
         """Take what is there, at most 64 datagrams; how many. An error is an earlier datagram's,
         which the kernel reports late: reading clears it."""
-        return max(0, self._receive(self._fd, self._received_at, DATAGRAMS_PER_WAKE, 0, None))
+        return max(0, self._receive(*self._receiving))
 
     def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
         """Put answers into their places from `first` on, up to the first datagram for which there
@@ -183,8 +187,9 @@ class Batch:
     def send(self, first: int, end: int) -> Iterator[NotSent]:
         """Send the replies in the places from `first` up to `end`; what could not be sent."""
         while first < end:
-            at = self._sent_at + first * ctypes.sizeof(_Message)
-            sent = self._send(self._fd, at, end - first, 0)
+            sent = self._send(
+                self._socket, self._places[first], self._counts[end - first], _NO_FLAGS
+            )
             if sent < 0:  # the first one's error; those behind it have yet to be sent
                 yield NotSent(first, ctypes.get_errno())
                 sent = 1
