@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from lab.judge import checks
 from lab.judge.checks import Check
 from lab.scenario import model
-from lab.scenario.model import Fault, Step
+from lab.scenario.model import Change, Fault, Step
 from lab.values import unknown
 
 _GIVEN_LENGTH = 60
@@ -106,7 +106,13 @@ def _unknown_field(key: str, title: str) -> str:
 
 def _standing(title: str, key: str) -> str:
     """The names of what may stand in a place that takes one of several kinds."""
-    kinds = Check if (title, key) == ("Expectation", "check") else Fault if key == "fault" else Step
+    kinds = Step
+    if (title, key) == ("Expectation", "check"):
+        kinds = Check
+    elif title == "Reconfigure":
+        kinds = Change
+    elif key == "fault":
+        kinds = Fault
     return ", ".join(each.__name__ for each in get_args(get_args(kinds)[0]))
 
 
