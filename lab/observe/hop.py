@@ -9,6 +9,7 @@ from typing import Literal
 from lab.observe.crossing import is_translated
 from lab.observe.dns_exchange import server_at
 from lab.observe.dns_message import DnsMessage
+from lab.observe.dns_wording import wording
 from lab.observe.passage import Passage, Trip
 from lab.topology.plan import Plan
 from resolver.machine import Duration, Instant
@@ -130,21 +131,6 @@ class HopMaker:
             if node.nat is not None and address in node.nat.aliases:
                 return node.name
         return server_at(self._plan, address) or address
-
-
-def wording(message: DnsMessage) -> str:
-    """What a message says, in a line: "A internet.intern.netz?", "192.168.1.100 (ttl 2)"."""
-    if message.malformed:
-        return "malformed reply" if message.is_reply else "malformed question"
-    if not message.is_reply:
-        return f"{message.qtype} {message.name}?"
-    if message.rcode != "NOERROR":
-        return message.rcode
-    truncated = ", truncated" if message.tc else ""
-    if not message.addresses:
-        return f"no data{truncated}"
-    ttls = "/".join(map(str, dict.fromkeys(message.ttls)))
-    return f"{', '.join(message.addresses)} (ttl {ttls}){truncated}"
 
 
 def _between_translators(trip: Trip) -> Iterator[tuple[Passage, ...]]:

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from lab.observe.causes import Causes
 from lab.observe.connection import Connection, is_dns
 from lab.observe.dns_exchange import DnsExchange
-from lab.observe.hop import Hop, HopMaker, wording
+from lab.observe.dns_wording import asked, wording
+from lab.observe.hop import Hop, HopMaker
 from lab.observe.icmp import Datagram, Echo, IcmpError
 from lab.topology.plan import Plan
 from resolver.machine import Duration, Instant, Transport
@@ -90,10 +91,9 @@ class JourneyMaker:
     def _asking(self, exchange: DnsExchange) -> Journey:
         query = exchange.query
         over = " over TCP" if query.transport is Transport.TCP else ""
-        what = "something malformed" if query.malformed else f"{query.qtype} {query.name}"
         return Journey(
             exchange.asker,
-            f"{exchange.asker} asks {what}{over}",
+            f"{exchange.asker} asks {asked(query)}{over}",
             exchange.asked_at,
             exchange.latency_ns,
             exchange,
