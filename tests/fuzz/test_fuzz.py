@@ -21,7 +21,7 @@ from resolver.nat.packet import MalformedPacket
 FOLDER = Path(__file__).parent
 CORPUS = {name: sorted((FOLDER / "corpus" / name).iterdir()) for name in TARGETS}
 
-SECONDS_EACH = 4
+SECONDS_EACH = 2
 
 
 def test_each_target_has_a_corpus():

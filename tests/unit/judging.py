@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeVar
 
 import pytest
@@ -46,6 +47,12 @@ BOTH = (Clock.VIRTUAL, Clock.MEASURED)
 # --- cases ------------------------------------------------------------------------------------
 
 
+@cache
+def told(story: Story) -> Wire:
+    """What a story tells, for reading: made once, for packets take their time."""
+    return story()
+
+
 @dataclass(frozen=True)
 class Case:
     """`because` is what the failure must say; None: the check passes."""
@@ -61,7 +68,7 @@ class Case:
         return f"{type(self.check).__name__}-{verdict}-{self.story.__name__}-{self.clock.value}"
 
     def finding(self) -> Finding:
-        return self.check.judge(self.story().timeline(self.clock))
+        return self.check.judge(told(self.story).timeline(self.clock))
 
 
 class Cases:
@@ -101,7 +108,7 @@ class Cases:
 
 def assert_found(finding: Finding, case: Case) -> None:
     (evidence,) = finding.evidence
-    numbers = {record.number for record in case.story().records}
+    numbers = {record.number for record in told(case.story).records}
     assert set(evidence.frames) <= numbers, "evidence names frames that the capture has not got"
     if case.because is None:
         assert finding.outcome is Outcome.PASSED, evidence.text

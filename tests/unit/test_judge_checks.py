@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from judging import Case, Cases
+from judging import Case, Cases, told
 from pydantic import TypeAdapter, ValidationError
 from wire import cluster_nat_plan, cluster_plan
 
@@ -82,7 +82,7 @@ def test_no_check_passes_when_nothing_was_seen(plan, clock):
 def test_no_check_passes_on_marks_alone():
     """What the steps say they did proves nothing."""
     for case in ONE_CLOCK:
-        wire = case.story()
+        wire = told(case.story)
         marks = [record for record in wire.records if isinstance(record, Mark)]
         finding = case.check.judge(Timeline.of(marks, wire.plan, Clock.VIRTUAL))
         assert finding.outcome is Outcome.FAILED, case.name
@@ -114,7 +114,7 @@ def test_an_unknown_kind_is_refused():
 
 # --- robustness -------------------------------------------------------------------------------
 
-STORIES = [story() for story in dict.fromkeys(case.story for case in ONE_CLOCK)]
+STORIES = list(dict.fromkeys(case.story for case in ONE_CLOCK))
 
 
 def changed(draw: st.DrawFn, record: Record) -> list[Record]:
@@ -149,7 +149,7 @@ def spoilt(draw: st.DrawFn, sighting: Sighting, ip: Ip, happens: int) -> Sightin
 @st.composite
 def odd_timelines(draw: st.DrawFn) -> tuple[tuple[Record, ...], Plan]:
     """The records of a story or two, some lost, doubled, mistimed, cut, spoilt, or shuffled."""
-    story, other = draw(st.sampled_from(STORIES)), draw(st.sampled_from(STORIES))
+    story, other = (told(draw(st.sampled_from(STORIES))) for _ in range(2))
     records = list(story.records)
     if other.plan == story.plan and draw(st.booleans()):
         records += other.records

@@ -243,7 +243,7 @@ def all_misread() -> Wire:
 
 # --- Unpredictable ----------------------------------------------------------------------------
 
-NUMBER = 600
+NUMBER = 500
 GUESS = Unpredictable(questions=NUMBER)
 
 
@@ -264,15 +264,35 @@ def at_random() -> Wire:
 
 
 cases.passes(GUESS)(at_random)
-cases.fails(Unpredictable(questions=NUMBER + 1), because="600 questions over UDP, expected 601")(
+cases.fails(Unpredictable(questions=NUMBER + 1), because="500 questions over UDP, expected 501")(
     at_random
 )
 cases.fails(Unpredictable(asker="tgp1", questions=500), because="0 questions over UDP")(at_random)
 
 
-@cases.fails(GUESS, because="source ports: 599 repetitions")
+@cases.fails(GUESS, because="source ports: 499 repetitions")
 def one_port() -> Wire:
     return questions(drawn(1, 0), [40_000] * NUMBER)
+
+
+SHARED = Unpredictable(questions=NUMBER, per_port=4)
+
+
+@cases.passes(SHARED)
+@cases.fails(GUESS, because="source ports: 450 repetitions")
+@cases.fails(Unpredictable(questions=NUMBER, per_port=1), because="source ports: 450 repetitions")
+def four_questions_to_a_port() -> Wire:
+    return questions(drawn(1, 0), (drawn(2, 1024)[:150]) * 4)
+
+
+@cases.fails(SHARED, because="carried 15 questions")
+def fifteen_questions_to_a_port() -> Wire:
+    return questions(drawn(1, 0), (drawn(2, 1024)[:40]) * 15)
+
+
+@cases.fails(SHARED, because="source ports: ")
+def four_questions_to_each_of_a_row_of_ports() -> Wire:
+    return questions(drawn(1, 0), list(range(40_000, 40_150)) * 4)
 
 
 @cases.fails(GUESS, because="IDs: ")
@@ -280,7 +300,7 @@ def a_counter() -> Wire:
     return questions(list(range(NUMBER)), drawn(2, 1024))
 
 
-@cases.fails(GUESS, because="IDs beside source ports: 599 repetitions")
+@cases.fails(GUESS, because="IDs beside source ports: 499 repetitions")
 def the_port_is_the_id() -> Wire:
     return questions(drawn(2, 1024), drawn(2, 1024))
 
