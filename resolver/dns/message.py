@@ -180,6 +180,8 @@ def parse_query(message: bytes) -> Query | Malformed:
         if questions != 1:
             raise _BrokenError(f"{questions} questions")  # RFC 9619 4: QDCOUNT is 1 in a QUERY
         question, wire, offset = _read_question(message)
+        if sum(counts) > limits.RECORDS_PER_QUERY:
+            raise _BrokenError(f"{sum(counts)} records in a query")
         offset, opts = _skip_to_opts(message, offset, counts)
         if len(opts) > 1:
             raise _BrokenError("two OPT records")  # RFC 6891 6.1.1
@@ -337,6 +339,9 @@ def rcode_text(rcode: int) -> str:
 
 def _read_question(message: bytes) -> tuple[Question, bytes, int]:
     name, offset = names.from_wire(message, _HEADER_OCTETS)
+    if offset - _HEADER_OCTETS != len(names.to_wire(name)):
+        # Only the header stands before it: the ID would be a part of the name.
+        raise _BrokenError("a compressed name in the question")
     qtype, qclass = _question_tail.unpack_from(message, offset)
     end = offset + _question_tail.size
     return Question(name, qtype, qclass), message[_HEADER_OCTETS:end], end

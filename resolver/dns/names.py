@@ -17,6 +17,9 @@ MAX_LABEL = 63
 """Octets (RFC 1035 2.3.4)."""
 MAX_NAME = 255
 """Octets on the wire, lengths and root included (RFC 1035 2.3.4)."""
+_MAX_POINTERS: Final = 126
+"""As many as stand between the labels of the longest name. A datagram has room for thousands that
+lead to one another and no label, and for thousands of names that begin with the last of them."""
 
 _length_octets = tuple(bytes((length,)) for length in range(MAX_LABEL + 1))
 
@@ -102,6 +105,7 @@ def from_wire(message: bytes, offset: int) -> tuple[str, int]:
     """
     labels: list[bytes] = []
     octets = 1
+    pointers = 0
     behind: int | None = None
     segment = offset
     try:
@@ -119,6 +123,9 @@ def from_wire(message: bytes, offset: int) -> tuple[str, int]:
                 # back than the last, so no chain of pointers can loop.
                 if target >= segment:
                     raise MalformedName("a compression pointer does not lead back")
+                pointers += 1
+                if pointers > _MAX_POINTERS:
+                    raise MalformedName("more compression pointers than a name has labels")
                 behind = behind or offset + 2
                 offset = segment = target
             else:

@@ -111,6 +111,22 @@ def test_two_opt_records_are_a_format_error():
     assert read.edns == 0
 
 
+def test_a_query_holds_few_records():
+    record = b"\0" + struct.pack("!HHIH", 16, 1, 0, 0)
+    most = limits.RECORDS_PER_QUERY
+    parsed(query(counts=(1, 1, 1, most - 2), behind=record * most))
+    found = refused(query(counts=(1, 1, 1, most - 1), behind=record * (most + 1)))
+    assert (found.rcode, found.question_wire) == (Rcode.FORMERR, WIRE)
+
+
+def test_a_question_does_not_point_into_the_header():
+    # An ID of 0x0161 would make it "a", another ID another name.
+    tail = struct.pack("!HH", 1, 1)
+    for name in (b"\xc0\x04", b"\xc0\x00", b"\x01a\xc0\x04"):
+        found = refused(struct.pack("!6H", 0x0161, 0, 1, 0, 0, 0) + name + tail)
+        assert found.rcode == Rcode.FORMERR
+
+
 @pytest.mark.parametrize("opcode", [1, 2, 4, 5, 15])
 def test_an_unknown_opcode_comes_back_with_notimp_and_empty_sections(opcode):
     reply = refused(query(0x0100 | opcode << 11)).reply()

@@ -119,6 +119,16 @@ def test_a_chain_of_pointers_may_grow_a_name_up_to_its_limit_only():
         names.from_wire(message, starts[3])
 
 
+def test_pointers_that_lead_to_pointers_are_not_followed_for_long():
+    # Thousands fit into a datagram, and thousands of names that begin with the last one.
+    message = b"\0" + b"".join(
+        (0xC000 | max(0, at - 2)).to_bytes(2, "big") for at in range(1, 2000, 2)
+    )
+    assert names.from_wire(message, 2 * 126 - 1) == (".", 2 * 126 + 1)
+    with pytest.raises(MalformedName, match="pointers"):
+        names.from_wire(message, 2 * 127 - 1)
+
+
 @given(st.binary(max_size=60), st.integers(0, 60))
 def test_any_octets_are_a_name_or_refused(message, offset):
     try:
