@@ -45,8 +45,9 @@ IDLE_SOCKETS_TO_DRAW_FROM: Final = 16
 """Idle sockets to a server from which the next is drawn; with fewer a fresh one is opened, so that
 who saw one question's port cannot tell the next one's."""
 
-IDLE_SOCKETS_PER_SERVER: Final = 256
-"""Idle sockets to a server; more are closed. A quarter of the usual limit of 1,024 open files."""
+IDLE_SOCKETS: Final = 256
+"""Idle sockets to all servers; more are closed. A quarter of the usual limit of 1,024 open files:
+recursion meets any number of servers, whose owners are anybody."""
 
 SOURCE_PORT_DRAWS: Final = 32
 """How many source ports may turn out taken before the server counts as unreachable: with half of

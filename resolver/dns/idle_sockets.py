@@ -37,6 +37,7 @@ class IdleSockets:
 
     def __init__(self) -> None:
         self._idle: dict[Endpoint, list[UpstreamSocket]] = {}
+        self._count = 0
 
     def take(self, server: Endpoint, port: int) -> UpstreamSocket | None:
         """The socket for the next question, chosen by a port drawn at random for a fresh one; None:
@@ -47,6 +48,7 @@ class IdleSockets:
         place = (port - limits.FIRST_SOURCE_PORT) * len(idle) // _PORTS
         chosen, idle[place] = idle[place], idle[-1]
         idle.pop()
+        self._count -= 1
         return chosen
 
     def keep(self, used: UpstreamSocket, in_flight: int) -> bool:
@@ -54,10 +56,10 @@ class IdleSockets:
         used.questions_left -= 1
         if used.questions_left <= 0 or in_flight < limits.QUESTIONS_UNDER_LOAD:
             return False
-        idle = self._idle.setdefault(used.server, [])
-        if len(idle) >= limits.IDLE_SOCKETS_PER_SERVER:
+        if self._count >= limits.IDLE_SOCKETS:
             return False
-        idle.append(used)
+        self._idle.setdefault(used.server, []).append(used)
+        self._count += 1
         return True
 
     def dismiss(self) -> list[UpstreamSocket]:
@@ -66,4 +68,5 @@ class IdleSockets:
             return []
         sockets = [socket for idle in self._idle.values() for socket in idle]
         self._idle.clear()
+        self._count = 0
         return sockets

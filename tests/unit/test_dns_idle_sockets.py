@@ -114,7 +114,18 @@ def test_under_load_a_socket_carries_a_few_questions_drawn_at_random_and_retires
         host.ask()
     assert max(host.carried.values()) == limits.QUESTIONS_PER_SOCKET
     assert len(host.carried) < 5000 / 2
-    assert len(host.open) <= len(host.asked) + limits.IDLE_SOCKETS_PER_SERVER
+    assert len(host.open) <= len(host.asked) + limits.IDLE_SOCKETS
+
+
+def test_any_number_of_servers_leaves_few_sockets_open():
+    host = under_load()
+    for number in range(2 * limits.IDLE_SOCKETS):
+        host.ask(Endpoint(f"10.1.{number >> 8}.{number & 255}", 53))
+        host.reply_to(max(host.asked))
+    assert len(host.open) == len(host.asked) + limits.IDLE_SOCKETS
+    for flow in tuple(host.asked):
+        host.reply_to(flow)
+    assert not host.open
 
 
 def test_which_socket_comes_next_cannot_be_told_from_the_order_of_replies():
