@@ -3,8 +3,9 @@
     python benchmarks/dns_throughput.py [cached] [forwarded] [latency] [-n 10] [--seconds 4]
     python benchmarks/dns_throughput.py --quick
 
-cached: 10,000 names, asked for as often as Zipf's law says, all in the cache (a warm-up pass is not
-counted). forwarded: every question is for a new name, which the server asks the upstream for.
+cached: 10,000 names, asked for as often as Zipf's law says, all in the cache; two warm-up passes
+(one that fills caches, one that makes whatever a server keeps ready at the second asking) are not
+counted. forwarded: every question is for a new name, which the server asks the upstream for.
 latency: one client with one question at a time, cached.
 
 The servers, each one process with one thread, have one core to themselves and stay up for the whole
@@ -98,7 +99,7 @@ def comparisons(scratch: Path, seconds: int) -> dict[str, Comparison]:
     runs = count()
 
     def cached(field: Field, subject: str) -> Load:
-        field.load(subject, every, "-n", "1")
+        field.load(subject, every, "-n", "2")
         return field.load(subject, popular, "-q", OUTSTANDING, "-c", CLIENTS, "-l", str(seconds))
 
     def forwarded(field: Field, subject: str) -> Load:
@@ -110,7 +111,7 @@ def comparisons(scratch: Path, seconds: int) -> dict[str, Comparison]:
     some = write_questions(scratch / "some", map(name_of, ranks[:SINGLE_QUESTIONS]))
 
     def single(field: Field, subject: str) -> Load:
-        field.load(subject, every, "-n", "1")
+        field.load(subject, every, "-n", "2")
         return field.load(subject, some, "-q", "1", "-c", "1", "-n", "1", latencies=True)
 
     def rate(load: Load) -> tuple[float, ...]:

@@ -8,12 +8,14 @@ from collections import Counter
 from random import Random
 
 import dns.message
+import dns_peers
 import pytest
 from dns_workload import fresh_names, name_of, question, write_questions, zipf_ranks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ratios import paired_ratio, quantile, there_and_back
 
+from resolver.config_file import read_config
 from resolver.dns.message import Edns, Query, Question, parse_query
 
 measurements = st.lists(st.floats(1e-3, 1e6), min_size=2, max_size=12)
@@ -75,6 +77,16 @@ def test_questions_are_a_stub_resolvers():
     )
     read = dns.message.from_wire(message)
     assert (read.edns, read.payload, read.options) == (0, 1232, ())
+
+
+@pytest.mark.parametrize("more", ["", "batched = false"])
+def test_our_own_configuration_is_good_and_closed_to_strangers(tmp_path, more):
+    server = dns_peers.ours("ours", "10.77.1.11", "10.77.2.2", "python", more)
+    (tmp_path / "resolver.toml").write_text(server.files["resolver.toml"])
+    config = read_config(tmp_path / "resolver.toml")
+    assert config.recursion_for == (dns_peers.CLIENTS,)
+    assert config.counters_every_ns is not None
+    assert config.batched is (more == "")
 
 
 def test_no_run_asks_for_another_ones_names():
