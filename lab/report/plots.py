@@ -81,16 +81,17 @@ def timing_plot(record: RunRecord) -> str:
         )
         _draw_times(times, shown, sorted({each.clock for each in shown}))
         _draw_shares(shares, shown)
-        figure.legend(
-            loc="upper right",
-            ncols=len(PHASES),
-            frameon=False,
-            fontsize=8,
-            borderpad=0,
-            handlelength=1.1,
-            columnspacing=1.0,
-            handletextpad=0.4,
-        )
+        if shares.get_legend_handles_labels()[0]:
+            figure.legend(
+                loc="upper right",
+                ncols=len(PHASES),
+                frameon=False,
+                fontsize=8,
+                borderpad=0,
+                handlelength=1.1,
+                columnspacing=1.0,
+                handletextpad=0.4,
+            )
         drawn = io.StringIO()
         figure.savefig(
             drawn,
