@@ -131,7 +131,7 @@ one.""",
             ),
             Expectation(
                 text="Afterwards there is an error, and no address",
-                rules=("CCH-15",),
+                rules=("CCH-15", "CCH-02"),
                 check=Answered(name=NAME, which="last", rcode="SERVFAIL", count=0),
             ),
         ),

@@ -199,7 +199,7 @@ know them says NOTIMP with the same opcode, and repeats nothing that it could no
             Expectation(
                 text="NOTIMP, the same opcode, empty sections",
                 rules=("EDN-07",),
-                check=ErrorReplied(opcode=15, rcodes=("NOTIMP",)),
+                check=ErrorReplied(opcode=15, rcodes=("NOTIMP",), bare=True),
             ),
             Expectation(
                 text="The header is otherwise as it must be",

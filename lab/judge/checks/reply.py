@@ -121,6 +121,8 @@ class OptAnswered(CheckBase):
     def _fault(self, query: DnsMessage, reply: DnsMessage) -> str | None:
         opts = reply.sections.opts
         wanted = int(bool(query.sections.opts))
+        if not reply.sections.complete:
+            return "the reply holds less or more than its header promises"
         if len(opts) != wanted:
             return f"{counted(len(opts), 'OPT record')} in the reply, expected {wanted}"
         for opt in opts:
@@ -132,7 +134,8 @@ class OptAnswered(CheckBase):
 
 class ErrorReplied(CheckBase):
     """Every such question of the asker got one reply: one of these RCODEs, the question's OPCODE,
-    and no record in any section but OPT (EDN-06, EDN-07, TRN-03, REC-03)."""
+    and no record in any section but OPT; with `bare`, no question either (EDN-06, EDN-07, TRN-03,
+    REC-03)."""
 
     kind: Literal["error-replied"] = "error-replied"
     asker: str = "viewer"
@@ -143,6 +146,7 @@ class ErrorReplied(CheckBase):
     opcode: int | None = None
     rcodes: tuple[Rcode, ...]
     ra: bool | None = None
+    bare: bool = False
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at every reply to these questions."""
@@ -170,9 +174,9 @@ class ErrorReplied(CheckBase):
             return f"OPCODE {reply.opcode} instead of {query.opcode}"
         if _holds_records(reply):
             return "the error came with records"
-        if self.ra not in {None, reply.ra}:
-            return f"RA={int(reply.ra)}"
-        return None
+        if self.bare and reply.sections.question_wire:
+            return "the error came with a question"
+        return None if self.ra in {None, reply.ra} else f"RA={int(reply.ra)}"
 
 
 class NeverReferral(CheckBase):

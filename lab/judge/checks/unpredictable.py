@@ -34,13 +34,17 @@ _NEAR = 16
 
 class Unpredictable(CheckBase):
     """The IDs and source ports of the server's questions over UDP are spread over their whole
-    range, repeat one another no more often than chance does, follow no sequence, and do not follow
-    from one another (SEC-04, RFC 5452 9.2). False alarms: fewer than one in 10**9."""
+    range, repeat one another no more often than chance (or `per_port`) has it, follow no sequence,
+    and do not follow from one another (SEC-04, RFC 5452 9.2). False alarms: fewer than one in
+    10**9."""
 
     kind: Literal["unpredictable"] = "unpredictable"
     asker: str = "dns"
     questions: int = Field(default=1000, ge=500)
     """So many at least."""
+    per_port: int = Field(default=1, ge=1)
+    """How many questions one source port may carry before another one takes its place. With more
+    than one, the ports are looked at in the order in which they came up."""
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look at each question's ID and source port, in the order of asking."""
@@ -58,11 +62,16 @@ class Unpredictable(CheckBase):
         reserved = [each for each in asked if each.query.source.port < FIRST_PORT]
         if reserved:
             return failed(f"a source port of {reserved[0].query.source.port}", *shown)
-        for name, values, size in _streams(asked):
+        port, times = Counter(each.query.source.port for each in asked).most_common(1)[0]
+        # By chance two sockets, one after the other, may have the same port.
+        if self.per_port > 1 and times > 2 * self.per_port:
+            return failed(f"source port {port} carried {times} questions", *shown)
+        for name, values, size in _streams(asked, once=self.per_port > 1):
             fault = fault_of(values, size)
             if fault is not None:
                 return failed(f"{name}: {fault}", *shown)
-        ids, ports = (len(set(values)) for _, values, _ in list(_streams(asked))[:2])
+        ids = len({each.query.id for each in asked})
+        ports = len({each.query.source.port for each in asked})
         return passed(
             f"{len(asked)} questions, {ids} IDs and {ports} source ports, spread and without "
             "sequence (false alarms: less than one in 10**9)",
@@ -70,12 +79,13 @@ class Unpredictable(CheckBase):
         )
 
 
-def _streams(asked: Sequence[DnsExchange]) -> Iterator[tuple[str, list[int], int]]:
-    """What must be unpredictable, with the size of its range: IDs, ports, and both together."""
+def _streams(asked: Sequence[DnsExchange], *, once: bool) -> Iterator[tuple[str, list[int], int]]:
+    """What must be unpredictable, with the size of its range: IDs, ports (each `once`, or as often
+    as it was used), and both together."""
     ids = [each.query.id for each in asked]
     ports = [each.query.source.port - FIRST_PORT for each in asked]
     yield "IDs", ids, _IDS
-    yield "source ports", ports, _PORTS
+    yield "source ports", list(dict.fromkeys(ports)) if once else ports, _PORTS
     yield "IDs beside source ports", [(a - b) % _IDS for a, b in zip(ids, ports, strict=True)], _IDS
 
 
