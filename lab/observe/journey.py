@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -14,6 +15,7 @@ from lab.observe.dns_wording import asked, wording
 from lab.observe.hop import Hop, HopMaker
 from lab.observe.icmp import Datagram, Echo, IcmpError
 from lab.topology.plan import Plan
+from resolver.dns.names import is_at_or_below, with_ancestors
 from resolver.machine import Duration, Instant, Transport
 
 ACTOR_ROLES = frozenset({"viewer", "bystander"})
@@ -61,13 +63,16 @@ class JourneyMaker:
         ]
         self._connections = connections
         self._actors = {node.name for node in plan.nodes if node.role in ACTOR_ROLES}
+        self._adopted = self._adopt_searches()
 
     def journeys(
         self, echoes: Iterable[Echo], datagrams: Iterable[Datagram], since: Instant
     ) -> Iterator[Journey]:
         """Every journey that started at `since` or later; in no particular order."""
+        adopted = {id(child) for children in self._adopted.values() for child in children}
         for exchange in self._exchanges:
-            if self._causes.of(exchange) is None and exchange.asked_at >= since:
+            is_root = self._causes.of(exchange) is None and id(exchange) not in adopted
+            if is_root and exchange.asked_at >= since:
                 yield self._asking(exchange)
         for connection in self._connections:
             if self._is_journey(connection) and connection.opened_at >= since:
@@ -87,6 +92,35 @@ class JourneyMaker:
         return True
 
     # --- questions ---------------------------------------------------------------------------
+
+    def _adopt_searches(self) -> dict[int, list[DnsExchange]]:
+        """What servers asked on their own way to an answer, by the identity (`id`) of the client's
+        question that it was for: about zones above its name, and about names that they had been
+        referred to meanwhile. These are other questions, so `Causes`, by which the judge goes, has
+        no cause for them; here they are told where they belong most likely."""
+        waiting: defaultdict[str, list[DnsExchange]] = defaultdict(list)
+        for exchange in self._exchanges:
+            waiting[str(exchange.query.receiver)].append(exchange)
+        found: defaultdict[int, list[DnsExchange]] = defaultdict(list)
+        referred: dict[tuple[str, str], DnsExchange] = {}
+        """The client's question for which a server was referred to a name."""
+        for exchange in self._exchanges:
+            asker, name, at = exchange.asker, exchange.query.name, exchange.asked_at
+            if asker in self._actors:
+                continue
+            parent = self._causes.of(exchange)
+            if parent is None:
+                candidates = [
+                    *(each for each in waiting[asker] if _is_below(each.query.name, name)),
+                    *(each for each in [referred.get((asker, name))] if each is not None),
+                ]
+                parent = next((each for each in candidates if _is_open(each, at)), None)
+                if parent is None:
+                    continue
+                found[id(parent)].append(exchange)
+            for target in _names_told(exchange):
+                referred[asker, target] = parent
+        return found
 
     def _asking(self, exchange: DnsExchange) -> Journey:
         query = exchange.query
@@ -116,7 +150,7 @@ class JourneyMaker:
             forged = make.claims_foreign_address(stray) or stray.sender != exchange.query.receiver
             yield from make.of_message(stray, text, forged=forged)
         yield from self._hops_of_errors(exchange.errors)
-        for child in self._causes.caused_by(exchange):
+        for child in (*self._causes.caused_by(exchange), *self._adopted.get(id(exchange), ())):
             yield from self._hops_of_exchange(child)
         for connection in self._silent_dns:
             if self._asked_for(connection) is exchange:
@@ -203,6 +237,28 @@ class JourneyMaker:
         text = f"UDP port {datagram.target.port}"
         yield from self._make.of_trip(datagram.trip, "datagram", text)
         yield from self._hops_of_errors(datagram.errors)
+
+
+def _is_open(exchange: DnsExchange, at: Instant) -> bool:
+    """Whether its server has the question and has not answered it yet."""
+    arrived_at = exchange.query.arrived_at
+    return (
+        arrived_at is not None
+        and arrived_at <= at
+        and (exchange.replied_at is None or at <= exchange.replied_at)
+    )
+
+
+def _is_below(name: str, zone: str) -> bool:
+    return name != zone and is_at_or_below(name, zone)
+
+
+def _names_told(exchange: DnsExchange) -> Iterator[str]:
+    """The names that the replies refer its asker to, and all names above them."""
+    for reply in exchange.replies:
+        for record in (*reply.answers, *reply.authority):
+            if record.rtype in {"CNAME", "NS"}:
+                yield from with_ancestors(record.rdata.lower().removesuffix(".") or ".")
 
 
 def _in_order(hops: Iterable[Hop]) -> tuple[Hop, ...]:

@@ -1,5 +1,6 @@
 """What caused what, and the story that is told of it."""
 
+from dnslib import RR, DNSHeader, DNSQuestion, DNSRecord
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 from wire import (
@@ -146,6 +147,38 @@ def test_only_the_first_journey_is_numbered():
 
 
 # --- what caused what -------------------------------------------------------------------------
+
+
+def test_a_search_is_told_with_the_question_that_it_is_for():
+    """Zones above its name, and names that replies referred the server to."""
+    wire = Wire(cluster_plan())
+    earlier = wire.ask("viewer", DNS, name="a.other.test")
+    question = wire.ask("viewer", DNS, name="www.sub.test")
+    referral = DNSRecord(DNSHeader(id=5, qr=1), q=DNSQuestion("sub.test."))
+    referral.add_auth(*RR.fromZone("sub.test. 60 IN NS ns.host.example."))
+    search = wire.ask("dns", REAL[0], name="sub.test", identifier=5)
+    wire.reply(search, payload=referral.pack())
+    wire.exchange("dns", REAL[1], REAL[2], name="host.example")
+    wire.exchange("dns", REAL[1], REAL[2], name="ns.host.example")
+    wire.exchange("dns", REAL[2], REAL[2], name="www.sub.test")
+    wire.reply(question, REAL[2])
+    wire.reply(earlier, REAL[2])
+    wire.exchange("dns", REAL[1], REAL[2], name="sub.test")
+    titles = {
+        record.title: [hop.text for hop in record.hops if hop.kind == "query"]
+        for record in exchange_records(wire.timeline())
+    }
+    assert titles == {
+        "viewer asks A a.other.test": ["A a.other.test?"],
+        "viewer asks A www.sub.test": [
+            "A www.sub.test?",
+            "A sub.test?",
+            "A host.example?",
+            "A ns.host.example?",
+            "A www.sub.test?",
+        ],
+        "dns asks A sub.test": ["A sub.test?"],
+    }
 
 
 def test_a_question_of_another_name_or_after_the_answer_was_not_caused():
