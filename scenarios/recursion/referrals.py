@@ -28,8 +28,9 @@ def astray(what: str, story: str, zone: str) -> Scenario:
         replies=(
             Reply(
                 authoritative=False,
-                authority=(f"{zone} 60 IN NS ns1.stray.example.",),
-                additional=(f"ns1.stray.example. 60 IN A {NOWHERE}",),
+                # In their own domain, so that the address alone would be believed.
+                authority=(f"{zone} 60 IN NS stray.example.com.",),
+                additional=(f"stray.example.com. 60 IN A {NOWHERE}",),
             ),
         )
     )
