@@ -1,5 +1,9 @@
 """The in-flight table: questions that went out, each with a socket to itself, and their replies.
 
+The same question is never out twice to one server: whoever comes to it meanwhile waits for the same
+reply. Else a stranger's thousand names with one target would make a thousand questions of it, and a
+forger need hit but one of them (RFC 5452 5).
+
 A reply counts only when everything matches (RFC 5452 9.1): the socket it came in on (our address
 and port), its source, its ID and its question, octet by octet. Whatever else arrives is noted, and
 waiting goes on (draft-li-dnsop-response-preprocessing: a forgery must not end the wait).
@@ -7,10 +11,11 @@ waiting goes on (draft-li-dnsop-response-preprocessing: a forgery must not end t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from resolver import limits
 from resolver.dns.asking import EDNS_REFUSED, TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
@@ -55,12 +60,23 @@ class Settled(NamedTuple, Generic[AskerT]):
 @dataclass(slots=True)
 class _InFlight(Generic[AskerT]):
     ask: Ask
-    asker: AskerT
     id: int
     message: bytes
     socket: UpstreamSocket
+    waits: list[_Wait[AskerT]] = field(default_factory=list)
     draws: int = 0
     """Source ports that turned out taken."""
+
+
+@dataclass(slots=True, eq=False)
+class _Wait(Generic[AskerT]):
+    """Somebody who waits for a reply."""
+
+    asker: AskerT
+    pending: _InFlight[AskerT]
+
+
+_Sameness: TypeAlias = tuple[Hashable, ...]
 
 
 class Exchanges(Generic[AskerT]):
@@ -74,36 +90,32 @@ class Exchanges(Generic[AskerT]):
         self._ports: set[int] = set()
         """Those of all sockets that are open."""
         self._idle = IdleSockets()
-        self._timers: Timers[Flow] = Timers()
+        self._joinable: dict[_Sameness, _InFlight[AskerT]] = {}
+        self._timers: Timers[_Wait[AskerT]] = Timers()
 
     def __len__(self) -> int:
         return len(self._in_flight)
 
     def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
-        """Send a question on a socket that nobody else uses; `asker` comes back with what was
-        heard."""
-        id_, port = self._draw()
-        if ask.verbatim:
-            message = id_.to_bytes(2, "big") + ask.verbatim[2:]
-        else:
-            message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
-        idle = self._idle.take(ask.server, port) if ask.transport is Transport.UDP else None
-        if idle is None:
-            self._open(_InFlight(ask, asker, id_, message, self._fresh(ask, port)), effects)
-        else:
-            self._in_flight[idle.flow] = _InFlight(ask, asker, id_, message, idle)
-            self._timers.set(idle.flow, ask.until)
-            effects.append(Send(idle.flow, message))
-        self._ledger.counters.upstream_questions += 1
-        if self._ledger.each_question:
-            effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
+        """Send a question on a socket that nobody else uses, unless it is under way; `asker` comes
+        back with what was heard."""
+        same = _sameness(ask)
+        pending = None if ask.verbatim else self._joinable.get(same)
+        if pending is None:
+            pending = self._joinable[same] = self._send(ask, effects)
+        wait = _Wait(asker, pending)
+        pending.waits.append(wait)
+        self._timers.set(wait, ask.until)
 
-    def handle(self, event: Event, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
-        """Take an event of a flow that was opened here; late ones are no error."""
+    def handle(
+        self, event: Event, now: Instant, effects: list[Effect]
+    ) -> tuple[Settled[AskerT], ...]:
+        """Take an event of a flow that was opened here; late ones are no error. Everybody who waits
+        for the same is settled at once."""
         flow = getattr(event, "flow", None)
         pending = self._in_flight.get(flow)
         if flow is None or pending is None:
-            return None
+            return ()
         if isinstance(event, MessageArrived):
             return self._weigh(event, pending, now, effects)
         refusal: str | None = None
@@ -111,7 +123,7 @@ class Exchanges(Generic[AskerT]):
             case StreamOpened():
                 effects.append(Send(flow, pending.message))
             case PortTaken() if pending.draws < limits.SOURCE_PORT_DRAWS:
-                self._reopen(flow, effects)
+                self._reopen(pending, effects)
             case PortTaken():
                 refusal = "no free source port"
             case StreamClosed():
@@ -119,24 +131,49 @@ class Exchanges(Generic[AskerT]):
             case Unreachable(_, reason):
                 refusal = reason
         if refusal is None:
-            return None
+            return ()
         self._ledger.counters.upstream_unreachable += 1
         effects.append(Note(ServerUnreachable(pending.ask.server, pending.ask.question, refusal)))
-        return self._settle(flow, UNREACHABLE, now, effects)
+        return self._settle(pending, UNREACHABLE, now, effects)
 
     def expire(self, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
         """End the wait that is due first; call again until it returns None."""
-        flow = self._timers.take_due(now)
-        if flow is None:
+        wait = self._timers.take_due(now)
+        if wait is None:
             return None
-        ask = self._in_flight[flow].ask
-        self._ledger.counters.upstream_timeouts += 1
-        effects.append(Note(ServerTimedOut(ask.server, ask.question)))
-        return self._settle(flow, TIMED_OUT, now, effects)
+        pending = wait.pending
+        pending.waits.remove(wait)
+        # Who asks from now on has it sent anew: the question or its reply may be lost.
+        self._let_nobody_join(pending)
+        if not pending.waits:
+            ask = pending.ask
+            self._ledger.counters.upstream_timeouts += 1
+            effects.append(Note(ServerTimedOut(ask.server, ask.question)))
+            self._settle(pending, TIMED_OUT, now, effects)
+        return Settled(wait.asker, Heard(TIMED_OUT, now))
 
     def deadline(self) -> Instant | None:
         """When the next wait ends."""
         return self._timers.earliest()
+
+    def _send(self, ask: Ask, effects: list[Effect]) -> _InFlight[AskerT]:
+        id_, port = self._draw()
+        if ask.verbatim:
+            message = id_.to_bytes(2, "big") + ask.verbatim[2:]
+        else:
+            message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
+        idle = self._idle.take(ask.server, port) if ask.transport is Transport.UDP else None
+        if idle is None:
+            pending = _InFlight[AskerT](ask, id_, message, self._fresh(ask, port))
+            self._open(pending, effects)
+        else:
+            pending = _InFlight[AskerT](ask, id_, message, idle)
+            self._in_flight[idle.flow] = pending
+            effects.append(Send(idle.flow, message))
+        self._ledger.counters.upstream_questions += 1
+        if self._ledger.each_question:
+            effects.append(Note(ServerAsked(ask.server, ask.question, ask.transport)))
+        return pending
 
     def _draw(self) -> tuple[int, int]:
         """An ID and a source port, both unpredictable over their whole range (RFC 5452 9.2)."""
@@ -154,14 +191,13 @@ class Exchanges(Generic[AskerT]):
         ask, flow, port = pending.ask, pending.socket.flow, pending.socket.port
         self._in_flight[flow] = pending
         self._ports.add(port)
-        self._timers.set(flow, ask.until)
         effects.append(Open(flow, ask.transport, ask.server, port))
         if ask.transport is Transport.UDP:
             effects.append(Send(flow, pending.message))
 
-    def _reopen(self, flow: Flow, effects: list[Effect]) -> None:
+    def _reopen(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
         # Nothing went out under the ID, so it is as good as a new one.
-        pending = self._forget(flow)
+        del self._in_flight[pending.socket.flow]
         self._ports.discard(pending.socket.port)
         pending.socket = self._fresh(pending.ask, self._draw()[1])
         pending.draws += 1
@@ -173,7 +209,7 @@ class Exchanges(Generic[AskerT]):
         pending: _InFlight[AskerT],
         now: Instant,
         effects: list[Effect],
-    ) -> Settled[AskerT] | None:
+    ) -> tuple[Settled[AskerT], ...]:
         ask = pending.ask
         reply = parse_reply(event.payload, ask.question, ask.question_wire)
         fault = _fault(reply, pending, event)
@@ -182,31 +218,46 @@ class Exchanges(Generic[AskerT]):
             effects.append(
                 Note(ReplyMismatched(ask.server, ask.question, event.source, fault or "malformed"))
             )
-            return None
+            return ()
         if self._ledger.each_question:
             effects.append(Note(ServerReplied(ask.server, ask.question, reply.rcode)))
-        return self._settle(event.flow, reply, now, effects)
+        return self._settle(pending, reply, now, effects)
 
     def _settle(
-        self, flow: Flow, outcome: Reply | Silence, now: Instant, effects: list[Effect]
-    ) -> Settled[AskerT]:
-        pending = self._forget(flow)
+        self,
+        pending: _InFlight[AskerT],
+        outcome: Reply | Silence,
+        now: Instant,
+        effects: list[Effect],
+    ) -> tuple[Settled[AskerT], ...]:
+        del self._in_flight[pending.socket.flow]
+        self._let_nobody_join(pending)
         answered = isinstance(outcome, Reply) and pending.ask.transport is Transport.UDP
         if not answered or not self._idle.keep(pending.socket, len(self._in_flight)):
             self._close(pending.socket, effects)
         if len(self._in_flight) < limits.QUESTIONS_UNDER_LOAD:
             for idle in self._idle.dismiss():
                 self._close(idle, effects)
-        return Settled(pending.asker, Heard(outcome, now))
+        heard = Heard(outcome, now)
+        for wait in pending.waits:
+            self._timers.cancel(wait)
+        return tuple([Settled(wait.asker, heard) for wait in pending.waits])
+
+    def _let_nobody_join(self, pending: _InFlight[AskerT]) -> None:
+        same = _sameness(pending.ask)
+        if self._joinable.get(same) is pending:
+            del self._joinable[same]
 
     def _close(self, socket: UpstreamSocket, effects: list[Effect]) -> None:
         self._ports.discard(socket.port)
         effects.append(Close(socket.flow))
 
-    def _forget(self, flow: Flow) -> _InFlight[AskerT]:
-        pending = self._in_flight.pop(flow)
-        self._timers.cancel(flow)
-        return pending
+
+def _sameness(ask: Ask) -> _Sameness:
+    """What makes two questions one: to a forger the case of a name is nothing to be guessed."""
+    question = ask.question
+    asked = (question.name.lower(), question.qtype, question.qclass)
+    return (ask.server, asked, ask.transport, ask.edns, ask.cd, ask.rd)
 
 
 def _fault(

@@ -25,8 +25,7 @@ class Intermediary(ABC, Generic[AskerT]):
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
         effects: list[Effect] = []
         if isinstance(getattr(event, "flow", None), int):  # a flow that we opened
-            settled = self._exchanges.handle(event, now, effects)
-            if settled is not None:
+            for settled in self._exchanges.handle(event, now, effects):
                 self._go_on(settled, effects)
             return effects
         client = self._reception.handle(event, now, effects)

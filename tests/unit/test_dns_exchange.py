@@ -16,11 +16,14 @@ from dns_upstreams import (
     Stage,
     a,
     answering,
+    cname,
     silent,
 )
 
 from resolver import limits
 from resolver.config import ForwardRule, ResolverConfig
+from resolver.dns.asking import Ask
+from resolver.dns.exchange import Exchanges
 from resolver.dns.facts import ReplyMismatched, ServerUnreachable
 from resolver.dns.full import Resolver
 from resolver.dns.message import Question, build_query, build_reply, question_wire
@@ -87,6 +90,68 @@ def test_a_forgery_is_noted_and_the_true_reply_wins(fault):
     mismatches = [fact for fact in play.facts if isinstance(fact, ReplyMismatched)]
     assert len(mismatches) == 1
     assert str(mismatches[0])
+
+
+NAMES = [f"n{number}.{ZONE}" for number in range(50)]
+
+
+def leading_to(target):
+    """Aliases of one name, spelt in many ways, and its address a while later."""
+
+    def script(asked):
+        name = asked.query.question.name
+        records = [a(name, "10.10.10.1")]
+        if name in NAMES:
+            spelt = target.upper() if NAMES.index(name) % 2 else target
+            records = [cname(name, spelt)]
+        yield 10 * MILLISECOND, build_reply(asked.query, asked.transport, answers=records)
+
+    return script
+
+
+def test_many_names_with_one_target_make_one_question_of_it():
+    # RFC 5452 5: with n of the same under way, a forger has n times the chance.
+    target = "target.other.test"
+    rules = (ForwardRule(ZONE, (FIRST,)), ForwardRule("other.test", (FIRST,)))
+    play = Stage({FIRST: leading_to(target)}, rules)
+    for number, name in enumerate(NAMES):
+        play.ask(name, id_=number, flow=number_of(number))
+    play.run()
+    assert [got.addresses for got in play.got] == [["10.10.10.1"]] * len(NAMES)
+    of_target = [asked for asked in play.asked if asked.query.question.name.lower() == target]
+    assert len(of_target) == 1
+
+
+def test_who_joins_waits_as_long_as_anybody_but_nobody_joins_what_was_waited_for_in_vain():
+    exchanges, effects = Exchanges(Random(1)), []
+    question = Question(ZONE, Type.A)
+    heard = []
+
+    def ask(now, asker):
+        wire = question_wire(question)
+        exchanges.ask(Ask(FIRST, question, wire, UDP, now + SECOND, None), asker, effects)
+
+    def live_until(now):
+        while (due := exchanges.deadline()) is not None and due <= now:
+            settled = exchanges.expire(due, effects)
+            heard.append((settled.asker, settled.heard.at // MILLISECOND))
+
+    ask(0, "first")
+    live_until(600 * MILLISECOND)
+    ask(600 * MILLISECOND, "second")
+    live_until(1200 * MILLISECOND)
+    assert len([effect for effect in effects if isinstance(effect, Open)]) == 1
+    # The question or its reply may have been lost: from now on it is sent anew.
+    ask(1200 * MILLISECOND, "third")
+    assert len([effect for effect in effects if isinstance(effect, Open)]) == 2
+    live_until(5 * SECOND)
+    assert heard == [("first", 1000), ("second", 1600), ("third", 2200)]
+    assert len([effect for effect in effects if isinstance(effect, Close)]) == 2
+    assert not len(exchanges)
+
+
+def number_of(number):
+    return f"client {number}"
 
 
 def test_a_forgery_does_not_prolong_the_wait_either():
