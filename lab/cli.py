@@ -8,38 +8,18 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-if TYPE_CHECKING:
-    from lab.report.record import RunRecord
-
-
-class _Command(TyperCommand):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types(super().get_params(ctx))
-
-
-class _Group(TyperGroup):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types(super().get_params(ctx))
-
-
-def _without_types(params: list[Any]) -> list[Any]:
-    """Python's types say nothing to a user; of arguments and switches the name says all."""
-    for param in params:
-        if param.param_type_name == "argument" or param.is_flag:
-            vars(param)["display_type_rich"] = lambda ctx: None  # noqa: ARG005 - called by name
-    return params
-
+from lab import cli_runs
+from lab.cli_frame import Command, Exit, Group, refuse
 
 app = typer.Typer(
     name="forwardlab",
-    cls=_Group,
+    cls=Group,
     help="Prove a DNS-forwarding and NAT set-up before it is deployed.",
     epilog="Example:  [bold]forwardlab run cluster/eight_steps[/], then "
     "[bold]forwardlab ladder latest cluster/eight_steps/translator_address[/]",
@@ -48,16 +28,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-
-
-class Exit(IntEnum):
-    """What the command ends with."""
-
-    PASSED = 0
-    FAILED = 1
-    BAD_INPUT = 2
-    HOST_CANNOT = 3
-    BROKEN = 4
 
 
 _INTERRUPTED = 128 + 2  # what a shell makes of SIGINT; Typer exits with it as well
@@ -98,11 +68,6 @@ def _world(word: str) -> str:
     return word
 
 
-def _refuse(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
-
-
 def _ids() -> list[str]:
     """Complete scenario ids in the shell; silent where there are none to find."""
     from lab.scenario.catalogue import CatalogueError, read_catalogue
@@ -113,28 +78,8 @@ def _ids() -> list[str]:
         return []
 
 
-def _runs() -> list[str]:
-    """Complete the runs there are, the newest first."""
-    from lab.scenario.catalogue import CatalogueError, project_root
-
-    try:
-        records = (project_root() / "reports" / "runs").glob("*/record.json")
-    except CatalogueError:
-        return []
-    return ["latest", *sorted((each.parent.name for each in records), reverse=True)]
-
-
-def _ids_of_run(ctx: typer.Context) -> list[str]:
-    """Complete the scenarios of the run that was named before."""
-    try:
-        record, _ = _read_run(ctx.params.get("run_folder") or "latest", quiet=True)
-    except typer.Exit:
-        return []
-    return [each.id for each in record.scenarios]
-
-
 @app.command(
-    cls=_Command,
+    cls=Command,
     epilog="Examples:  [bold]forwardlab run[/]  ·  "
     "[bold]forwardlab run forwarding cluster/eight_steps[/]  ·  "
     "[bold]forwardlab run 'failures/*' --world simulated --seed 7[/]",
@@ -202,19 +147,19 @@ def run(
             keep_on_failure=keep_on_failure,
         )
     except (CatalogueError, SessionError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except HostCannot as error:
-        _refuse(str(error), Exit.HOST_CANNOT)
+        refuse(str(error), Exit.HOST_CANNOT)
     try:
         record = session.run(quiet=as_json)
     except FolderUnusable as error:
-        _refuse(str(error))
+        refuse(str(error))
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
     raise typer.Exit(exit_code(record))
 
 
-@app.command("list", cls=_Command, epilog="Example:  [bold]forwardlab list forwarding[/]")
+@app.command("list", cls=Command, epilog="Example:  [bold]forwardlab list forwarding[/]")
 def list_scenarios(
     scenario: Annotated[
         list[str] | None, typer.Argument(help="Ids, paths, folders or globs.")
@@ -227,7 +172,7 @@ def list_scenarios(
         catalogue = read_catalogue()
         chosen = catalogue.select(scenario or [])
     except CatalogueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     for line in catalogue.left_out():
         typer.echo(line, err=True)
     width = max(map(len, chosen), default=0)
@@ -236,7 +181,7 @@ def list_scenarios(
         typer.echo(f"{identifier:{width}}  {each.topology:{reach}}  {each.title}")
 
 
-@app.command(cls=_Command, epilog="Example:  [bold]forwardlab check topologies/*.toml[/]")
+@app.command(cls=Command, epilog="Example:  [bold]forwardlab check topologies/*.toml[/]")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Topology files.")],
 ) -> None:
@@ -256,7 +201,7 @@ def check(
         raise typer.Exit(Exit.BAD_INPUT)
 
 
-@app.command(cls=_Command, epilog="Example:  [bold]forwardlab schema > topology.schema.json[/]")
+@app.command(cls=Command, epilog="Example:  [bold]forwardlab schema > topology.schema.json[/]")
 def schema() -> None:
     """Print the JSON schema of topology files, for editors."""
     from lab.topology.load import schema as topology_schema
@@ -265,7 +210,7 @@ def schema() -> None:
 
 
 @app.command(
-    cls=_Command, epilog="Example:  [bold]forwardlab draw topologies/cluster-nat.toml -o nat.svg[/]"
+    cls=Command, epilog="Example:  [bold]forwardlab draw topologies/cluster-nat.toml -o nat.svg[/]"
 )
 def draw(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A topology file.")],
@@ -278,22 +223,22 @@ def draw(
     from lab.topology.load import TopologyError, load_topology
 
     if out is not None and out.suffix != ".svg":
-        _refuse(f"{out}: only SVG is drawn; name a file that ends in .svg")
+        refuse(f"{out}: only SVG is drawn; name a file that ends in .svg")
     try:
         picture = draw_topology(load_topology(file))
     except TopologyError as error:
-        _refuse(str(error))
+        refuse(str(error))
     if out is None:
         typer.echo(picture)
         return
     try:
         out.write_text(picture, encoding="utf-8")
     except OSError as error:
-        _refuse(f"{out}: {error.strerror}; name a folder that exists and can be written")
+        refuse(f"{out}: {error.strerror}; name a folder that exists and can be written")
     typer.echo(out)
 
 
-@app.command(cls=_Command, epilog="Example:  [bold]forwardlab doctor[/]")
+@app.command(cls=Command, epilog="Example:  [bold]forwardlab doctor[/]")
 def doctor() -> None:
     """Say what this host can do, and the remedy for each missing thing."""
     from rich.console import Console
@@ -313,152 +258,7 @@ def doctor() -> None:
         raise typer.Exit(Exit.HOST_CANNOT)
 
 
-_RUN = typer.Argument(
-    metavar="RUN",
-    help='"latest", the name of a run, its folder or its record.json.',
-    autocompletion=_runs,
-)
-
-
-@app.command(
-    cls=_Command,
-    epilog="Examples:  [bold]forwardlab report[/]  ·  "
-    "[bold]forwardlab report reports/runs/2026-04-15T21-50-00Z[/]",
-)
-def report(
-    run_folder: Annotated[str, _RUN] = "latest",
-) -> None:
-    """Write the reports of a run anew from its record, and say where they are."""
-    from lab.report.render import FolderUnusable, RecordUnreadable, write_reports
-
-    record, folder = _read_run(run_folder)
-    try:
-        typer.echo(write_reports(folder, record))
-    except (FolderUnusable, RecordUnreadable) as error:
-        _refuse(str(error))
-
-
-@app.command(
-    cls=_Command,
-    epilog="Example:  [bold]forwardlab ladder latest cluster/eight_steps/alias_addresses[/]",
-)
-def ladder(
-    run_folder: Annotated[str, _RUN],
-    scenario: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO", help="A scenario's id.", autocompletion=_ids_of_run),
-    ],
-) -> None:
-    """Draw a scenario's messages as a ladder in the terminal."""
-    import difflib
-    import shutil
-
-    from lab.report.ladder_text import ladder_text
-
-    record, _ = _read_run(run_folder)
-    found = {each.id: each for each in record.scenarios}
-    if scenario not in found:
-        near = difflib.get_close_matches(scenario, found, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(found) or 'none'}"
-        _refuse(f"this run has no scenario {scenario!r}; {hint}")
-    width = shutil.get_terminal_size((120, 40)).columns
-    typer.echo(ladder_text(found[scenario], width=width), nl=False)
-
-
-def _areas() -> dict[str, str]:
-    """The areas of the rule catalogue, by the letters that their rules' ids begin with."""
-    from lab.judge.rules import RULES
-
-    return {each.id.partition("-")[0]: each.area for each in RULES.values()}
-
-
-@app.command(
-    cls=_Command,
-    epilog="Examples:  [bold]forwardlab rules --area FWD --area CND[/]  ·  "
-    "[bold]forwardlab rules --missing[/]  ·  [bold]forwardlab rules latest[/]",
-)
-def rules(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Runs to tell the outcomes of; none: the latest, if there is one.",
-            autocompletion=_runs,
-        ),
-    ] = None,
-    area: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="AREA",
-            help='Only rules of this area, such as "FWD"; may be repeated.',
-            autocompletion=lambda: list(_areas().items()),
-        ),
-    ] = None,
-    missing: Annotated[
-        bool, typer.Option("--missing", help="Only rules that no scenario judges.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """List the rules: what each demands, the scenarios that judge it, and what came of it."""
-    import difflib
-
-    from lab.report.coverage import coverage
-    from lab.report.rules_table import print_rules
-    from lab.scenario.catalogue import CatalogueError, read_catalogue
-
-    areas = _areas()
-    for word in area or []:
-        if word.upper() not in areas:
-            near = difflib.get_close_matches(word.upper(), areas, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(areas)}"
-            _refuse(f"there is no area {word!r}; {hint}")
-    try:
-        catalogue = read_catalogue()
-    except CatalogueError as error:
-        _refuse(str(error))
-    for line in catalogue.left_out():
-        typer.echo(line, err=True)
-    records = [_read_run(each)[0] for each in runs] if runs else _latest_run()
-    wanted = {word.upper() for word in area or areas}
-    found = [
-        each
-        for each in coverage(catalogue.scenarios, records)
-        if each.rule.id.partition("-")[0] in wanted and (each.is_missing or not missing)
-    ]
-    if as_json:
-        typer.echo(json.dumps([each.content() for each in found], indent=2, ensure_ascii=False))
-        return
-    told = ", ".join(f"the run of {each.started} ({each.world})" for each in records)
-    print_rules(found, f"in {told}" if told else "")
-
-
-def _latest_run() -> list[RunRecord]:
-    """The latest run, where there is one; nobody asked for it, so one that cannot be read is told
-    and left out."""
-    from lab.report.render import RecordUnreadable, find_record, read_record
-    from lab.scenario.catalogue import project_root
-
-    try:
-        latest = find_record("latest", project_root() / "reports")
-    except RecordUnreadable:
-        return []
-    try:
-        return [read_record(latest)]
-    except RecordUnreadable as error:
-        typer.echo(f"warning: left out: {error}", err=True)
-        return []
-
-
-def _read_run(run_folder: str, *, quiet: bool = False) -> tuple[RunRecord, Path]:
-    from lab.report.render import RecordUnreadable, read_run
-    from lab.scenario.catalogue import CatalogueError, project_root
-
-    try:
-        return read_run(run_folder, project_root() / "reports")
-    except (CatalogueError, RecordUnreadable) as error:
-        if quiet:
-            raise typer.Exit from error
-        _refuse(str(error))
+app.add_typer(cli_runs.app)
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from shipped import shipped_topologies
 from typer.testing import CliRunner
 
 from lab import cli
-from lab.cli import Exit, app
+from lab.cli import app
+from lab.cli_frame import Exit
 from lab.doctor import Diagnosis
 from lab.report.record import RunRecord
 

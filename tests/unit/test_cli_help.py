@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lab import doctor
-from lab.cli import Exit, app
+from lab.cli import app
+from lab.cli_frame import Exit
 from lab.worlds.world import REMEDIES, Capability
 
 ROOT = Path(__file__).parents[2]

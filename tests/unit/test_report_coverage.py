@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lab.cli import Exit, app
+from lab.cli import app
+from lab.cli_frame import Exit
 from lab.judge.checks import Answered, NotAnswered
 from lab.judge.rules import RULES
 from lab.report.coverage import coverage

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lab.cli import Exit, app
+from lab.cli import app
+from lab.cli_frame import Exit
 
 ROOT = Path(__file__).parents[2]
 WITH_PEER = "forwarding/first_forwarder_silent"

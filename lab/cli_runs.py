@@ -1,0 +1,184 @@
+"""The commands about runs that are over: their reports, their ladders, their rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli_frame import Command, refuse
+
+if TYPE_CHECKING:
+    from lab.report.record import RunRecord
+
+app = typer.Typer()
+
+
+def _runs() -> list[str]:
+    """Complete the runs there are, the newest first."""
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        records = (project_root() / "reports" / "runs").glob("*/record.json")
+    except CatalogueError:
+        return []
+    return ["latest", *sorted((each.parent.name for each in records), reverse=True)]
+
+
+def _ids_of_run(ctx: typer.Context) -> list[str]:
+    """Complete the scenarios of the run that was named before."""
+    try:
+        record, _ = _read_run(ctx.params.get("run_folder") or "latest", quiet=True)
+    except typer.Exit:
+        return []
+    return [each.id for each in record.scenarios]
+
+
+_RUN = typer.Argument(
+    metavar="RUN",
+    help='"latest", the name of a run, its folder or its record.json.',
+    autocompletion=_runs,
+)
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab report[/]  ·  "
+    "[bold]forwardlab report reports/runs/2026-04-15T21-50-00Z[/]",
+)
+def report(
+    run_folder: Annotated[str, _RUN] = "latest",
+) -> None:
+    """Write the reports of a run anew from its record, and say where they are."""
+    from lab.report.render import FolderUnusable, RecordUnreadable, write_reports
+
+    record, folder = _read_run(run_folder)
+    try:
+        typer.echo(write_reports(folder, record))
+    except (FolderUnusable, RecordUnreadable) as error:
+        refuse(str(error))
+
+
+@app.command(
+    cls=Command,
+    epilog="Example:  [bold]forwardlab ladder latest cluster/eight_steps/alias_addresses[/]",
+)
+def ladder(
+    run_folder: Annotated[str, _RUN],
+    scenario: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO", help="A scenario's id.", autocompletion=_ids_of_run),
+    ],
+) -> None:
+    """Draw a scenario's messages as a ladder in the terminal."""
+    import difflib
+    import shutil
+
+    from lab.report.ladder_text import ladder_text
+
+    record, _ = _read_run(run_folder)
+    found = {each.id: each for each in record.scenarios}
+    if scenario not in found:
+        near = difflib.get_close_matches(scenario, found, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(found) or 'none'}"
+        refuse(f"this run has no scenario {scenario!r}; {hint}")
+    width = shutil.get_terminal_size((120, 40)).columns
+    typer.echo(ladder_text(found[scenario], width=width), nl=False)
+
+
+def _areas() -> dict[str, str]:
+    """The areas of the rule catalogue, by the letters that their rules' ids begin with."""
+    from lab.judge.rules import RULES
+
+    return {each.id.partition("-")[0]: each.area for each in RULES.values()}
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab rules --area FWD --area CND[/]  ·  "
+    "[bold]forwardlab rules --missing[/]  ·  [bold]forwardlab rules latest[/]",
+)
+def rules(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Runs to tell the outcomes of; none: the latest, if there is one.",
+            autocompletion=_runs,
+        ),
+    ] = None,
+    area: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AREA",
+            help='Only rules of this area, such as "FWD"; may be repeated.',
+            autocompletion=lambda: list(_areas().items()),
+        ),
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Only rules that no scenario judges.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the rules: what each demands, the scenarios that judge it, and what came of it."""
+    import difflib
+
+    from lab.report.coverage import coverage
+    from lab.report.rules_table import print_rules
+    from lab.scenario.catalogue import CatalogueError, read_catalogue
+
+    areas = _areas()
+    for word in area or []:
+        if word.upper() not in areas:
+            near = difflib.get_close_matches(word.upper(), areas, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(areas)}"
+            refuse(f"there is no area {word!r}; {hint}")
+    try:
+        catalogue = read_catalogue()
+    except CatalogueError as error:
+        refuse(str(error))
+    for line in catalogue.left_out():
+        typer.echo(line, err=True)
+    records = [_read_run(each)[0] for each in runs] if runs else _latest_run()
+    wanted = {word.upper() for word in area or areas}
+    found = [
+        each
+        for each in coverage(catalogue.scenarios, records)
+        if each.rule.id.partition("-")[0] in wanted and (each.is_missing or not missing)
+    ]
+    if as_json:
+        typer.echo(json.dumps([each.content() for each in found], indent=2, ensure_ascii=False))
+        return
+    told = ", ".join(f"the run of {each.started} ({each.world})" for each in records)
+    print_rules(found, f"in {told}" if told else "")
+
+
+def _latest_run() -> list[RunRecord]:
+    """The latest run, where there is one; nobody asked for it, so one that cannot be read is told
+    and left out."""
+    from lab.report.render import RecordUnreadable, find_record, read_record
+    from lab.scenario.catalogue import project_root
+
+    try:
+        latest = find_record("latest", project_root() / "reports")
+    except RecordUnreadable:
+        return []
+    try:
+        return [read_record(latest)]
+    except RecordUnreadable as error:
+        typer.echo(f"warning: left out: {error}", err=True)
+        return []
+
+
+def _read_run(run_folder: str, *, quiet: bool = False) -> tuple[RunRecord, Path]:
+    from lab.report.render import RecordUnreadable, read_run
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        return read_run(run_folder, project_root() / "reports")
+    except (CatalogueError, RecordUnreadable) as error:
+        if quiet:
+            raise typer.Exit from error
+        refuse(str(error))
