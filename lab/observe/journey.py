@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from lab.observe.dns_wording import asked, wording
 from lab.observe.hop import Hop, HopMaker
 from lab.observe.icmp import Datagram, Echo, IcmpError
 from lab.topology.plan import Plan
-from resolver.dns.names import is_at_or_below, with_ancestors
+from resolver.dns.names import with_ancestors
 from resolver.machine import Duration, Instant, Transport
 
 ACTOR_ROLES = frozenset({"viewer", "bystander"})
@@ -98,9 +99,11 @@ class JourneyMaker:
         question that it was for: about zones above its name, and about names that they had been
         referred to meanwhile. These are other questions, so `Causes`, by which the judge goes, has
         no cause for them; here they are told where they belong most likely."""
-        waiting: defaultdict[str, list[DnsExchange]] = defaultdict(list)
+        below: defaultdict[tuple[str, str], list[DnsExchange]] = defaultdict(list)
+        """The questions that a server was asked about names below a name."""
         for exchange in self._exchanges:
-            waiting[str(exchange.query.receiver)].append(exchange)
+            for name in islice(with_ancestors(exchange.query.name or "."), 1, None):
+                below[str(exchange.query.receiver), name].append(exchange)
         found: defaultdict[int, list[DnsExchange]] = defaultdict(list)
         referred: dict[tuple[str, str], DnsExchange] = {}
         """The client's question for which a server was referred to a name."""
@@ -110,10 +113,8 @@ class JourneyMaker:
                 continue
             parent = self._causes.of(exchange)
             if parent is None:
-                candidates = [
-                    *(each for each in waiting[asker] if _is_below(each.query.name, name)),
-                    *(each for each in [referred.get((asker, name))] if each is not None),
-                ]
+                named = referred.get((asker, name))
+                candidates = chain(below[asker, name], () if named is None else (named,))
                 parent = next((each for each in candidates if _is_open(each, at)), None)
                 if parent is None:
                     continue
@@ -247,10 +248,6 @@ def _is_open(exchange: DnsExchange, at: Instant) -> bool:
         and arrived_at <= at
         and (exchange.replied_at is None or at <= exchange.replied_at)
     )
-
-
-def _is_below(name: str, zone: str) -> bool:
-    return name != zone and is_at_or_below(name, zone)
 
 
 def _names_told(exchange: DnsExchange) -> Iterator[str]:
