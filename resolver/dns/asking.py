@@ -102,6 +102,8 @@ def ask_server(ask: Ask, budget: Budget, now: Instant) -> Resolution[Heard | Non
         if not budget.spend(heard.at):
             return None
         heard = yield ask._replace(transport=Transport.TCP)
+    if heard.outcome is TIMED_OUT and heard.at >= budget.until:
+        budget.curtailed = True
     return heard
 
 

@@ -132,6 +132,7 @@ class Sources:
                 # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
                 return step._replace(answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
+            pursuit = replace(pursuit, aliased=True)
         return FAILED
 
     def stale(self, question: Question, terms: Terms, now: Instant) -> Outcome | None:
@@ -263,7 +264,7 @@ class Sources:
         now: Instant,
     ) -> Resolution[tuple[Outcome, Instant]]:
         if isinstance(way, ForwardRule):
-            return (yield from self._forward(way, question, terms, pursuit.budget, slot, now))
+            return (yield from self._forward(way, question, terms, pursuit, slot, now))
         return (yield from self._recurse(way, question, pursuit, slot, now))
 
     def _forward(
@@ -271,7 +272,7 @@ class Sources:
         rule: ForwardRule,
         question: Question,
         terms: Terms,
-        budget: Budget,
+        pursuit: Pursuit,
         slot: Slot,
         now: Instant,
     ) -> Resolution[tuple[Outcome, Instant]]:
@@ -280,13 +281,13 @@ class Sources:
             terms.wishes,
             terms.transport,
             self._next_on_rcodes,
-            budget,
+            pursuit.budget,
             self._timing,
         )
         reply, now = yield from forwarder.ask_in_order(rule, now)
         if isinstance(reply, Unanswered):
             failed = FAILED if reply is Unanswered.ALL_FAILED else GIVEN_UP
-            self._remember(failed, slot, now)
+            self._remember(failed, slot, pursuit, now)
             return failed, now
 
         def speaks_for(name: str) -> bool:
@@ -315,12 +316,12 @@ class Sources:
         told = yield from iteration.run()
         if told is not None:
             return learn(told), iteration.now
-        # What one stranger's question could not afford is no failure of the names it led to.
-        if not (pursuit.sought and pursuit.budget.curtailed):
-            self._remember(FAILED, slot, iteration.now)
+        self._remember(FAILED, slot, pursuit, iteration.now)
         return FAILED, iteration.now
 
-    def _remember(self, failed: Outcome, slot: Slot, now: Instant) -> None:
+    def _remember(self, failed: Outcome, slot: Slot, pursuit: Pursuit, now: Instant) -> None:
+        if pursuit.ran_out:
+            return  # a stranger's alias must not bring about a remembered failure of its target
         failure = Failure(failed.rcode, final=failed.source is Source.GIVEN_UP)
         self._cache.keep_failure(slot, failure, now)
 

@@ -22,6 +22,14 @@ class Pursuit:
     budget: Budget
     sought: tuple[str, ...] = ()
     """Name servers whose addresses are being looked for, the outermost first."""
+    aliased: bool = False
+    """Whether an alias led to the name that is looked for."""
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether a failure is one of the client's question, and not of the name looked for: what
+        others led to may fail for what was spent on the way."""
+        return self.budget.curtailed and (self.aliased or bool(self.sought))
 
     def allows(self, server: str) -> bool:
         """Whether the address of `server` may be looked for as well."""

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dns_upstreams import FIRST, HERE, SECOND_, ZONE, Stage, answering, replying, silent
+from dns_upstreams import (
+    FIRST,
+    HERE,
+    SECOND_,
+    THIRD,
+    ZONE,
+    Stage,
+    answering,
+    cname,
+    replying,
+    silent,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +117,41 @@ def test_a_name_that_is_well_again_fails_for_a_second_only():
     play.run(failed_at + SECOND)
     play.servers[FIRST] = answering("10.0.0.1")
     assert play.resolve().addresses == ["10.0.0.1"]
+
+
+def test_an_alias_whose_owner_let_time_pass_brings_about_no_failure_of_its_target():
+    """The target's server is fast enough, but the alias left no time to wait for it."""
+    options = {"query_timeout_ns": 4 * SECOND}
+    alias = cname(ZONE, "www.victim.test")
+    for servers in ((SECOND_,), (SECOND_, THIRD)):
+        rules = (ForwardRule(ZONE, (FIRST,), 5 * SECOND), ForwardRule("victim.test", servers))
+        play = Stage(
+            {
+                FIRST: replying(4 * SECOND - 5 * MILLISECOND, answers=[alias]),
+                SECOND_: answering("10.0.0.2", after=10 * MILLISECOND),
+                THIRD: answering("10.0.0.3"),
+            },
+            rules,
+            options=options,
+        )
+        assert play.resolve().reply.rcode == Rcode.SERVFAIL
+        assert play.resolve("www.victim.test").addresses == ["10.0.0.2"]
+
+
+def test_an_alias_whose_owner_spent_all_messages_brings_about_no_failure_of_its_target(
+    monkeypatch,
+):
+    monkeypatch.setattr(limits, "QUESTIONS_PER_RESOLUTION", 1)
+    rules = (ForwardRule(ZONE, (FIRST,)), ForwardRule("victim.test", (SECOND_,)))
+    play = Stage(
+        {
+            FIRST: replying(answers=[cname(ZONE, "www.victim.test")]),
+            SECOND_: answering("10.0.0.2"),
+        },
+        rules,
+    )
+    assert play.resolve().reply.rcode == Rcode.SERVFAIL
+    assert play.resolve("www.victim.test").addresses == ["10.0.0.2"]
 
 
 def test_a_dead_server_is_asked_for_the_next_name_all_the_same():
