@@ -10,6 +10,11 @@ DATAGRAMS_PER_WAKE: Final = 64
 """Datagrams (or IP packets) taken from one socket before the others get their turn. At some 20 µs
 each a flooded socket holds up the rest for about a millisecond."""
 
+WAITING_DATAGRAMS_OCTETS: Final = 4_194_304
+"""Room for datagrams that wait until a listening socket is read, as the kernel counts them: some
+five thousand small ones. Its default holds fewer than three hundred, which one burst of clients
+fills while we write a few answers."""
+
 BATCHES_PER_WAKE: Final = 4
 """Full batches of datagrams answered in a row, as long as all answers were ready: at some 4 µs each
 they too take about a millisecond."""

@@ -9,12 +9,14 @@ from contextlib import suppress
 from typing import Final
 
 from resolver.machine import Endpoint, Transport
-from resolver.shells.limits import LISTEN_BACKLOG
+from resolver.shells.limits import LISTEN_BACKLOG, WAITING_DATAGRAMS_OCTETS
 from resolver.shells.shell import CannotStart
 
 _IP_FREEBIND: Final = 15  # <linux/in.h>; the socket module does not have these three
 _IPV6_TRANSPARENT: Final = 75  # <linux/in6.h>
 _IPV6_FREEBIND: Final = 78
+
+_SO_RCVBUFFORCE: Final = 33  # <asm-generic/socket.h>
 
 _KINDS: Final = {Transport.UDP: socket.SOCK_DGRAM, Transport.TCP: socket.SOCK_STREAM}
 
@@ -45,11 +47,21 @@ def listen(made: socket.socket, endpoint: Endpoint, transport: Transport) -> Non
         if transport is Transport.TCP:
             # A restarted program must not wait for the last one's connections to time out.
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            _make_room(made)
         made.bind((endpoint.address, endpoint.port))
         if transport is Transport.TCP:
             made.listen(LISTEN_BACKLOG)
     except OSError as error:
         raise CannotStart(_complaint(endpoint, transport, error)) from error
+
+
+def _make_room(made: socket.socket) -> None:
+    """Let a burst of datagrams wait in the kernel; what has no room there is lost untold."""
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, WAITING_DATAGRAMS_OCTETS)
+    except PermissionError:  # then the host's own bound, net.core.rmem_max, holds
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WAITING_DATAGRAMS_OCTETS)
 
 
 def allow_foreign_address(made: socket.socket) -> None:
