@@ -41,7 +41,7 @@ relation between the two.""",
         "IDs and source ports cannot be guessed under load either",
         """Under load a socket may carry a few questions, eight at most, each under an ID of its
 own and drawn from many sockets: the next port still cannot be told from the last.""",
-        at_once=48,
+        at_once=200,
         per_port=8,
     ),
 }
