@@ -150,12 +150,20 @@ class Cuts:
                 return found[0][0]
         return None
 
-    def learn(self, route: Route, delegation: Delegation, now: Instant) -> None:
-        """Keep what a referral said, unless the zone's own servers said better."""
+    def learn(self, route: Route, parent: str, delegation: Delegation, now: Instant) -> None:
+        """Keep what a referral by the servers of `parent` said, unless the zone's own servers said
+        better.
+
+        It never outlives the parent's own delegation, or a zone taken back could live on in ever
+        new zones below it (CVE-2022-30698).
+        """
         key = (route, delegation.zone)
         known = self._known.find(key, now)
         if known is None or known[0][1] <= Credibility.REFERRAL:
             until = now + min(delegation.ttl, self._max_ttl_s) * SECOND
+            if parent != route.top:  # which is configured
+                above = self._known.find((route, parent), now)
+                until = min(until, now if above is None else above[1])
             self._known.keep(key, (delegation, Credibility.REFERRAL), until)
 
     def confirm(self, route: Route, ns: Sequence[Record], now: Instant) -> None:

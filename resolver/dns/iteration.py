@@ -145,7 +145,7 @@ class Iteration:
             )
 
         delegation = read_delegation(ns, read_additional(reply), in_domain)
-        self.recursion.cuts.learn(self.route, delegation, self.now)
+        self.recursion.cuts.learn(self.route, cut.zone, delegation, self.now)
         return delegation
 
     def _note_own_servers(self, reply: Reply, asked: Question) -> None:

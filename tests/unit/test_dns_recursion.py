@@ -583,6 +583,48 @@ def test_a_zones_own_ns_set_counts_more_than_the_referral_but_lives_no_longer():
     assert until <= 600 * SECOND + 2 * RTT
 
 
+def test_a_zone_taken_back_does_not_live_on_in_ever_new_zones_below_it():
+    """CVE-2022-30698."""
+    taken_back = False
+
+    def parent(asked: Asked):
+        name = asked.query.question.name
+        if taken_back and name.endswith("beta.test"):
+            yield RTT, build_reply(
+                asked.query, asked.transport, rcode=Rcode.NXDOMAIN, authoritative=True,
+                authority=[soa("test")],
+            )  # fmt: skip
+        else:
+            yield from serving("test")(asked)
+
+    def child(asked: Asked):
+        """Asked for x.y.beta.test, it says that y.beta.test is a zone of its own."""
+        labels = asked.query.question.name.split(".")
+        zone = ".".join(labels[-3:])
+        if len(labels) == 3 and zone not in met:
+            met.add(zone)
+            yield RTT, build_reply(
+                asked.query, asked.transport, authority=[ns(zone, f"ns.{zone}", 86400)],
+                additional=[a(f"ns.{zone}", BETA.address, 86400)],
+            )  # fmt: skip
+        else:
+            answers = [a(asked.query.question.name, "203.0.113.66", 0)]
+            yield (
+                RTT,
+                build_reply(asked.query, asked.transport, answers=answers, authoritative=True),
+            )
+
+    met: set[str] = set()
+    play = internet(servers={TLD: parent, BETA: child}, qname_minimisation=False)
+    assert play.resolve("y.beta.test").addresses == ["203.0.113.66"]
+    taken_back = True
+    play.run(until=500 * SECOND)  # of the 600 that the delegation had
+    assert play.resolve("z.beta.test").addresses == ["203.0.113.66"]
+    play.run(until=700 * SECOND)
+    for name in ("y.beta.test", "z.beta.test"):
+        assert play.resolve(name).reply.rcode == Rcode.NXDOMAIN
+
+
 def test_unasked_ns_records_beside_an_answer_change_nothing():
     """CVE-2025-40778: promiscuous NS records."""
     play = internet(servers={BETA: replying(

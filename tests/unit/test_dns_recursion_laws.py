@@ -189,7 +189,7 @@ def test_a_memory_agrees_with_a_dictionary_and_stays_small(history):
 def test_the_closest_cut_is_the_one_brute_force_finds(zones, name, top):
     cuts, route = Cuts(86_400), Route(top, recursive=True)
     for zone in zones:
-        cuts.learn(route, Delegation(zone, (NameServer("ns", ("192.0.2.1",)),), 600), 0)
+        cuts.learn(route, route.top, Delegation(zone, (NameServer("ns", ("192.0.2.1",)),), 600), 0)
     if not names.is_at_or_below(name, top):
         return
     above = [
@@ -205,13 +205,13 @@ def test_the_closest_cut_is_the_one_brute_force_finds(zones, name, top):
 def test_a_referral_does_not_take_the_place_of_what_the_zone_said_itself():
     cuts, route = Cuts(86_400), Route(".", recursive=True)
     referral = Delegation("a", (NameServer("n.a", ("192.0.2.1",)),), 600)
-    cuts.learn(route, referral, 0)
+    cuts.learn(route, route.top, referral, 0)
     own = [Record("a", Type.NS, 300, to_wire(server)) for server in ("n.a", "n.b")]
     cuts.confirm(route, own, 0)
-    cuts.learn(route, referral, SECOND)
+    cuts.learn(route, route.top, referral, SECOND)
     found = cuts.closest(route, "x.a", SECOND)
     assert found is not None
     assert found.servers == (NameServer("n.a", ("192.0.2.1",)), NameServer("n.b"))
     assert cuts.closest(route, "x.a", 300 * SECOND) is None
-    cuts.learn(route, referral, 300 * SECOND)
+    cuts.learn(route, route.top, referral, 300 * SECOND)
     assert cuts.closest(route, "x.a", 300 * SECOND) == referral
