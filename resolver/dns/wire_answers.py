@@ -28,8 +28,12 @@ _length = struct.Struct("!H")
 
 _ID_OCTETS: Final = 2
 _HEADER_OCTETS: Final = 12
-_ANSWER_OCTETS: Final = 900
-"""What an answer takes beside its own octets and those of its question, estimated."""
+_ANSWER_OCTETS: Final = 500
+"""What an answer takes beside its own octets, those of its question, and its slots, estimated."""
+
+_SLOT_OCTETS: Final = 400
+"""What each slot takes beside its name: where an absence was found far above a name of many labels,
+there are a hundred of them."""
 
 _STANDING: Final = Entry((), None, expires=1 << 63)
 """What answers from own zones are made from: it never ends."""
@@ -192,6 +196,7 @@ class WireAnswers:
         tails = [form.message[_ID_OCTETS:] for form in forms]
         places = tuple(_places(form, expiries) for form in forms)
         several = len(tails) > 1 or others
+        slots = tuple({reading.slot for reading in readings})
         answer = _Answer(
             now,  # so that its first use counts down
             tails[0],
@@ -199,8 +204,11 @@ class WireAnswers:
             _More(tuple(others), tails, places, draw) if several else None,
             places[0],
             key,
-            tuple({reading.slot for reading in readings}),
-            _ANSWER_OCTETS + len(key) + sum(map(len, tails)),
+            slots,
+            _ANSWER_OCTETS
+            + len(key)
+            + sum(map(len, tails))
+            + sum(_SLOT_OCTETS + len(slot.name) for slot in slots),
         )
         self._put(answer)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from resolver import limits
 from resolver.config import ForwardRule, HostedZone, Journal, ResolverConfig, Selection
 from resolver.dns import names
-from resolver.dns.cache import Entry
+from resolver.dns.cache import Entry, Reading, Route, Slot, Wishes
 from resolver.dns.counters import Counters
 from resolver.dns.message import Query, Rcode, build_reply, parse_query
 from resolver.dns.records import Record, Type
@@ -476,7 +476,19 @@ def test_octets_are_bounded_and_what_is_used_stays():
         assert kept.answer(first, INSIDE, number) is not None
         keep(kept, f"n{number}.test")
         assert kept._octets <= 10_000
-    assert 1 < len(kept) < 12
+    assert 1 < len(kept) < 20
+
+
+def test_what_was_looked_at_counts_towards_the_octets():
+    """An absence far above a name of many labels: each name between is watched."""
+    kept = table(100_000)
+    for number in range(100):
+        payload = query(f"n{number}.test")
+        record = a(f"n{number}.test", "10.0.0.1")
+        slots = [Slot(f"n{number}.{level}", None, Wishes(), Route(".")) for level in range(100)]
+        form = Form(build_reply_to(payload, record), [record], (), ())
+        kept.keep(payload, [form], None, map(Reading, slots), 0)
+    assert len(kept) == 2
 
 
 def test_nothing_is_left_of_what_was_dropped():
