@@ -23,7 +23,8 @@ from resolver.config import ResolverConfig
 from resolver.dns import names
 from resolver.dns.cache import Bounds, Cache, Route, Slot, Wishes
 from resolver.dns.full import Resolver
-from resolver.dns.message import Query, Reply, build_reply, parse_query, parse_reply
+from resolver.dns.message import Query, Reply, build_reply
+from resolver.dns.message_reading import parse_query, parse_reply
 from resolver.dns.records import Record, Type
 from resolver.machine import Endpoint, Transport
 

@@ -28,7 +28,8 @@ from resolver.dns.facts import (
     ServerUnreachable,
 )
 from resolver.dns.idle_sockets import IdleSockets, UpstreamSocket
-from resolver.dns.message import Malformed, Reply, build_query, parse_reply
+from resolver.dns.message import Malformed, Reply, build_query
+from resolver.dns.message_reading import parse_reply
 from resolver.dns.timers import Timers
 from resolver.machine import (
     Close,

@@ -33,14 +33,8 @@ from resolver.dns.delegation import (
     read_delegation,
     referral_in,
 )
-from resolver.dns.message import (
-    Edns,
-    Question,
-    Rcode,
-    Reply,
-    question_wire,
-    read_additional,
-)
+from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
+from resolver.dns.message_reading import read_additional
 from resolver.dns.records import IN, Record, Type
 from resolver.dns.search import AddressBook, Pursuit, ServerSearch
 from resolver.dns.servers import Servers

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from resolver import limits
 from resolver.dns.counters import Ledger
 from resolver.dns.facts import MessageRejected
-from resolver.dns.message import Malformed, Query, Rcode, build_reply, parse_query, rcode_text
+from resolver.dns.message import Malformed, Query, Rcode, build_reply, rcode_text
+from resolver.dns.message_reading import parse_query
 from resolver.dns.streams import ClientStreams
 from resolver.machine import (
     Duration,

@@ -32,7 +32,8 @@ from resolver.config import (
     RootHint,
 )
 from resolver.dns.full import Resolver
-from resolver.dns.message import Query, Reply, parse_query, parse_reply, read_additional
+from resolver.dns.message import Query, Reply
+from resolver.dns.message_reading import parse_query, parse_reply, read_additional
 from resolver.dns.relay import DnsTranslator
 from resolver.machine import (
     MILLISECOND,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import TARGETS
 
-import resolver.dns.message
+import resolver.dns.message_reading
 import resolver.nat.translator
 from resolver.dns import full
 from resolver.dns.reception import Reception
@@ -105,7 +105,7 @@ def seed(name, stem):
 
 
 def test_a_reader_that_raises_is_noticed(monkeypatch):
-    monkeypatch.setattr(resolver.dns.message, "_Unreadable", ())
+    monkeypatch.setattr(resolver.dns.message_reading, "_Unreadable", ())
     with pytest.raises(ValueError, match="a query, not a response"):
         TARGETS["messages"](seed("messages", "q-outside"))
 

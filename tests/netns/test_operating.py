@@ -14,7 +14,8 @@ from typing import Self
 
 import pytest
 
-from resolver.dns.message import Question, build_query, parse_reply, question_wire
+from resolver.dns.message import Question, build_query, question_wire
+from resolver.dns.message_reading import parse_reply
 from resolver.limits import STREAMS_PER_CLIENT
 from resolver.shells.limits import MAX_ACCEPTED_STREAMS
 

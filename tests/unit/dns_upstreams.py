@@ -24,10 +24,9 @@ from resolver.dns.message import (
     Reply,
     build_query,
     build_reply,
-    parse_query,
-    parse_reply,
     question_wire,
 )
+from resolver.dns.message_reading import parse_query, parse_reply
 from resolver.dns.records import Record, Type
 from resolver.machine import (
     MILLISECOND,

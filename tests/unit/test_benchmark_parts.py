@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ratios import paired_ratio, quantile, there_and_back
 
 from resolver.config_file import read_config
-from resolver.dns.message import Edns, Query, Question, parse_query
+from resolver.dns.message import Edns, Query, Question
+from resolver.dns.message_reading import parse_query
 
 measurements = st.lists(st.floats(1e-3, 1e6), min_size=2, max_size=12)
 

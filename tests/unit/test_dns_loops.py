@@ -12,7 +12,8 @@ from dns_upstreams import CLIENT
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns.facts import QuestionReturned
 from resolver.dns.full import Resolver
-from resolver.dns.message import Edns, Question, Rcode, build_query, parse_reply, question_wire
+from resolver.dns.message import Edns, Question, Rcode, build_query, question_wire
+from resolver.dns.message_reading import parse_reply
 from resolver.machine import (
     MILLISECOND,
     SECOND,

@@ -12,7 +12,8 @@ from strategies import domain_names, messages
 
 from resolver.config import ForwardRule, HostedZone, ResolverConfig, RootHint
 from resolver.dns.full import Resolver
-from resolver.dns.message import Edns, Query, build_query, build_reply, parse_query
+from resolver.dns.message import Edns, Query, build_query, build_reply
+from resolver.dns.message_reading import parse_query
 from resolver.dns.names import to_wire
 from resolver.dns.records import Record
 from resolver.dns.timers import Timers

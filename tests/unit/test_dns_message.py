@@ -24,13 +24,11 @@ from resolver.dns.message import (
     Reply,
     build_query,
     build_reply,
-    parse_query,
-    parse_reply,
     question_wire,
     rcode_text,
-    read_additional,
     type_text,
 )
+from resolver.dns.message_reading import parse_query, parse_reply, read_additional
 from resolver.dns.records import Record, Type
 from resolver.machine import Transport
 

@@ -12,7 +12,8 @@ from dns_upstreams import FIRST, SECOND_, Got, Stage, a, answering, replying, si
 
 from resolver.config import ForwardRule, HostedZone
 from resolver.dns import names
-from resolver.dns.message import Rcode, read_additional
+from resolver.dns.message import Rcode
+from resolver.dns.message_reading import read_additional
 from resolver.dns.records import Type
 from resolver.dns.zones import Found, Missing, Referral, TooLong, Zone
 

@@ -10,7 +10,8 @@ from dns_upstreams import FIRST, HERE, Stage, silent
 
 from resolver import limits
 from resolver.config import DnsTranslatorConfig, ForwardRule, ResolverConfig
-from resolver.dns.message import Question, Rcode, build_query, parse_reply, question_wire
+from resolver.dns.message import Question, Rcode, build_query, question_wire
+from resolver.dns.message_reading import parse_reply
 from resolver.machine import Endpoint, MessageArrived, Open, Send, Transport
 from resolver.programs import machine_for
 from resolver.shells import files

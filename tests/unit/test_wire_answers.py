@@ -19,7 +19,8 @@ from resolver.config import ForwardRule, HostedZone, Journal, ResolverConfig, Se
 from resolver.dns import names
 from resolver.dns.cache import Entry, Reading, Route, Slot, Wishes
 from resolver.dns.counters import Counters
-from resolver.dns.message import Query, Rcode, build_reply, parse_query
+from resolver.dns.message import Query, Rcode, build_reply
+from resolver.dns.message_reading import parse_query
 from resolver.dns.records import Record, Type
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
