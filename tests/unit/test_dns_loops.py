@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 import pytest
-from dns_upstreams import CLIENT
+from dns_upstreams import CLIENT, Stage, answering
 
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns.facts import QuestionReturned
@@ -171,3 +171,14 @@ def test_questions_that_meet_on_the_way_both_end():
     assert [rcode for _, rcode in ring.answers] == [Rcode.SERVFAIL] * 2
     assert len(ring.questions) == 2
     assert ring.now < SECOND
+
+
+def test_two_clients_on_the_forwarders_own_host_may_ask_the_same():
+    forwarder = Endpoint("127.0.0.1", 5300)
+    play = Stage({forwarder: answering("192.0.2.1")}, (ForwardRule(".", (forwarder,)),))
+    for number in range(2):
+        client = Endpoint("127.0.0.1", 40_000 + number)
+        play.ask(NAME, id_=number, flow=("client", number), client=client)
+    play.run()
+    assert [got.addresses for got in play.got] == [["192.0.2.1"]] * 2
+    assert len(play.asked) == 1
