@@ -3,6 +3,7 @@ from lab.judge.checks import (
     Answered,
     AskedTimes,
     ErrorReplied,
+    FailureForgotten,
     FailureRemembered,
     FromCache,
 )
@@ -13,6 +14,7 @@ from lab.scenario.model import (
     Expectation,
     Halt,
     Play,
+    Repeat,
     Reply,
     Resume,
     Scenario,
@@ -75,6 +77,34 @@ second.""",
                 text="Both times it went upstream",
                 rules=("CCH-09",),
                 check=AskedTimes(name=NAME, qtype="A", times=2),
+            ),
+        ),
+    ),
+    "tried_again_for_ever": Scenario(
+        title="A failure that persists is tried again and again, within five minutes each time",
+        story="""The server fails for twenty minutes, and its clients ask on. The DNS server may
+wait longer each time before it tries again, but never longer than five minutes: however long the
+trouble lasted, its end is noticed.""",
+        topology="caches",
+        needs=("long waits",),
+        steps=(
+            Play(
+                node="origin",
+                program="authority",
+                script=Script(replies=(Reply(rcode="SERVFAIL"),)),
+            ),
+            Repeat(times=800, every_s=1.5, steps=(Ask(name=NAME),)),
+        ),
+        expectations=(
+            Expectation(
+                text="No failure is told from memory when it is more than five minutes old",
+                rules=("CCH-09",),
+                check=FailureForgotten(name=NAME, within_s=300.0),
+            ),
+            Expectation(
+                text="and some are told from memory: trying again becomes rarer",
+                rules=("CCH-10",),
+                check=AskedTimes(name=NAME, at_least=4, at_most=60),
             ),
         ),
     ),

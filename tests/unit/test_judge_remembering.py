@@ -9,6 +9,7 @@ from wire import DNS, REAL, Wire
 from lab.judge.checks import (
     AskedTimes,
     BitReachesUpstream,
+    FailureForgotten,
     FailureRemembered,
     FromCache,
     PlainRetry,
@@ -276,6 +277,66 @@ def asked_a_little_early() -> Wire:
     wire = failing()
     wire.elapse(0.3890)
     converse(wire, "dns", REAL[1], asks(identifier=30))
+    return wire
+
+
+# --- FailureForgotten -------------------------------------------------------------------------
+
+FORGOTTEN = FailureForgotten(name=WWW, within_s=5)
+
+
+def failing_for_long(
+    *, from_memory_s: float = 3, again: bool = True, rcode: str = "SERVFAIL"
+) -> Wire:
+    """Upstream fails, is remembered to have failed, and is asked once more, in vain."""
+    wire = cluster()
+    resolved(wire, DNS, REAL[0], asks(), says(asks(), rcode=rcode), rcode=rcode)
+    wire.elapse(from_memory_s)
+    query = asks(identifier=7)
+    converse(wire, "viewer", DNS, query, says(query, rcode=rcode))
+    if again:
+        wire.elapse(1)
+        query = asks(identifier=8)
+        resolved(wire, DNS, REAL[0], query, says(query, rcode=rcode), rcode=rcode)
+    return wire
+
+
+@cases.passes(FORGOTTEN)
+@cases.fails(FailureForgotten(name="x.test"), because="dns gave no SERVFAIL for it")
+@cases.fails(FailureForgotten(name=WWW, within_s=2), because="a failure of 3.0 s ago was told")
+@cases.fails(FailureForgotten(name=WWW, server="tgp1"), because="tgp1 gave no SERVFAIL for it")
+def asked_again_in_time() -> Wire:
+    return failing_for_long()
+
+
+@cases.fails(FORGOTTEN, because="a failure of 6.0 s ago was told, allowed 5.0 s")
+def remembered_for_too_long() -> Wire:
+    return failing_for_long(from_memory_s=6)
+
+
+@cases.fails(FORGOTTEN, because="upstream was never asked again")
+def never_asked_again() -> Wire:
+    return failing_for_long(again=False)
+
+
+@cases.fails(FORGOTTEN, because="dns gave no SERVFAIL for it")
+def no_failure() -> Wire:
+    return failing_for_long(rcode="NXDOMAIN")
+
+
+@cases.fails(FORGOTTEN, because="no failure was told from memory")
+def asked_each_time() -> Wire:
+    wire = cluster()
+    for number in (1, 2, 3):
+        query = asks(identifier=number)
+        resolved(wire, DNS, REAL[0], query, says(query, rcode="SERVFAIL"), rcode="SERVFAIL")
+    return wire
+
+
+@cases.fails(FORGOTTEN, because="a failure was told before anybody was asked")
+def failed_without_asking() -> Wire:
+    wire = cluster()
+    converse(wire, "viewer", DNS, asks(), says(asks(), rcode="SERVFAIL"))
     return wire
 
 

@@ -56,7 +56,11 @@ from lab.judge.checks.precedence import (
     Turn,
 )
 from lab.judge.checks.reaching import ConnectedToAnswer, NeverConnected, Reached
-from lab.judge.checks.remembering import FailureRemembered, StaleAnswered
+from lab.judge.checks.remembering import (
+    FailureForgotten,
+    FailureRemembered,
+    StaleAnswered,
+)
 from lab.judge.checks.reply import (
     ErrorReplied,
     NeverReferral,
@@ -111,6 +115,7 @@ Check = Annotated[
     | ErrorWithin
     | EveryMemberHandedOut
     | FailsBack
+    | FailureForgotten
     | FailureRemembered
     | FamilyHarmless
     | ForgeryIgnored
@@ -188,6 +193,7 @@ __all__ = [
     "ErrorWithin",
     "EveryMemberHandedOut",
     "FailsBack",
+    "FailureForgotten",
     "FailureRemembered",
     "FamilyHarmless",
     "ForgeryIgnored",

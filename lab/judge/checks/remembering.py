@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Literal
 
 from pydantic import Field
@@ -68,6 +69,58 @@ class FailureRemembered(CheckBase):
         return passed(
             f"{counted(len(again), 'repetition')} within {self.seconds} s, nothing upstream",
             *frames_of([first, *again]),
+        )
+
+
+class FailureForgotten(CheckBase):
+    """Whenever the server gave SERVFAIL for a question without asking anybody, it had asked
+    upstream no longer ago than this; and it asked again after a failure (CCH-09, RFC 2308 7.1)."""
+
+    kind: Literal["failure-forgotten"] = "failure-forgotten"
+    asker: str = "viewer"
+    server: str = "dns"
+    name: DnsName
+    qtype: QueryType = "A"
+    within_s: float = 300.0
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Measure from the last question upstream to each failure told from memory."""
+        told = [
+            each
+            for each in put_by(timeline, self.asker, self.name, self.qtype)
+            if reaches(each, self.server) and each.reply is not None and _failed(each.reply)
+        ]
+        if not told:
+            return failed(f"{self.server} gave no SERVFAIL for it")
+        question = told[0].query.question
+        upstream = [
+            each
+            for each in timeline.exchanges
+            if each.asker == self.server and each.query.question == question
+        ]
+        ages: list[tuple[Duration, DnsExchange]] = []
+        for exchange in told:
+            if timeline.causes.caused_by(exchange):
+                continue
+            before = [each for each in upstream if each.asked_at <= arrival(exchange.query)]
+            if not before:
+                return failed("a failure was told before anybody was asked", *frames_of([exchange]))
+            ages.append((arrival(exchange.query) - before[-1].asked_at, exchange))
+        if not ages:
+            return failed("no failure was told from memory", *frames_of(told[:1]))
+        age, oldest = max(ages, key=itemgetter(0))
+        if age > self.within_s * SECOND:
+            return failed(
+                f"a failure of {age / SECOND:.1f} s ago was told, allowed {self.within_s} s",
+                *frames_of([oldest]),
+            )
+        again = [each for each in upstream if each.asked_at > arrival(told[0].query)]
+        if len(again) < 2:  # the first is the one that failed first
+            return failed("upstream was never asked again", *frames_of(told[:1]))
+        return passed(
+            f"{counted(len(ages), 'failure')} told from memory, the oldest after "
+            f"{age / SECOND:.1f} s; upstream was asked {counted(len(upstream), 'time')}",
+            *frames_of([oldest]),
         )
 
 
