@@ -175,6 +175,8 @@ class _Reader:
             raise Unusable(f"{file}: {reason}", "correct the path, or its permissions") from None
         except UnicodeDecodeError as error:
             raise Unusable(f"{file}: octet {error.start} is not UTF-8", "save it so") from None
+        except ValueError as error:  # no file has such a name
+            raise Unusable(f"{file}: {error}", "correct the path") from None
         return {**zone, "text": text, "file": str(file)}
 
     def _complain(self, place: str, what: str, remedy: str) -> None:

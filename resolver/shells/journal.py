@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 from typing import TextIO
 
 from resolver.machine import SECOND, Endpoint, Instant
@@ -25,6 +29,8 @@ class JournalWriter:
 
     While `bounded`, only so many facts of a kind in each second, and then how many more there were:
     else whoever sends us nonsense, or a server that is down, could fill the host's disk.
+
+    What cannot be written is lost: nobody waits for the journal, and clients wait for the program.
     """
 
     def __init__(self, stream: TextIO, *, bounded: bool = False) -> None:
@@ -50,9 +56,27 @@ class JournalWriter:
             if self.bounded and count > FACTS_PER_SECOND:
                 self._write(FactsLeftOut(kind, count - FACTS_PER_SECOND), at)
 
+    def flush(self) -> None:
+        """Have written what is buffered."""
+        self._try(self._stream.flush)
+
     def _write(self, fact: object, at: Instant) -> None:
         line = {"at_ns": at, "fact": type(fact).__name__, **_fields(fact)}
-        self._stream.write(json.dumps(line, default=_plain, ensure_ascii=False) + "\n")
+        text = json.dumps(line, default=_plain, ensure_ascii=False) + "\n"
+        self._try(lambda: self._stream.write(text))
+
+    def _try(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except BrokenPipeError:
+            self._write_nowhere()
+        except OSError:
+            pass  # such as a full disk, which may have room again
+
+    def _write_nowhere(self) -> None:
+        """Whoever read it has gone, for good; and what is buffered would fail again at the exit."""
+        with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 def _fields(record: object) -> dict[str, object]:

@@ -107,7 +107,7 @@ def run_program(
                 loop.run_until(lambda: shell.ready() or asked.stops > 0, None)
                 if not asked.stops:
                     note(ProgramReady(name), loop.now())
-                    journal.flush()
+                    note.flush()
                     on_ready()
                 running.live()
                 answered = running.stop()
@@ -115,10 +115,10 @@ def run_program(
                 note(ProgramFailed(name, traceback.format_exc()), loop.now())
                 return EXIT_FAILED
             finally:
-                journal.flush()
+                note.flush()
         note.tell_what_was_left_out(loop.now())
         note(ProgramStopped(name, answered), loop.now())
-        journal.flush()
+        note.flush()
     return EXIT_STOPPED
 
 

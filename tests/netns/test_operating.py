@@ -170,6 +170,20 @@ def test_sigusr1_and_a_stop_write_the_counters(in_namespace, tmp_path):
     in_namespace(body)
 
 
+def test_without_a_reader_of_its_journal_it_serves_on_and_stops_as_asked(in_namespace, tmp_path):
+    def body():
+        resolver = Process(tmp_path)
+        resolver.config.write_text('journal = "questions"' + CONFIG)
+        resolver.start()
+        resolver.process.stderr.close()
+        for _ in range(3):
+            assert ask("www.own.test") == address(1)
+        resolver.signal(signal.SIGTERM)
+        assert resolver.process.wait(timeout=20) == 0
+
+    in_namespace(body)
+
+
 class SlowServer:
     """A forwarder that answers when the test wants it to."""
 

@@ -251,6 +251,8 @@ OPEN = 'recursion_for = ["192.168.0.0/16", "10.0.0.1"]\n' + RESOLVER
          "zones[1].file", "string"),
         (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\nfile = "bin.zone"\n[[forward]]'),
          "zones[1]", "bin.zone: octet 2 is not UTF-8"),
+        (RESOLVER.replace("[[forward]]", '[[zones]]\norigin = "x"\nfile = "\\u0000"\n[[forward]]'),
+         "zones[1]", "correct the path"),
     ],
 )  # fmt: skip
 def test_networks_and_zone_files_get_one_clear_line_too(read, text, place, hint):
