@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lab.observe.hop import HopKind
+
 SCHEMA_VERSION = 1
 
 
@@ -53,18 +55,7 @@ class HopRecord(_Part):
     """Until it entered the receiver; None when it never did."""
     sender: str
     receiver: str
-    kind: Literal[
-        "query",
-        "reply",
-        "syn",
-        "syn-ack",
-        "reset",
-        "data",
-        "echo",
-        "echo-reply",
-        "icmp-error",
-        "datagram",
-    ]
+    kind: HopKind
     text: str
     """"A internet.intern.netz?" or "192.168.1.100, 192.168.1.102 (ttl 2)"."""
     step: int | None = None

@@ -7,18 +7,11 @@ ordinary zones, so that referrals, glue and foreign servers are real.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import dns.exception
-import dns.message
-import dns.query
-import dns.rcode
+from servers import add_address, start_nsd, wait_until_answers
 
 ROOT_ADDRESS: Final = "198.41.0.4"
 TLD_ADDRESS: Final = "192.0.2.1"
@@ -138,26 +131,6 @@ _SERVERS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """Server to its addresses and its zones. `refused.com` is delegated to one that has it not."""
 
-_READY_WITHIN_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class NotInstalled(Exception):
-    """A peer is missing; the message names the package."""
-
-    package: str
-
-    def __str__(self) -> str:
-        return f"needs the Debian package {self.package} (`tools/setup.sh test` installs it)"
-
-
-def require(program: str, package: str) -> str:
-    """The program's path, or NotInstalled."""
-    found = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
-    if found is None:
-        raise NotInstalled(package)
-    return found
-
 
 def start_internet(folder: Path) -> None:
     """Start every server of it in this network namespace and return when each answers. They end
@@ -166,62 +139,7 @@ def start_internet(folder: Path) -> None:
     for address in sorted(addresses | {SILENT_ADDRESS, OURS, PEER}):
         add_address(address)
     for name, (served, zones) in _SERVERS.items():
-        _start_nsd(folder / name, served, zones)
+        start_nsd(folder / name, served, {zone: ZONES[zone] for zone in zones})
     for served, zones in _SERVERS.values():
         for address in served:
             wait_until_answers(address, zones[0])
-
-
-def add_address(address: str) -> None:
-    """Give the loopback interface an address."""
-    length = 128 if ":" in address else 32
-    command = ["ip", "address", "add", f"{address}/{length}", "dev", "lo"]
-    if ":" in address:
-        command.append("nodad")
-    subprocess.run(command, check=True)
-
-
-def wait_until_answers(address: str, name: str) -> None:
-    """Ask again and again until the server answers at all."""
-    question = dns.message.make_query(name, "SOA")
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while True:
-        try:
-            dns.query.udp(question, address, timeout=0.2)
-        except (dns.exception.Timeout, OSError):
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
-
-
-def start_process(arguments: Iterable[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Start a server in the foreground; what it says goes into its folder."""
-    with (folder / "output").open("wb") as output:
-        return subprocess.Popen([*arguments], stdout=output, stderr=output, cwd=folder)
-
-
-def _start_nsd(folder: Path, addresses: tuple[str, ...], zones: tuple[str, ...]) -> None:
-    folder.mkdir(parents=True)
-    listen = "".join(f"  ip-address: {address}\n" for address in addresses)
-    text = f"""server:
-{listen}  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "{folder}"
-  database: ""
-  pidfile: ""
-  zonelistfile: "{folder}/zone.list"
-  xfrdfile: "{folder}/xfrd.state"
-  xfrdir: "{folder}"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-"""
-    for zone in zones:
-        file = folder / f"{zone.strip('.') or 'root'}.zone"
-        file.write_text(ZONES[zone])
-        text += f'zone:\n  name: "{zone}"\n  zonefile: "{file.name}"\n'
-    config = folder / "nsd.conf"
-    config.write_text(text)
-    start_process([require("nsd", "nsd"), "-d", "-c", str(config)], folder)

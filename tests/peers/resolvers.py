@@ -8,7 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from real_internet import OURS, PEER, ROOT_ADDRESS, require, start_process, wait_until_answers
+from real_internet import OURS, PEER, ROOT_ADDRESS
+from servers import require, start_process, wait_until_answers
 
 from resolver.config import ResolverConfig, RootHint, Selection
 from resolver.config_file import render_config

@@ -13,7 +13,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import pytest
-from real_internet import PEER, add_address, require, start_process, wait_until_answers
+from real_internet import PEER
+from servers import add_address, start_nsd, wait_until_answers
 
 from resolver.config import HostedZone, ResolverConfig, Selection
 from resolver.dns.full import Resolver
@@ -112,30 +113,10 @@ class Ours:
         return dns.message.from_wire(sent.payload)
 
 
-def start_nsd(folder: Path, zones: tuple[HostedZone, ...]) -> None:
-    folder.mkdir(parents=True)
-    text = f"""server:
-  ip-address: {PEER}
-  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "{folder}"
-  database: ""
-  pidfile: ""
-  zonelistfile: "{folder}/zone.list"
-  xfrdfile: "{folder}/xfrd.state"
-  xfrdir: "{folder}"
-  rrl-ratelimit: 0
-  minimal-responses: yes
-  round-robin: no
-remote-control:
-  control-enable: no
-"""
-    for zone in zones:
-        (folder / f"{zone.origin}.zone").write_text(zone.text)
-        text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{zone.origin}.zone"\n'
-    (folder / "nsd.conf").write_text(text)
-    start_process([require("nsd", "nsd"), "-d", "-c", str(folder / "nsd.conf")], folder)
+def start_peer(folder: Path, zones: tuple[HostedZone, ...]) -> None:
+    """NSD on the peer's address, writing answers as ours does."""
+    texts = {zone.origin: zone.text for zone in zones}
+    start_nsd(folder, (PEER,), texts, "minimal-responses: yes", "round-robin: no")
 
 
 def differences(zones: tuple[HostedZone, ...]) -> tuple[int, list[str]]:
@@ -171,7 +152,7 @@ def test_every_answer_is_nsds(in_namespace, tmp_path):
 
     def body():
         add_address(PEER)
-        start_nsd(tmp_path / "nsd", zones)
+        start_peer(tmp_path / "nsd", zones)
         for zone in zones:
             wait_until_answers(PEER, zone.origin)
         compared, found = differences(zones)
@@ -188,7 +169,7 @@ def test_a_difference_would_be_seen(in_namespace, tmp_path):
 
     def body():
         add_address(PEER)
-        start_nsd(tmp_path / "nsd", (theirs,))
+        start_peer(tmp_path / "nsd", (theirs,))
         wait_until_answers(PEER, "z.test")
         _, found = differences((ours,))
         assert found

@@ -14,8 +14,9 @@ import dns.query
 import dns.rcode
 import dns.resolver
 import pytest
-from real_internet import OURS, require, start_internet
+from real_internet import OURS, start_internet
 from resolvers import start_ours
+from servers import require
 
 pytestmark = pytest.mark.netns
 

@@ -8,8 +8,9 @@ follows from that.
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from lab.worlds.simulation.packet import Pair
 from lab.worlds.simulation.streams import Accepted, Unframer, framed
 from lab.worlds.world import WorldBroken
 from resolver.machine import (
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 _SEGMENT_OCTETS = 1440
 """The most one segment carries: what an Ethernet frame takes, over IPv6 too."""
-
-Pair: TypeAlias = tuple[str, int, str, int]
-"""Local address and port, remote address and port."""
 
 
 class _Phase(Enum):

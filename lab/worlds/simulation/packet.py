@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import TypeAlias
 
 from lab.observe.decode import decode_ip
 from lab.observe.sighting import Ip
 from resolver.nat.checksum import adjusted, internet_checksum, pseudo_header
 from resolver.nat.packet import ICMP, ICMPV6, TCP, UDP, MalformedPacket
+
+Pair: TypeAlias = tuple[str, int, str, int]
+"""An address and port, and the address and port at the other end: what tells sockets apart."""
 
 _CHECKSUM_AT = {ICMP: 2, TCP: 16, UDP: 6, ICMPV6: 2}
 
@@ -105,6 +109,14 @@ class Packet:
         else:
             copy[7] -= 1
         return Packet(bytes(copy), built_here=self.built_here)
+
+    def pair(self) -> Pair | None:
+        """The sender's end and the receiver's, of UDP or TCP; None where it is cut before them."""
+        if self.end - self.payload < 4:
+            return None
+        ports = self.raw[self.payload : self.payload + 4]
+        source, destination = ports[0] << 8 | ports[1], ports[2] << 8 | ports[3]
+        return (self.source, source, self.destination, destination)
 
     def decoded(self) -> Ip | None:
         """As a watcher sees it. Decoded once, however many interfaces the packet passes, and not at

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from lab.worlds.simulation.connection import Connection, Pair
-from lab.worlds.simulation.packet import Packet
+from lab.worlds.simulation.connection import Connection
+from lab.worlds.simulation.packet import Packet, Pair
 from lab.worlds.simulation.ports import NoRoute, PortInUse, Ports
 from lab.worlds.simulation.streams import Accepted
 from resolver.machine import Endpoint, Flow, Framing
@@ -134,12 +134,7 @@ class TcpSockets:
 
     def refused(self, quoted: Packet, reason: str) -> None:
         """An ICMP error about a segment of ours."""
-        raw, start = quoted.raw, quoted.payload
-        if quoted.end - start < 4:
-            return
-        source_port = raw[start] << 8 | raw[start + 1]
-        destination_port = raw[start + 2] << 8 | raw[start + 3]
-        pair = (quoted.source, source_port, quoted.destination, destination_port)
-        connection = self._connections.get(pair)
+        pair = quoted.pair()
+        connection = self._connections.get(pair) if pair is not None else None
         if connection is not None:
             connection.unreachable(reason)

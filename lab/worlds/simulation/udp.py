@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from lab.worlds.simulation.packet import Packet
+from lab.worlds.simulation.packet import Packet, Pair
 from lab.worlds.simulation.ports import NoRoute, PortInUse, Ports
 from resolver.machine import Endpoint, Flow, MessageArrived, Transport, Unreachable
 from resolver.nat.build import build_udp
@@ -14,9 +14,6 @@ from resolver.nat.build import build_udp
 if TYPE_CHECKING:
     from lab.worlds.simulation.host import Host
     from lab.worlds.simulation.process import Process
-
-_Pair: TypeAlias = tuple[str, int, str, int]
-"""Local address and port, remote address and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class UdpClient:
 class UdpSocket:
     """A socket connected to one remote endpoint."""
 
-    def __init__(self, sockets: UdpSockets, process: Process, flow: Flow, pair: _Pair) -> None:
+    def __init__(self, sockets: UdpSockets, process: Process, flow: Flow, pair: Pair) -> None:
         self._sockets = sockets
         self.process = process
         self.flow = flow
@@ -55,7 +52,7 @@ class UdpSockets:
         self._host = host
         self._ports = Ports(random)
         self._listening: dict[tuple[str, int], Process] = {}
-        self._connected: dict[_Pair, UdpSocket] = {}
+        self._connected: dict[Pair, UdpSocket] = {}
 
     def listen(self, local: Endpoint, process: Process) -> None:
         """Bind a listening socket; PortInUse when the endpoint is taken."""
@@ -82,7 +79,7 @@ class UdpSockets:
         socket = self._connected[pair] = UdpSocket(self, process, flow, pair)
         return socket
 
-    def forget(self, pair: _Pair) -> None:
+    def forget(self, pair: Pair) -> None:
         """Close a connected socket."""
         if self._connected.pop(pair, None) is not None:
             self._ports.give_back(pair[1])
@@ -117,12 +114,7 @@ class UdpSockets:
 
     def refused(self, quoted: Packet, reason: str) -> None:
         """An ICMP error about a datagram of ours: a connected socket hears of it."""
-        raw, start = quoted.raw, quoted.payload
-        if quoted.end - start < 4:
-            return
-        source_port = raw[start] << 8 | raw[start + 1]
-        destination_port = raw[start + 2] << 8 | raw[start + 3]
-        pair = (quoted.source, source_port, quoted.destination, destination_port)
-        socket = self._connected.get(pair)
+        pair = quoted.pair()
+        socket = self._connected.get(pair) if pair is not None else None
         if socket is not None:
             socket.process.deliver(Unreachable(socket.flow, reason))
