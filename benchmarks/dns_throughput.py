@@ -108,11 +108,11 @@ def comparisons(scratch: Path, seconds: int) -> dict[str, Comparison]:
         options = ("-q", OUTSTANDING, "-c", CLIENTS, "-n", "1", "-l", str(seconds))
         return field.load(subject, fresh, *options)
 
-    some = write_questions(scratch / "some", map(name_of, ranks[:SINGLE_QUESTIONS]))
+    some = [name_of(rank) for rank in ranks[:SINGLE_QUESTIONS]]
 
     def single(field: Field, subject: str) -> Load:
         field.load(subject, every, "-n", "2")
-        return field.load(subject, some, "-q", "1", "-c", "1", "-n", "1", latencies=True)
+        return field.ask_one_by_one(subject, some)
 
     def rate(load: Load) -> tuple[float, ...]:
         return load.per_second, load.per_second / load.subject_share
@@ -211,7 +211,7 @@ def measure_all(chosen: Sequence[str], rounds: int, seconds: int) -> None:
         with Field(scratch) as field:
             print(
                 f"{os.cpu_count()} cores; subjects on core {field.subject_core}, dnsperf and "
-                f"upstream on core {field.others_core}; clock: dnsperf's; "
+                f"upstream on core {field.others_core}; clock: dnsperf's (latency: monotonic); "
                 f"{seconds} s a run, {OUTSTANDING} questions outstanding"
             )
             field.start_upstream(dns_peers.nsd(UPSTREAM))
