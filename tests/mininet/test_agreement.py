@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 def test_every_scenario_says_the_same_in_both_worlds(forwardlab, tmp_path, project):
     records = {}
     for world in ("mininet", "simulated"):
-        done = forwardlab("run", "--world", world, "--out", tmp_path / world)
+        done = forwardlab("run", "--world", world, "--out", tmp_path / world, limit_s=900)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         records[world] = read_record(tmp_path / world)

@@ -43,6 +43,7 @@ def cable():
     )
     for one, other in ("ab", "ba"):
         carry(one, other)
+    STAMPED.append(stamped("a", "b"))
 
 
 def carry(one, other):
@@ -53,6 +54,30 @@ def carry(one, other):
         while not select.select([ear], [], [], 0.01)[0]:
             assert time.monotonic() < deadline
             send(out, b"trial", receiver=b"\xff" * 6, kind=TRIAL_FRAME)
+
+
+STAMPED = []
+"""Sockets that keep the kernel stamping for as long as the process lives."""
+
+
+def stamped(one, other):
+    """Return when frames are stamped as they arrive. The kernel begins with it a while after the
+    first socket has asked for stamps (a world takes far longer to start); until then a frame is
+    stamped when it is read."""
+    ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    ear.setsockopt(socket.SOL_SOCKET, capture_module._SO_TIMESTAMPNS, 1)
+    ear.bind((other, TRIAL_FRAME))
+    deadline = time.monotonic() + 5
+    with sender(one) as out:
+        while True:
+            send(out, b"trial", receiver=b"\xff" * 6, kind=TRIAL_FRAME)
+            assert select.select([ear], [], [], 5)[0]
+            before_reading = time.time_ns()
+            _, ((_, _, stamp),), _, _ = ear.recvmsg(100, 100)
+            seconds, nanoseconds = struct.unpack("qq", stamp)
+            if seconds * SECOND + nanoseconds < before_reading:
+                return ear
+            assert time.monotonic() < deadline
 
 
 def packet(number):
