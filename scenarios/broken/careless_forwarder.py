@@ -42,6 +42,7 @@ times; and recognise the rule by which the forwarders are chosen.""",
             careless(FIRST, SECOND, THIRD),
             *(thinking(number) for number in (1, 2, 3)),
             *(Ask(name=f"n{number}.example.com") for number in range(1, 6)),
+            Elapse(seconds=0.5),  # the second and the third reply come too
         ),
         expectations=(
             Expectation(
