@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 import pytest
-from test_shells import HERE, UDP, Scripted, Stage, udp_client
+from shell_stage import HERE, UDP, Scripted, Stage, udp_client
 
 from resolver.machine import SECOND, Endpoint, Instant, MessageArrived, Send
 from resolver.shells import batches
