@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dns_upstreams import Asked, Script, Stage
+from dns_upstreams import Asked, Script, Stage, unreachable
 
 from resolver.config import ForwardRule, HostedZone, RootHint
 from resolver.dns.message import Rcode, build_reply
@@ -63,6 +63,9 @@ ZONES: dict[str, tuple[str, tuple[Endpoint, ...]]] = {
         APEX + "@ 600 NS ns.alpha.other.\nwww 60 A 203.0.113.4\n", (BETA,)
     ),
 }  # fmt: skip
+
+NO_V6 = {ALPHA6: unreachable}
+"""Servers of a host without IPv6."""
 
 HINTS = (RootHint("ns", (ROOT.address,)),)
 
@@ -124,3 +127,13 @@ def trace(play: Stage) -> list[tuple[int, str, str]]:
          str(asked.query.question))
         for asked in play.asked
     ]  # fmt: skip
+
+
+def whom(play: Stage) -> list[str]:
+    """Who was asked, in order."""
+    return [server for _, server, _ in trace(play)]
+
+
+def count_of(play: Stage, server: Endpoint) -> int:
+    """How often a server was asked."""
+    return sum(asked.server == server for asked in play.asked)

@@ -91,6 +91,14 @@ def cname(name: str, target: str, ttl: int = 60) -> Record:
     return Record(name, Type.CNAME, ttl, names.to_wire(target))
 
 
+def dname(owner: str, target: str, ttl: int = 60) -> Record:
+    return Record(owner, Type.DNAME, ttl, names.to_wire(target))
+
+
+def ns(owner: str, server: str, ttl: int = 600) -> Record:
+    return Record(owner, Type.NS, ttl, names.to_wire(server))
+
+
 def soa(name: str = ZONE, ttl: int = 30, minimum: int = 30) -> Record:
     rdata = names.to_wire("ns." + name) + names.to_wire("hostmaster." + name)
     return Record(name, Type.SOA, ttl, rdata + struct.pack("!5I", 1, 3600, 600, 86400, minimum))

@@ -12,6 +12,7 @@ from dns_upstreams import (
     a,
     answering,
     cname,
+    ns,
     replying,
     silent,
     soa,
@@ -30,10 +31,6 @@ EVIL = Endpoint("192.0.2.66", 53)
 
 def whom(play: Stage) -> list[str]:
     return [NAMES.get(asked.server, asked.server.address) for asked in play.asked]
-
-
-def ns(owner: str, server: str, ttl: int = 600) -> Record:
-    return Record(owner, Type.NS, ttl, names.to_wire(server))
 
 
 # --- the order of the sources ------------------------------------------------------------------
