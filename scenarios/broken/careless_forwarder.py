@@ -30,6 +30,11 @@ def thinking(number: int) -> Play:
     return Play(node=f"forwarder{number}", program="resolver", script=Script(replies=(reply,)))
 
 
+def answered_by_all(name: str) -> tuple[Ask, Elapse]:
+    """A question, and the time until the slowest forwarder has answered it too."""
+    return Ask(name=name), Elapse(seconds=0.5)
+
+
 SCENARIOS = {
     "asks_all_at_once": Scenario(
         title="Broken on purpose: a forwarder that asks all servers at once",
