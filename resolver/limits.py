@@ -24,6 +24,11 @@ LARGEST_UDP_REPLY_OCTETS: Final = 4096
 LARGEST_MESSAGE_OCTETS: Final = 65_535
 """What the length prefix of a stream can say (RFC 1035 4.2.2)."""
 
+EXPANDED_OCTETS: Final = 131_072
+"""Names of one section of a reply, written out: twice the largest message. Compressed, sixteen
+times as much fits into one, and anybody's server may have us read dozens of them for one question
+(CVE-2024-8508)."""
+
 RECORDS_PER_QUERY: Final = 16
 """Records in a client's message, where an OPT and a signature are all that anybody needs. Thousands
 of names that take long to read fit into a datagram, and everybody may send us one."""

@@ -212,7 +212,10 @@ class Exchanges(Generic[AskerT]):
         effects: list[Effect],
     ) -> tuple[Settled[AskerT], ...]:
         ask = pending.ask
-        reply = parse_reply(event.payload, ask.question, ask.question_wire)
+        reply: Reply | Malformed = Malformed("longer than any datagram that we said we take")
+        most = limits.LARGEST_UDP_REPLY_OCTETS
+        if ask.transport is Transport.TCP or len(event.payload) <= most or ask.verbatim:
+            reply = parse_reply(event.payload, ask.question, ask.question_wire)
         fault = _fault(reply, pending, event)
         if isinstance(reply, Malformed) or fault is not None:
             self._ledger.counters.upstream_mismatches += 1

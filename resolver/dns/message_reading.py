@@ -140,6 +140,7 @@ def read_additional(reply: Reply) -> tuple[Record, ...]:
     """The records of the additional section but OPT, as far as they can be read."""
     message = reply.wire
     records: list[Record] = []
+    expanded = 0
     try:
         *_, questions, answers, authorities, additionals = HEADER.unpack_from(message)
         if questions != 1 or reply.tc:
@@ -150,9 +151,12 @@ def read_additional(reply: Reply) -> tuple[Record, ...]:
             rtype = RECORD_TAIL.unpack_from(message, names.from_wire(message, offset)[1])[0]
             if rtype == Type.OPT:
                 offset, _ = _skip_to_opts(message, offset, (0, 1))
-            else:
-                read, offset = _read_records(message, offset, 1, question.name)
-                records += read
+                continue
+            read, offset = _read_records(message, offset, 1, question.name)
+            records += read
+            expanded += len(read[0].name) + len(read[0].rdata)
+            if expanded > limits.EXPANDED_OCTETS:
+                break
     except _Unreadable:
         pass
     return tuple(records)
@@ -175,11 +179,13 @@ def _read_records(
     if count == 0:
         return (), offset
     records = []
+    expanded = 0
     for _ in range(count):
         if message.startswith(QUESTION_POINTER, offset):
             name, offset = asked, offset + len(QUESTION_POINTER)
         else:
             name, offset = names.from_wire(message, offset)
+            expanded += len(name)
         rtype, rclass, ttl, length = RECORD_TAIL.unpack_from(message, offset)
         start = offset + RECORD_TAIL.size
         offset = start + length
@@ -188,6 +194,9 @@ def _read_records(
         if rtype == _OPT:
             raise _BrokenError("an OPT record outside the additional section")
         rdata = read_rdata(message, start, offset, rtype)
+        expanded += len(rdata) - length
+        if expanded > limits.EXPANDED_OCTETS:
+            raise _BrokenError("names that take long to read")
         records.append(Record(name, rtype, sane_ttl(ttl), rdata, rclass))
     return tuple(records), offset
 
@@ -197,10 +206,14 @@ def _skip_to_opts(
 ) -> tuple[int, list[tuple[int, int]]]:
     """Pass over records; return where they end and each OPT record's (class, TTL) fields."""
     opts = []
+    expanded = 0
     for section, count in enumerate(counts):
         for _ in range(count):
             if message[offset]:
                 name, offset = names.from_wire(message, offset)
+                expanded += len(name)
+                if expanded > limits.EXPANDED_OCTETS:
+                    raise _BrokenError("names that take long to read")
             else:
                 name, offset = names.ROOT, offset + 1
             rtype, rclass, ttl, length = RECORD_TAIL.unpack_from(message, offset)

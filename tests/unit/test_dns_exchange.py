@@ -92,6 +92,17 @@ def test_a_forgery_is_noted_and_the_true_reply_wins(fault):
     assert str(mismatches[0])
 
 
+def test_a_datagram_longer_than_any_we_offered_to_take_is_no_reply():
+    def script(asked):
+        yield (
+            MILLISECOND,
+            build_reply(asked.query, UDP, answers=[a(ZONE, "10.0.0.1")]) + bytes(4096),
+        )
+        yield 2 * MILLISECOND, build_reply(asked.query, UDP, answers=[a(ZONE, "10.0.0.2")])
+
+    assert Stage({FIRST: script}).resolve().addresses == ["10.0.0.2"]
+
+
 NAMES = [f"n{number}.{ZONE}" for number in range(50)]
 
 

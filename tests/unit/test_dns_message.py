@@ -275,6 +275,34 @@ def test_naptr_and_srv_names_are_written_out():
     ]
 
 
+def reply_of(section: int, count: int, owner: bytes, rtype: int, rdata: bytes) -> bytes:
+    """Records of a question for the longest name of all."""
+    asked = b"\1x" * 126 + b"\0" + struct.pack("!HH", 1, 1)
+    counts = [1, 0, 0, 0]
+    counts[section] = count
+    record = owner + struct.pack("!HHIH", rtype, 1, 60, len(rdata)) + rdata
+    return struct.pack("!6H", 1, 0x8100, *counts) + asked + record * count
+
+
+@pytest.mark.parametrize("section", [1, 2, 3])
+def test_names_that_take_long_to_read_are_not_read_to_their_end(section):
+    """CVE-2024-8508: each of these names is written in two octets, and has 125 labels."""
+    long = b"\xc0\x0e"
+    for count, refused_ in ((200, False), (4000, True)):
+        for owner, rdata in ((long, long), (long, b""), (b"\xc0\x0c", long)):
+            rtype = Type.NS if rdata else Type.TXT
+            found = parse_reply(reply_of(section, count, owner, rtype, rdata))
+            assert isinstance(found, Malformed) is refused_, (count, owner, rdata)
+    # Records whose names are those asked for may be as many as fit.
+    assert isinstance(parse_reply(reply_of(1, 4000, b"\xc0\x0c", 1, b"abcd")), Reply)
+
+
+def test_glue_is_read_for_so_long_only():
+    found = parse_reply(reply_of(3, 4000, b"\0", Type.NS, b"\xc0\x0e"))
+    assert isinstance(found, Reply)
+    assert len(read_additional(found)) < 1000
+
+
 def test_a_ttl_with_its_top_bit_set_counts_as_zero():
     record = b"\xc0\x0c" + struct.pack("!HHIH", Type.A, 1, 0x80000001, 4) + b"\1\2\3\4"
     read = parse_reply(struct.pack("!6H", 1, 0x8180, 1, 1, 0, 0) + WIRE + record)
