@@ -26,6 +26,7 @@ benchmarks:
 	.venv/bin/python benchmarks/scenario_set.py
 	.venv/bin/python benchmarks/added_latency.py
 	.venv/bin/python benchmarks/dns_throughput.py
+	.venv/bin/python benchmarks/resolver_memory.py
 
 clean:
 	rm -rf .venv .build .vagrant *.egg-info reports/runs reports/latest

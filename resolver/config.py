@@ -51,7 +51,7 @@ class Profile(Enum):
     each one says, with its source."""
 
     LISTED_ORDER = "listed-order"
-    """Document B: in listed order, each for the forwarding time-out."""
+    """Document B: in listed order, each for the forwarding timeout."""
     WINDOWS = "windows"
     """Microsoft's published timers: longer pauses from the third server on, and an end before
     every server of a long list was tried."""

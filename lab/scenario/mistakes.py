@@ -50,7 +50,7 @@ class OmitForward(Value):
 
 
 class MistypeTimeout(Value):
-    """The time-out of a DNS server's forward rule is another one than was meant."""
+    """The timeout of a DNS server's forward rule is another one than was meant."""
 
     fault: Literal["mistype-timeout"] = "mistype-timeout"
     node: str = "dns"

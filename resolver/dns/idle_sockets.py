@@ -7,7 +7,7 @@ as much as an answer. What a forger must guess stays the same, the ID and the po
 - a socket carries one question at a time, so a port stands for one question, and an ICMP error too;
 - the next one is drawn at random from several, each with a random port;
 - it retires after a few questions, so a port that somebody found out is soon worth nothing;
-- none outlives the load, and only a socket whose question was answered is kept: after a time-out a
+- none outlives the load, and only a socket whose question was answered is kept: after a timeout a
   late reply still meets a closed port.
 """
 

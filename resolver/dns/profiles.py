@@ -3,7 +3,7 @@
 Each datum says where it was published, or that it is ours. Two things that were observed of Windows
 are not in its profile, on purpose:
 
-- About half a second passes between a time-out and the next try (KB 2834250, its traces). It is the
+- About half a second passes between a timeout and the next try (KB 2834250, its traces). It is the
   grain of that server's timer and no rule, so no bound should follow from it.
 - All forwarders are sent the same message ID (KB 2834250, its traces: 0xBD57, then 0x252B). A
   forger who saw or guessed one would have them all. RFC 5452 9.2: ours are drawn anew.

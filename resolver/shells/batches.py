@@ -81,7 +81,7 @@ _recvmmsg, _sendmmsg = _symbol("recvmmsg"), _symbol("sendmmsg")
 
 _NO_FLAGS = ctypes.c_int(0)
 _FOREVER = ctypes.c_void_p(None)
-"""No time-out, which is of no use with a socket that does not block."""
+"""No timeout, which is of no use with a socket that does not block."""
 
 
 def available() -> bool:

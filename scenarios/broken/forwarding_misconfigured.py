@@ -60,8 +60,8 @@ Everything works, and nobody would notice but the judge.""",
         violates=("FWD-01",),
     ),
     "impatient": Scenario(
-        title="Broken on purpose: the time-out is a third of what was meant",
-        story="""The time-out should be one second, and somebody typed 0.3. A silent forwarder is
+        title="Broken on purpose: the timeout is a third of what was meant",
+        story="""The timeout should be one second, and somebody typed 0.3. A silent forwarder is
 given up too early.""",
         topology="forwarders",
         steps=(Misconfigure(fault=MistypeTimeout(timeout_s=0.3)), *silent(1), Ask(name=WWW)),
@@ -80,8 +80,8 @@ given up too early.""",
         violates=("FWD-02",),
     ),
     "too_patient": Scenario(
-        title="Broken on purpose: the time-out is longer than the client waits",
-        story="""The time-out should be one second, and somebody typed 3. The client, which waits
+        title="Broken on purpose: the timeout is longer than the client waits",
+        story="""The timeout should be one second, and somebody typed 3. The client, which waits
 for two, gets nothing from a server with one dead forwarder.""",
         topology="forwarders",
         steps=(
@@ -159,7 +159,7 @@ forwarder is silent, and the server begins at the root, which it was never to as
     ),
     "recursion_too_early": Scenario(
         title="Broken on purpose: recursion begins before the forwarders had their time",
-        story="""The fall-back is on, and the time-out, one second by the plan, is a fifth of that.
+        story="""The fall-back is on, and the timeout, one second by the plan, is a fifth of that.
 The root is asked when the last forwarder might still have answered.""",
         topology="forwarders-recursion",
         steps=(Misconfigure(fault=MistypeTimeout(timeout_s=0.2)), *silent(1, 2, 3), Ask(name=WWW)),

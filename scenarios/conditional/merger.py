@@ -134,7 +134,7 @@ to look for it on the Internet.""",
                 check=NothingSent(node="dns", to=(INTERNET,)),
             ),
             Expectation(
-                text="The client gets the address after one time-out",
+                text="The client gets the address after one timeout",
                 rules=("CND-16",),
                 check=Answered(name="www.fabrikam.corp", addresses=("10.2.0.80",), within_s=1.0),
             ),

@@ -46,8 +46,8 @@ def private_name(title: str, story: str, rcode: str, *before: Step) -> Scenario:
 
 SCENARIOS = {
     "first_silent": Scenario(
-        title="The servers of a condition are tried in order, with the condition's own time-out",
-        story="""tailspintoys.com has two servers and a time-out of half a second, where the global
+        title="The servers of a condition are tried in order, with the condition's own timeout",
+        story="""tailspintoys.com has two servers and a timeout of half a second, where the global
 forwarder has two seconds. The first server is silent: after half a second the second is asked, and
 its answer counts.""",
         topology="conditional",
@@ -59,7 +59,7 @@ its answer counts.""",
                 check=AskedInOrder(servers=(FIRST, SECOND), name=WWW),
             ),
             Expectation(
-                text="The second is asked after half a second, the condition's time-out",
+                text="The second is asked after half a second, the condition's timeout",
                 rules=("CND-04",),
                 check=NextAskedAfterTimeout(timeout_s=0.5, name=WWW),
             ),
@@ -90,7 +90,7 @@ question has failed.""",
                 check=NothingSent(node="dns", to=(FORWARDER, INTERNET)),
             ),
             Expectation(
-                text="The client is told SERVFAIL after two of the condition's time-outs",
+                text="The client is told SERVFAIL after two of the condition's timeouts",
                 rules=("CND-07",),
                 check=Answered(name=WWW, rcode="SERVFAIL", count=0, within_s=1.0),
             ),

@@ -65,7 +65,7 @@ response came in time.""",
         story="""The same with a longer list and the profile's own two seconds for each forwarder.
 With two dead ones the answer comes after four seconds, in time; with three it would come after
 six, when the client has given up. The judge reports two: more forwarders than that are of no use
-to anybody with such a time-out.""",
+to anybody with such a timeout.""",
         topology="forwarders",
         needs=("long waits",),
         steps=(

@@ -6,7 +6,7 @@ FIRST, SECOND = "203.0.113.101", "203.0.113.102"
 SCENARIO = Scenario(
     title="After its recovery the first forwarder is first again",
     story="""The first forwarder loses power, and the second stands in for it: each new question
-costs the client one time-out. When the first has power again, the very next new question goes to
+costs the client one timeout. When the first has power again, the very next new question goes to
 it. How long the DNS server went on without it is noted: some products take minutes.""",
     topology="forwarders",
     steps=(
@@ -29,7 +29,7 @@ it. How long the DNS server went on without it is noted: some products take minu
             check=AskedInOrder(servers=(FIRST, SECOND), name="n2.example.com"),
         ),
         Expectation(
-            text="The second is asked one time-out later",
+            text="The second is asked one timeout later",
             rules=("FWD-02",),
             check=NextAskedAfterTimeout(timeout_s=1.0, name="n2.example.com"),
         ),

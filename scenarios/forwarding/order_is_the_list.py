@@ -78,7 +78,7 @@ silent the order of the list can be read from the packets.""",
                 check=AskedInOrder(servers=(THIRD, SECOND), name="www.example.net"),
             ),
             Expectation(
-                text="The time-out is as before",
+                text="The timeout is as before",
                 rules=("FWD-01", "FWD-02"),
                 check=NextAskedAfterTimeout(timeout_s=1.0),
             ),

@@ -22,16 +22,16 @@ def all_silent() -> tuple[Play, ...]:
 
 SCENARIOS = {
     "after_the_last": Scenario(
-        title="With the fall-back on, recursion begins after the last forwarder's time-out",
+        title="With the fall-back on, recursion begins after the last forwarder's timeout",
         story="""All three forwarders are silent, and the DNS server may use root hints then. It
-waits for the first, the second and the third; only when the third one's time-out is over does it
+waits for the first, the second and the third; only when the third one's timeout is over does it
 turn to the root server and resolve the name itself. Asking a forwarder and asking iteratively can
 be told apart in each packet: the first asks for recursion (RD=1), the second does not.""",
         topology="forwarders-recursion",
         steps=(*all_silent(), Ask(name="www.example.com")),
         expectations=(
             Expectation(
-                text="First the forwarders, in order; the root server after the last time-out",
+                text="First the forwarders, in order; the root server after the last timeout",
                 rules=("FWD-14",),
                 check=RecursionAfterForwarders(forwarders=FORWARDERS, timeout_s=1.0),
             ),
@@ -41,7 +41,7 @@ be told apart in each packet: the first asks for recursion (RD=1), the second do
                 check=RecursionDesired(forwarding_to=FORWARDERS, iterating_at=(ROOT, COM, EXAMPLE)),
             ),
             Expectation(
-                text="The client gets the address after three time-outs",
+                text="The client gets the address after three timeouts",
                 rules=("FWD-14",),
                 check=Answered(name="www.example.com", addresses=("198.51.100.80",), within_s=3.0),
             ),
@@ -69,7 +69,7 @@ not needed: no packet goes to the root server or to any authoritative server."""
     "everything_silent": Scenario(
         title="Forwarders and Internet are all silent: the work is bounded, and the client is told",
         story="""Nobody answers: neither the forwarders nor the root server. The question costs
-three time-outs, and a few tries at the root server; then the client is told. What one client's
+three timeouts, and a few tries at the root server; then the client is told. What one client's
 question may cost is bounded, and no server is asked the same more than three times.""",
         topology="forwarders-recursion",
         steps=(

@@ -24,9 +24,9 @@ SCENARIOS = {
     "first_and_second_silent": Scenario(
         title="The first two forwarders are silent, the third answers",
         story="""The worked example of the forwarders article. The DNS server is set up with three
-forwarders. The first does not respond; after the forwarding time-out the second is asked; it does
-not respond either; after one more time-out the third is asked, and answers. The client waits two
-time-outs and gets the third one's answer.""",
+forwarders. The first does not respond; after the forwarding timeout the second is asked; it does
+not respond either; after one more timeout the third is asked, and answers. The client waits two
+timeouts and gets the third one's answer.""",
         topology="forwarders",
         steps=(*silent(1, 2), Ask(name="www.example.com")),
         expectations=(
@@ -36,7 +36,7 @@ time-outs and gets the third one's answer.""",
                 check=AskedInOrder(servers=(FIRST, SECOND, THIRD)),
             ),
             Expectation(
-                text="Each is waited for one second, the time-out, before the next is asked",
+                text="Each is waited for one second, the timeout, before the next is asked",
                 rules=("FWD-02",),
                 check=NextAskedAfterTimeout(timeout_s=1.0),
             ),
@@ -46,7 +46,7 @@ time-outs and gets the third one's answer.""",
                 check=FreshIdentifiers(),
             ),
             Expectation(
-                text="The client gets the third forwarder's answer after two time-outs",
+                text="The client gets the third forwarder's answer after two timeouts",
                 rules=("FWD-03",),
                 check=Answered(name="www.example.com", addresses=("198.51.100.80",), within_s=2.0),
             ),
@@ -75,7 +75,7 @@ first affirmative answer.""",
                 check=NothingSent(node="dns", to=(THIRD, ROOT)),
             ),
             Expectation(
-                text="The client gets the second one's answer after one time-out",
+                text="The client gets the second one's answer after one timeout",
                 rules=("FWD-03",),
                 check=Answered(name="www.example.com", addresses=("198.51.100.80",), within_s=1.0),
             ),
@@ -84,7 +84,7 @@ first affirmative answer.""",
     "all_silent": Scenario(
         title="No forwarder answers and recursion is off: SERVFAIL in time, and nothing leaks",
         story="""All three forwarders are silent. The DNS server is not allowed to resolve names
-itself, so after three time-outs it tells the client that it failed. It has asked each forwarder
+itself, so after three timeouts it tells the client that it failed. It has asked each forwarder
 once, and neither a root server nor any other.""",
         topology="forwarders",
         steps=(*silent(1, 2, 3), Ask(name="www.example.com")),
@@ -100,7 +100,7 @@ once, and neither a root server nor any other.""",
                 check=QuestionsBounded(at_most=3),
             ),
             Expectation(
-                text="The client is told SERVFAIL after three time-outs",
+                text="The client is told SERVFAIL after three timeouts",
                 rules=("FWD-13",),
                 check=Answered(name="www.example.com", rcode="SERVFAIL", count=0, within_s=3.0),
             ),

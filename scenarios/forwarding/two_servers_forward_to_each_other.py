@@ -53,7 +53,7 @@ def circle(title: str, story: str, nodes: tuple[str, ...], ask: Ask) -> Scenario
                 for node, other in following.items()
             ),
             Expectation(
-                text="The client is told SERVFAIL, after one time-out at the latest",
+                text="The client is told SERVFAIL, after one timeout at the latest",
                 rules=("FWD-21",),
                 check=Answered(name=WWW, rcode="SERVFAIL", count=0, within_s=0.5),
             ),
@@ -75,7 +75,7 @@ the loop and says that it failed. So does the forwarder then, and the client is 
         "Three servers that forward in a circle stop, and say that they failed",
         """The same with one more in between: the question comes back from somebody who was never
 asked it. So the DNS server cannot tell that it is its own; but it is the same question, and nobody
-is asked once more for what is being asked already. When the time-out is over, all are told.""",
+is asked once more for what is being asked already. When the timeout is over, all are told.""",
         ("dns", "forwarder1", "forwarder2"),
         Ask(name=WWW),
     ),

@@ -43,7 +43,7 @@ seconds, when an ordinary client has long given up.""",
     ),
     "condition": Scenario(
         title="Windows' published timers for a condition: two servers are tried",
-        story="""For the servers of a condition Microsoft's time-out is five seconds. Of three the
+        story="""For the servers of a condition Microsoft's timeout is five seconds. Of three the
 first two are silent: the second is asked after five seconds, and when it has been waited for, six
 seconds more, the eight seconds after which nothing new is tried are over. The third, which would
 answer, is never asked.""",

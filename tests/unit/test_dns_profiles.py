@@ -95,7 +95,7 @@ def test_listed_order_ends_with_the_list(timeout, servers):
 
 
 def test_windows_waits_for_timers_only():
-    """What the pause is between, is time-outs: an error or an ICMP message is no reason for one."""
+    """What the pause is between, is timeouts: an error or an ICMP message is no reason for one."""
     tries, _, _ = search(
         WINDOWS, 3 * SECOND, MANY[:4], lambda ask: Heard(UNREACHABLE, ask.until - 2 * SECOND)
     )
