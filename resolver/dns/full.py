@@ -184,6 +184,7 @@ class Resolver(Intermediary[Errand]):
             effects.append(Note(QuestionReturned(client.endpoint, client.query.question)))
             self._answer(client, FAILED, now, effects)
         elif len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
+            self._ledger.counters.crowded_out += 1
             self._answer(client, FAILED, now, effects)
         elif errand.overdue and errand.stale is not None:
             self._answer(client, self._stale(errand, now) or errand.stale, now, effects)
@@ -216,12 +217,13 @@ class Resolver(Intermediary[Errand]):
             self._finish(errand, finished.value, now, effects)
             return
         if errand.topic not in self._errands:
-            self._ledger.counters.cache_misses += 1
-            if len(self._errands) >= self._most_in_flight:
-                self._finish(errand, FAILED, now, effects)
-                return
-            self._errands[errand.topic] = errand
             errand.stale = self._stale(errand, now)
+            if len(self._errands) >= self._most_in_flight:
+                self._ledger.counters.crowded_out += errand.stale is None
+                self._finish(errand, errand.stale or FAILED, now, effects)
+                return
+            self._ledger.counters.cache_misses += 1
+            self._errands[errand.topic] = errand
             if errand.stale is not None:
                 self._patience.set(errand.topic, now + self._config.stale_after_ns)
         errand.asks(ask)

@@ -167,6 +167,20 @@ def test_all_clients_together_have_so_many_questions_under_way(monkeypatch):
     assert len(play.got) == 5
 
 
+def test_so_many_different_questions_and_so_many_of_the_same_are_under_way(monkeypatch):
+    monkeypatch.setattr(limits, "RESOLUTIONS_IN_FLIGHT", 2)
+    monkeypatch.setattr(limits, "CLIENTS_PER_RESOLUTION", 3)
+    play = Stage({FIRST: silent}, RULES)
+    for number in range(5):
+        play.ask(flow=number + 0.5, id_=number)
+    play.ask(f"a.{ZONE}", id_=5)
+    play.ask(f"b.{ZONE}", id_=6)
+    assert [got.reply.id for got in play.got] == [3, 4, 6]
+    play.happen(CountersRequested())
+    counters = play.facts[-1]
+    assert (counters.crowded_out, counters.cache_misses) == (3, 2)
+
+
 def test_questions_answered_or_given_up_leave_nothing_behind():
     play = stage()
     play.ask("a." + ZONE, id_=1)

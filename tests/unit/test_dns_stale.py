@@ -71,6 +71,13 @@ def test_after_a_failure_the_expired_answer_is_given_with_a_short_ttl():
     assert given(expired(stale_ttl_s=7)) == (["10.0.0.1"], [7], 1)
 
 
+def test_it_is_given_when_nobody_can_be_asked_for_too_many_questions(monkeypatch):
+    monkeypatch.setattr(limits, "RESOLUTIONS_IN_FLIGHT", 1)
+    play = expired(then=silent)
+    play.ask(f"other.{ZONE}", id_=1)
+    assert given(play, id_=2) == (["10.0.0.1"], [30], 0)
+
+
 def test_fresh_data_is_always_preferred():
     play = expired(then=answering("10.0.0.2"))
     assert given(play)[0] == ["10.0.0.2"]
