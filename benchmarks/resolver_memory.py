@@ -21,7 +21,8 @@ from typing import cast
 
 from resolver.config import ResolverConfig
 from resolver.dns import names
-from resolver.dns.cache import Bounds, Cache, Route, Slot, Wishes
+from resolver.dns.bounds import Bounds
+from resolver.dns.cache import Cache, Route, Slot, Wishes
 from resolver.dns.full import Resolver
 from resolver.dns.message import Query, Reply, build_reply
 from resolver.dns.message_reading import parse_query, parse_reply

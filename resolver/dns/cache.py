@@ -17,10 +17,11 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from resolver import limits
 from resolver.dns import names
+from resolver.dns.bounds import Bounds
 from resolver.dns.failures import Failure, Failures
 from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type, negative_ttl, with_ttl
-from resolver.machine import SECOND, Duration, Instant
+from resolver.machine import SECOND, Instant
 
 
 class Route(NamedTuple):
@@ -111,19 +112,6 @@ class Reading(NamedTuple):
     """Whether the same would be found until the entry ends or the slot changes."""
 
 
-class Bounds(NamedTuple):
-    """How much is kept, and for how long."""
-
-    entries: int
-    octets: int
-    """Memory, estimated: with all that Python needs for the entries."""
-    max_ttl_s: int
-    """Caps what others promise."""
-    max_negative_ttl_s: int
-    stale_for_ns: Duration = 0
-    """How long RRsets stay when they have expired."""
-
-
 class Cache:
     """Of bounded size; what was put in longest ago goes first, but for a second chance that each
     use earns: so a use costs one assignment, and no list is put in order."""
@@ -171,6 +159,15 @@ class Cache:
             if (absence := self._live(absent, now)) is not None:
                 return absence
         return None
+
+    def knows_nothing_of(self, slot: Slot) -> bool:
+        """Whether to look for the slot would neither find nor change anything."""
+        if slot in self._entries or slot in self._failures:
+            return False
+        if slot._replace(rtype=Type.CNAME) in self._entries:
+            return False
+        absent = self._absent
+        return not absent or not any(name in absent for name in names.with_ancestors(slot.name))
 
     def find_alias(self, slot: Slot, now: Instant) -> Positive | None:
         """The CNAME at the slot's name, where `find` has found nothing: no absence, and no failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias
@@ -9,7 +10,8 @@ from typing import TypeAlias
 from resolver.dns.asking import Ask, Resolution
 from resolver.dns.outcome import Outcome, Terms
 from resolver.dns.reception import Client
-from resolver.machine import Flow, Transport
+from resolver.dns.straight import Straight
+from resolver.machine import Endpoint, Flow, Transport
 
 Topic: TypeAlias = tuple[str, int, int, Terms]
 """What makes two clients' questions the same: name whatever its case, type, class, and terms."""
@@ -17,15 +19,16 @@ Topic: TypeAlias = tuple[str, int, int, Terms]
 
 @dataclass(slots=True)
 class Errand:
-    """A resolution under way and the clients it is for."""
+    """A search under way and the clients it is for."""
 
     topic: Topic
-    resolution: Resolution[Outcome]
+    resolution: Resolution[Outcome] | Straight
+    """Straight to a forwarder, until more has to be thought about it."""
     clients: list[Client] = field(default_factory=list)
     datagrams: set[tuple[Flow, int]] = field(default_factory=set)
     """Flow and ID of the questions that came as datagrams."""
-    forwarder: str | None = None
-    """The address of the forwarder that is being asked."""
+    forwarder: Endpoint | None = None
+    """The forwarder that is being asked."""
     stale: Outcome | None = None
     """What could have been given without asking anybody, when the search began (RFC 8767)."""
     overdue: bool = False
@@ -48,14 +51,17 @@ class Errand:
 
     def asks(self, ask: Ask) -> None:
         """The resolution has got to this question."""
-        self.forwarder = ask.server.address if ask.rd else None
+        self.forwarder = ask.server if ask.rd else None
 
-    def comes_back_from(self, client: Client) -> bool:
+    def comes_back_from(self, client: Client, listen: Container[Endpoint]) -> bool:
         """Whether this very question comes back from the forwarder that it was put to: two servers
         forward to each other.
 
         A forwarder on this host shares its loopback address with all clients there: then two of
-        them may well ask the same, and a loop ends with the forwarder's timeout.
+        them may well ask the same, and a loop ends with the forwarder's timeout; unless it is us,
+        who `listen` there.
         """
-        address = client.endpoint.address
-        return address == self.forwarder and not ip_address(address).is_loopback
+        forwarder, address = self.forwarder, client.endpoint.address
+        if forwarder is None or address != forwarder.address:
+            return False
+        return forwarder in listen or not ip_address(address).is_loopback

@@ -42,6 +42,10 @@ class Failures(Generic[KeyT]):
     def __init__(self) -> None:
         self._setbacks: Memory[KeyT, _Setback] = Memory(limits.FAILURES_REMEMBERED)
 
+    def __contains__(self, key: KeyT) -> bool:
+        """Whether it has failed before, be that over or not."""
+        return key in self._setbacks
+
     def find(self, key: KeyT, now: Instant) -> Failure | None:
         """The failure that still keeps everybody from being asked."""
         known = self._setbacks.find(key, now)

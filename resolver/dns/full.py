@@ -12,7 +12,7 @@ from random import Random
 from resolver import limits
 from resolver.config import Journal, ResolverConfig
 from resolver.dns.access import Access
-from resolver.dns.asking import Heard
+from resolver.dns.asking import Ask, Heard, Resolution
 from resolver.dns.cache import Wishes
 from resolver.dns.counters import Ledger, read
 from resolver.dns.errands import Errand, Topic
@@ -27,12 +27,13 @@ from resolver.dns.facts import (
     ZoneRejected,
 )
 from resolver.dns.intermediary import Intermediary
-from resolver.dns.message import Question, build_reply, rcode_text
+from resolver.dns.message import Query, Question, build_reply, rcode_text
 from resolver.dns.outcome import FAILED, Outcome, Source, Terms
 from resolver.dns.reception import Client, Reception
 from resolver.dns.records import Record
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
+from resolver.dns.straight import Straight
 from resolver.dns.timers import Timers, earliest
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
@@ -57,7 +58,8 @@ class Resolver(Intermediary[Errand]):
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
     `selection` chooses among addresses, and among servers that are equally good. `most_in_flight`
-    is how many questions the host has sockets for. Raises ValueError for zones, rules or root hints
+    is how many questions the host has sockets for. Without `straight` all is the same, and takes
+    longer: tests compare. Raises ValueError for zones, rules or root hints
     that cannot be used.
     """
 
@@ -67,6 +69,8 @@ class Resolver(Intermediary[Errand]):
         identifiers: Random,
         selection: Random,
         most_in_flight: int | None = None,
+        *,
+        straight: bool = True,
     ) -> None:
         self._ledger = Ledger(each_question=config.journal is Journal.QUESTIONS)
         reception = Reception(
@@ -78,6 +82,7 @@ class Resolver(Intermediary[Errand]):
         self._access = Access(config.recursion_for)
         self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
+        self._straight = straight
         self._errands: dict[Topic, Errand] = {}
         self._most_in_flight = most_in_flight or limits.RESOLUTIONS_IN_FLIGHT
         self._patience: Timers[Topic] = Timers()
@@ -137,6 +142,10 @@ class Resolver(Intermediary[Errand]):
         if not isinstance(config, ResolverConfig):
             problem = f"it is a {type(config).__name__}; stop this program and start the other"
             return (Note(ConfigurationRejected((problem,))),)
+        for errand in self._errands.values():
+            if isinstance(errand.resolution, Straight):
+                # It goes on by the configuration that it began with.
+                self._resumed(errand, errand.resolution)
         try:
             access = Access(config.recursion_for)
             rejected = self._sources.take_over(config)
@@ -167,7 +176,7 @@ class Resolver(Intermediary[Errand]):
         topic = (question.name.lower(), question.qtype, question.qclass, terms)
         errand = self._errands.get(topic)
         if errand is None:
-            errand = Errand(topic, self._sources.resolve(question, terms, now))
+            errand = Errand(topic, self._begun(query, terms, now))
             errand.add(client)
             comes_again = self._comes_again(client, terms)
             self._run(errand, None, now, effects)
@@ -178,7 +187,7 @@ class Resolver(Intermediary[Errand]):
 
     def _join(self, errand: Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
         """Wait with others for the answer to the same question (RFC 5452 5)."""
-        if errand.comes_back_from(client):
+        if errand.comes_back_from(client, self._config.listen):
             # RFC 2308 5 warns of loops: told at once, the other server does not wait in vain, nor
             # do we for it.
             effects.append(Note(QuestionReturned(client.endpoint, client.query.question)))
@@ -204,18 +213,46 @@ class Resolver(Intermediary[Errand]):
         name, qtype, qclass, terms = errand.topic
         return self._sources.stale(Question(name, qtype, qclass), terms, now)
 
+    def _begun(self, query: Query, terms: Terms, now: Instant) -> Resolution[Outcome] | Straight:
+        if self._straight and not self._ledger.each_question:
+            straight = self._sources.straight.first(query, terms, now)
+            if straight is not None:
+                return straight
+        return self._sources.resolve(query.question, terms, now)
+
     def _go_on(self, settled: Settled[Errand], effects: list[Effect]) -> None:
         self._run(settled.asker, settled.heard, settled.heard.at, effects)
 
     def _run(
         self, errand: Errand, heard: Heard | None, now: Instant, effects: list[Effect]
     ) -> None:
-        """Drive a resolution to its next question or to its end."""
+        """Drive a search to its next question or to its end."""
+        resolution = errand.resolution
+        if isinstance(resolution, Straight):
+            if heard is None:
+                self._ask(errand, resolution.ask, now, effects)
+                return
+            outcome = self._sources.straight.learn(resolution, heard)
+            if outcome is not None:
+                self._finish(errand, outcome, now, effects)
+                return
+            resolution = self._resumed(errand, resolution)
         try:
-            ask = errand.resolution.send(heard) if heard else next(errand.resolution)
+            ask = resolution.send(heard) if heard else next(resolution)
         except StopIteration as finished:
             self._finish(errand, finished.value, now, effects)
             return
+        self._ask(errand, ask, now, effects)
+
+    def _resumed(self, errand: Errand, straight: Straight) -> Resolution[Outcome]:
+        """The resolution that would have asked what went straight, waiting for its reply."""
+        question, terms = straight.ask.question, errand.topic[3]
+        resolution = self._sources.resolve(question, terms, straight.began, unknown=True)
+        next(resolution)
+        errand.resolution = resolution
+        return resolution
+
+    def _ask(self, errand: Errand, ask: Ask, now: Instant, effects: list[Effect]) -> None:
         if errand.topic not in self._errands:
             errand.stale = self._stale(errand, now)
             if len(self._errands) >= self._most_in_flight:

@@ -22,6 +22,10 @@ class Memory(Generic[KeyT, ValueT]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: KeyT) -> bool:
+        """Whether there is a value, be that at its end or not."""
+        return key in self._entries
+
     def find(self, key: KeyT, now: Instant) -> tuple[ValueT, Instant] | None:
         """The value and when it ends."""
         entry = self._entries.get(key)

@@ -41,6 +41,8 @@ IN = 1
 
 ADDRESS_TYPES = frozenset({Type.A, Type.AAAA})
 PROOF_TYPES = frozenset({Type.RRSIG, Type.NSEC, Type.NSEC3})
+META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
+"""RFC 6895 3.1: types that stand for no data (transfers, signatures over messages)."""
 
 _TTL_LIMIT = 1 << 31
 

@@ -16,7 +16,8 @@ from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns import names
 from resolver.dns.asking import Budget, Resolution
 from resolver.dns.at_hand import find_in_cache, find_in_zones, find_stale
-from resolver.dns.cache import Bounds, Cache, Reading, Route, Slot, Wishes
+from resolver.dns.bounds import bounds_of
+from resolver.dns.cache import Cache, Reading, Route, Slot, Wishes
 from resolver.dns.delegation import (
     Cuts,
     Delegation,
@@ -31,14 +32,12 @@ from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, GIVEN_UP, NOBODY, Outcome, Source, Terms
 from resolver.dns.profiles import PROFILES
 from resolver.dns.rebinding import PrivateAddresses
-from resolver.dns.records import IN, Record, Type
+from resolver.dns.records import IN, META_TYPES, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
+from resolver.dns.straight import StraightWay
 from resolver.dns.zones import BadZone, Zones
 from resolver.machine import Instant, Transport
-
-_META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
-"""RFC 6895 3.1: types that stand for no data (transfers, signatures over messages)."""
 
 _FOR_OURSELVES = Terms(Wishes(), Transport.UDP, recursion=True)
 
@@ -59,7 +58,7 @@ class Sources:
 
     def __init__(self, config: ResolverConfig, random: Random) -> None:
         self._zones = Zones(config.zones)
-        self._cache = Cache(_cache_bounds(config))
+        self._cache = Cache(bounds_of(config))
         self._cuts = Cuts(config.max_ttl_s)
         self._servers = Servers(random)
         self._go_by(config)
@@ -71,7 +70,7 @@ class Sources:
         Raises ValueError, with nothing changed, for rules or root hints that cannot be used.
         """
         self._go_by(config)
-        self._cache.resize(_cache_bounds(config))
+        self._cache.resize(bounds_of(config))
         # A forwarder's address that was put right must not wait for the end of a failure.
         self._cache.forget_failures()
         return self._zones.take_over(config.zones)
@@ -86,6 +85,9 @@ class Sources:
         self._timing = PROFILES[config.profile]
         given = config.next_on_rcodes
         self._next_on_rcodes = self._timing.next_on_rcodes if given is None else given
+        self.straight = StraightWay(
+            config, self._zones, self._cache, rules, private, self._timing, self._next_on_rcodes
+        )
         self._recursion = Recursion(
             self,
             self._cuts,
@@ -105,16 +107,20 @@ class Sources:
         """RA: whether there is anybody we would ask on a client's behalf."""
         return bool(self._rules) or self._root is not None
 
-    def resolve(self, question: Question, terms: Terms, now: Instant) -> Resolution[Outcome]:
-        """Resolve a question, following aliases from source to source."""
-        if question.qclass != IN or question.qtype in _META_TYPES:
+    def resolve(
+        self, question: Question, terms: Terms, now: Instant, *, unknown: bool = False
+    ) -> Resolution[Outcome]:
+        """Resolve a question, following aliases from source to source. `unknown`: nothing was
+        known of it when it was asked, whatever is cached by now."""
+        if question.qclass != IN or question.qtype in META_TYPES:
             return NOBODY
         messages = (
             limits.QUESTIONS_PER_RESOLUTION
             if self._root is None
             else limits.QUESTIONS_PER_RECURSION
         )
-        pursuit = Pursuit(Budget(messages, now + self._config.query_timeout_ns))
+        budget = Budget(messages, now + self._config.query_timeout_ns)
+        pursuit = Pursuit(budget, unknown=unknown)
         links: tuple[Record, ...] = ()
         first: Outcome | None = None
         for _ in range(limits.ALIASES_PER_RESOLUTION + 1):
@@ -132,7 +138,7 @@ class Sources:
                 # RFC 1035 4.1.1: AA speaks of the name that was asked, so the first link decides.
                 return step._replace(answers=links, authoritative=first.authoritative)
             question = replace(question, name=step.alias)
-            pursuit = replace(pursuit, aliased=True)
+            pursuit = replace(pursuit, aliased=True, unknown=False)
         return FAILED
 
     def stale(self, question: Question, terms: Terms, now: Instant) -> Outcome | None:
@@ -222,7 +228,9 @@ class Sources:
             return NOBODY, now
         ways = tuple(self._ways(name, own))
         slots = [Slot(name, question.qtype, terms.wishes, _route(way)) for way in ways]
-        known = [find_in_cache(self._cache, slot, now) for slot in slots]
+        known = [
+            None if pursuit.unknown else find_in_cache(self._cache, slot, now) for slot in slots
+        ]
         if (cached := next((k for k in known if k and k.source is Source.CACHE), None)) is not None:
             return cached, now
         if terms.stale:
@@ -332,16 +340,6 @@ class Sources:
         if not self._config.serve_stale:
             return None
         return find_stale(self._cache, slots, self._config.stale_ttl_s, now)
-
-
-def _cache_bounds(config: ResolverConfig) -> Bounds:
-    return Bounds(
-        config.cache_entries,
-        config.cache_octets,
-        config.max_ttl_s,
-        config.max_negative_ttl_s,
-        config.stale_for_ns if config.serve_stale else 0,
-    )
 
 
 def _route(way: _Way) -> Route:

@@ -24,6 +24,8 @@ class Pursuit:
     """Name servers whose addresses are being looked for, the outermost first."""
     aliased: bool = False
     """Whether an alias led to the name that is looked for."""
+    unknown: bool = False
+    """Whether nothing was known of the name when the question came, whatever is cached by now."""
 
     @property
     def ran_out(self) -> bool:

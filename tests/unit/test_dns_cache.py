@@ -6,7 +6,8 @@ from dns_upstreams import ZONE, a, soa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.dns.cache import Bounds, Cache, Failure, Negative, Positive, Route, Slot, Wishes
+from resolver.dns.bounds import Bounds
+from resolver.dns.cache import Cache, Failure, Negative, Positive, Route, Slot, Wishes
 from resolver.dns.message import Rcode
 from resolver.dns.records import Record, Type
 from resolver.machine import SECOND

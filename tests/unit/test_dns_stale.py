@@ -20,7 +20,8 @@ from dns_upstreams import (
 
 from resolver import limits
 from resolver.config import ForwardRule, HostedZone
-from resolver.dns.cache import Bounds, Cache, Positive, Route, Slot, Wishes
+from resolver.dns.bounds import Bounds
+from resolver.dns.cache import Cache, Positive, Route, Slot, Wishes
 from resolver.dns.facts import FreshDataOverdue
 from resolver.dns.message import Edns, Rcode
 from resolver.dns.records import Type
