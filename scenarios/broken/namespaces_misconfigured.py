@@ -116,7 +116,7 @@ the Internet, which has none and is told of every inner address that somebody lo
             Expectation(
                 text="The address has its name",
                 rules=("CND-14",),
-                check=Answered(name=FOUR, qtype="PTR", data=("intranet.corp.internal.",)),
+                check=Answered(name=FOUR, qtype="PTR", rdata=("intranet.corp.internal.",)),
             ),
         ),
         violates=("CND-13", "CND-14"),
@@ -136,7 +136,7 @@ resolved, and its target looked for on the Internet, in vain.""",
                 text="The client gets alias and address",
                 rules=("CND-12",),
                 check=AliasCompleted(
-                    name="tocorp.tailspintoys.com", through=(INTRANET,), data=("10.20.0.80",)
+                    name="tocorp.tailspintoys.com", through=(INTRANET,), rdata=("10.20.0.80",)
                 ),
             ),
             Expectation(

@@ -54,7 +54,7 @@ the client. Stub resolvers follow no aliases.""",
                 check=AliasCompleted(
                     name=f"alias.{WIDGETS}",
                     through=(f"www.{WIDGETS}",),
-                    data=("198.51.100.21",),
+                    rdata=("198.51.100.21",),
                     authoritative=True,
                 ),
             ),

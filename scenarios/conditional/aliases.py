@@ -7,7 +7,7 @@ ROOT, COM, TAILSPUB = "203.0.113.10", "203.0.113.20", "203.0.113.41"
 
 
 def alias(
-    title: str, story: str, name: str, target: str, data: str, *expectations: Expectation
+    title: str, story: str, name: str, target: str, rdata: str, *expectations: Expectation
 ) -> Scenario:
     return Scenario(
         title=title,
@@ -22,9 +22,9 @@ def alias(
             ),
             *expectations,
             Expectation(
-                text=f"The client gets the whole chain, and the address {data}",
+                text=f"The client gets the whole chain, and the address {rdata}",
                 rules=("CND-12",),
-                check=AliasCompleted(name=name, through=(target,), data=(data,)),
+                check=AliasCompleted(name=name, through=(target,), rdata=(rdata,)),
             ),
         ),
     )

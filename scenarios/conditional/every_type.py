@@ -48,12 +48,12 @@ domain's server, whether it has such data or not.""",
             Expectation(
                 text="TXT is answered with the server's text",
                 rules=("CND-13",),
-                check=Answered(name=NAME, qtype="TXT", data=('"first server"',)),
+                check=Answered(name=NAME, qtype="TXT", rdata=('"first server"',)),
             ),
             Expectation(
                 text="A type without data is answered so, with the SOA",
                 rules=("CND-13",),
-                check=Answered(name=NAME, qtype="TYPE65280", data=(), soa=True),
+                check=Answered(name=NAME, qtype="TYPE65280", rdata=(), soa=True),
             ),
         ),
     ),
@@ -75,7 +75,7 @@ these must come from the domain's own server.""",
                 check=Answered(
                     name="_ldap._tcp.corp.internal",
                     qtype="SRV",
-                    data=("0 100 389 ns1.corp.internal.",),
+                    rdata=("0 100 389 ns1.corp.internal.",),
                 ),
             ),
         ),
@@ -105,7 +105,7 @@ question goes to the condition's server, and never to the Internet.""",
                 Expectation(
                     text=f"{name} is answered with the name of the machine",
                     rules=("CND-13", "CND-14"),
-                    check=Answered(name=name, qtype="PTR", data=(INTRANET,)),
+                    check=Answered(name=name, qtype="PTR", rdata=(INTRANET,)),
                 )
                 for name in (FOUR, SIX)
             ),

@@ -86,7 +86,7 @@ the internal root, and the other one does not.""",
                 check=AliasCompleted(
                     name="partner.contoso.corp",
                     through=("www.fabrikam.corp",),
-                    data=("10.2.0.80",),
+                    rdata=("10.2.0.80",),
                 ),
             ),
             Expectation(
@@ -96,7 +96,7 @@ the internal root, and the other one does not.""",
                     asker="viewer2",
                     name="partner.fabrikam.corp",
                     through=("www.contoso.corp",),
-                    data=("10.1.0.80",),
+                    rdata=("10.1.0.80",),
                 ),
             ),
             Expectation(

@@ -66,7 +66,7 @@ SCENARIOS = {
         "Two servers that forward to each other stop, and say that they failed",
         """A mistake that is easily made after a merger: each DNS server is entered as the other's
 forwarder. A question neither can answer would go round for ever, as fast as the wires allow. Here
-it comes back once: the DNS server is asked by its own forwarder what it has just asked him, sees
+it comes back once: the DNS server is asked by its own forwarder what it has just asked it, sees
 the loop and says that it failed. So does the forwarder then, and the client is told.""",
         ("dns", "forwarder1"),
         Ask(name=WWW),

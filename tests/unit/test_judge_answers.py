@@ -56,11 +56,11 @@ def an_address_twice() -> Wire:
 
 
 @cases.passes(
-    Answered(data=(REAL[1], REAL[0])),
-    Answered(data=REAL[:2], recursion_available=False),
+    Answered(rdata=(REAL[1], REAL[0])),
+    Answered(rdata=REAL[:2], recursion_available=False),
 )
-@cases.fails(Answered(data=REAL[:1]), because=f"data {REAL[0]}, {REAL[1]} instead of {REAL[0]}")
-@cases.fails(Answered(data=()), because="instead of none")
+@cases.fails(Answered(rdata=REAL[:1]), because=f"data {REAL[0]}, {REAL[1]} instead of {REAL[0]}")
+@cases.fails(Answered(rdata=()), because="instead of none")
 @cases.fails(Answered(recursion_available=True), because="RA=0")
 def two_addresses() -> Wire:
     wire = cluster()
@@ -68,7 +68,7 @@ def two_addresses() -> Wire:
     return wire
 
 
-@cases.passes(Answered(count=0, soa=True, soa_ttl_s=2, data=()))
+@cases.passes(Answered(count=0, soa=True, soa_ttl_s=2, rdata=()))
 @cases.fails(Answered(soa_ttl_s=3), because="SOA TTLs [2] instead of 3")
 @cases.fails(Answered(among=REAL), because="addresses no address, expected some of")
 @cases.fails(Answered(soa=False), because="an SOA")

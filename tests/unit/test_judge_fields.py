@@ -13,7 +13,7 @@ NODES = {"asker", "blocked", "node", "server", "servers", "translator", "victim"
 """Plain text here is a node's name, which `lab.scenario.fitting` looks up."""
 NETWORKS = {"outside"}
 """Likewise a network's name."""
-TEXT = {"data", "records", "steps"}
+TEXT = {"rdata", "records", "steps"}
 """What the check itself reads."""
 
 
@@ -28,7 +28,11 @@ def plain_fields() -> Iterator[str]:
     for kind in KINDS:
         for name, field in kind.model_fields.items():
             # pydantic keeps the outermost Annotated's parts apart from the annotation.
-            if name not in NODES | NETWORKS | TEXT and not field.metadata and is_plain(field.annotation):
+            if (
+                name not in NODES | NETWORKS | TEXT
+                and not field.metadata
+                and is_plain(field.annotation)
+            ):
                 yield f"{kind.__name__}.{name}"
 
 

@@ -96,7 +96,7 @@ def nothing_at_all() -> Wire:
 
 @cases.fails(TO_HR, because="viewer got no reply")
 @cases.fails(
-    AliasCompleted(name=HR, through=(), data=()),
+    AliasCompleted(name=HR, through=(), rdata=()),
     because="viewer got no reply",
 )
 def no_reply() -> Wire:
@@ -110,26 +110,26 @@ def no_reply() -> Wire:
 A, B, C = "a.example.net", "b.example.net", "c.example.net"
 A_TO_B, B_TO_C = f"{A}. 60 IN CNAME {B}.", f"{B}. 60 IN CNAME {C}."
 C_ADDRESS = f"{C}. 60 IN A {FIRST}"
-CHAIN = AliasCompleted(name=A, through=(B, C), data=(FIRST,))
+CHAIN = AliasCompleted(name=A, through=(B, C), rdata=(FIRST,))
 
 
-@cases.passes(CHAIN, AliasCompleted(name=A.upper(), through=(B + ".", C.upper()), data=(FIRST,)))
-@cases.passes(AliasCompleted(name=A, through=(B, C), data=(FIRST,), authoritative=False))
+@cases.passes(CHAIN, AliasCompleted(name=A.upper(), through=(B + ".", C.upper()), rdata=(FIRST,)))
+@cases.passes(AliasCompleted(name=A, through=(B, C), rdata=(FIRST,), authoritative=False))
 @cases.fails(
-    AliasCompleted(name=A, through=(B, C), data=(FIRST,), authoritative=True), because="AA=0"
+    AliasCompleted(name=A, through=(B, C), rdata=(FIRST,), authoritative=True), because="AA=0"
 )
 @cases.fails(
-    AliasCompleted(name=A, through=(C,), data=(FIRST,)), because=f"{A} leads to {B}., expected {C}"
+    AliasCompleted(name=A, through=(C,), rdata=(FIRST,)), because=f"{A} leads to {B}., expected {C}"
 )
 @cases.fails(
-    AliasCompleted(name=A, through=(B, C), data=(SECOND,)),
+    AliasCompleted(name=A, through=(B, C), rdata=(SECOND,)),
     because=f"at {C} there is {FIRST}, expected {SECOND}",
 )
 @cases.fails(
-    AliasCompleted(name=A, through=(B,), data=(FIRST,)), because=f"at {B} there is no address"
+    AliasCompleted(name=A, through=(B,), rdata=(FIRST,)), because=f"at {B} there is no address"
 )
 @cases.fails(
-    AliasCompleted(name=A, qtype="AAAA", through=(), data=()), because="viewer never asked AAAA"
+    AliasCompleted(name=A, qtype="AAAA", through=(), rdata=()), because="viewer never asked AAAA"
 )
 def a_chain() -> Wire:
     return told(A, A_TO_B, B_TO_C, C_ADDRESS)
@@ -141,7 +141,7 @@ def a_chain_with_a_gap() -> Wire:
 
 
 @cases.fails(CHAIN, because=f"at {C} there is no address")
-@cases.passes(AliasCompleted(name=A, through=(B, C), data=()))
+@cases.passes(AliasCompleted(name=A, through=(B, C), rdata=()))
 def a_chain_without_an_end() -> Wire:
     return told(A, A_TO_B, B_TO_C)
 

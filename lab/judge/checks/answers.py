@@ -49,7 +49,7 @@ class Answered(CheckBase):
     """Whether the authority section holds an SOA (RFC 2308 3)."""
     soa_ttl_s: int | None = None
     """The TTL of that SOA, the lesser of its own and its MINIMUM (RFC 2308 3, 5)."""
-    data: tuple[str, ...] | None = None
+    rdata: tuple[str, ...] | None = None
     """Exactly the RDATA, as in a master file, of the answer's records of the type asked for, in any
     order: "10 mail.example.net."."""
     recursion_available: bool | None = None
@@ -100,8 +100,8 @@ class Answered(CheckBase):
                 f"SOA TTLs {_soa_ttls(reply)} instead of {self.soa_ttl_s}",
             ),
             (
-                self.data is None or _data(reply) == sorted(self.data),
-                f"data {_shown(_data(reply))} instead of {_shown(self.data or ())}",
+                self.rdata is None or _rdata(reply) == sorted(self.rdata),
+                f"data {_shown(_rdata(reply))} instead of {_shown(self.rdata or ())}",
             ),
             (self.recursion_available in {None, reply.ra}, f"RA={int(reply.ra)}"),
             (
@@ -257,13 +257,13 @@ def _soa_ttls(reply: DnsMessage) -> list[int]:
     return [record.ttl for record in reply.authority if record.rtype == "SOA"]
 
 
-def _data(reply: DnsMessage) -> list[str]:
+def _rdata(reply: DnsMessage) -> list[str]:
     """The RDATA of the type asked for, sorted."""
     return sorted(record.rdata for record in reply.answers if record.rtype == reply.qtype)
 
 
-def _shown(data: Iterable[str]) -> str:
-    return ", ".join(sorted(data)) or "none"
+def _shown(rdata: Iterable[str]) -> str:
+    return ", ".join(sorted(rdata)) or "none"
 
 
 def _is_within(exchange: DnsExchange, bound_s: float, timeline: Timeline) -> bool:

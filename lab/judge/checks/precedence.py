@@ -86,7 +86,7 @@ class AliasCompleted(CheckBase):
     qtype: QueryType = "A"
     through: tuple[DnsName, ...]
     """The targets, in order."""
-    data: tuple[str, ...]
+    rdata: tuple[str, ...]
     """Exactly the RDATA at the end, as in a master file; none: there is no such data there."""
     authoritative: bool | None = None
 
@@ -102,7 +102,7 @@ class AliasCompleted(CheckBase):
         if fault is not None:
             return failed(fault, *frames_of(asked[-1:]))
         chain = " -> ".join((self.name, *self.through))
-        return passed(f"{chain}: {listed(self.data)}", *frames_of(asked[-1:]))
+        return passed(f"{chain}: {listed(self.rdata)}", *frames_of(asked[-1:]))
 
     def _fault(self, reply: DnsMessage) -> str | None:
         if reply.tc:
@@ -120,8 +120,8 @@ class AliasCompleted(CheckBase):
             owner = bare_name(target)
         end = [each for each in left if (each.owner, each.rtype) == (owner, self.qtype)]
         found = sorted(each.rdata for each in end)
-        if found != sorted(self.data):
-            return f"at {owner} there is {listed(found)}, expected {listed(self.data)}"
+        if found != sorted(self.rdata):
+            return f"at {owner} there is {listed(found)}, expected {listed(self.rdata)}"
         stray = [each for each in left if each not in end]
         return f"a record beside the chain, of {stray[0].owner}" if stray else None
 
