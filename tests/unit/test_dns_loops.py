@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 import pytest
-from dns_upstreams import CLIENT, Stage, answering
+from dns_upstreams import CLIENT, HERE, Stage, answering
 
 from resolver.config import ForwardRule, ResolverConfig
 from resolver.dns.facts import QuestionReturned
@@ -23,6 +23,7 @@ from resolver.machine import (
     MessageArrived,
     Note,
     Open,
+    Reconfigured,
     Send,
     Transport,
 )
@@ -171,6 +172,22 @@ def test_questions_that_meet_on_the_way_both_end():
     assert [rcode for _, rcode in ring.answers] == [Rcode.SERVFAIL] * 2
     assert len(ring.questions) == 2
     assert ring.now < SECOND
+
+
+def test_a_server_that_forwards_to_itself_fails_at_once():
+    for ourselves in (HERE, Endpoint("127.0.0.1", 53)):
+        asking = Endpoint(ourselves.address, 40_000)
+
+        def come_back(asked, asking=asking):
+            again = MessageArrived("loop", asked.payload, UDP, asking, asked.server)
+            yield MILLISECOND, again
+
+        play = Stage({ourselves: come_back}, (ForwardRule(".", (ourselves,), 9 * MILLISECOND),))
+        play.happen(Reconfigured(ResolverConfig((ourselves,), (), play.rules)))
+        play.ask(NAME)
+        play.run()
+        assert (play.got[0].flow, play.got[0].at) == ("loop", MILLISECOND)
+        assert {got.reply.rcode for got in play.got} == {Rcode.SERVFAIL}
 
 
 def test_two_clients_on_the_forwarders_own_host_may_ask_the_same():
