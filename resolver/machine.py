@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 Instant: TypeAlias = int
 """Nanoseconds on a monotonic clock with an arbitrary zero."""
@@ -203,11 +203,19 @@ class Note(NamedTuple):
 Effect: TypeAlias = Send | Open | Close | SendPacket | Note
 
 
+ID_OCTETS: Final = 2
+"""Of a message's ID, with which it begins."""
+
+
 @runtime_checkable
 class AnswersDatagrams(Protocol):
-    """A machine that has answers ready, for shells that would save it the event."""
+    """A machine that has answers ready, for shells that would save it the event.
 
-    def answer_datagram(self, payload: bytes, address: str, now: Instant) -> bytes | None:
+    What is asked and answered is each message behind its ID, which a shell leaves where it is: an
+    answer has that of its question (RFC 1035 4.1.1).
+    """
+
+    def answer_datagram(self, question: bytes, address: str, now: Instant) -> bytes | None:
         """The answer to a datagram that a client at `address` sent to us: the one `Send` that
         `handle` would return for it. None: `handle` must see it. Never raises."""
         ...

@@ -37,6 +37,7 @@ from resolver.dns.straight import Straight
 from resolver.dns.timers import Timers, earliest
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
+    ID_OCTETS,
     CountersRequested,
     Effect,
     Event,
@@ -96,9 +97,10 @@ class Resolver(Intermediary[Errand]):
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
         if isinstance(event, MessageArrived):
             if event.transport is Transport.UDP and not isinstance(event.flow, int):
-                reply = self._ready.answer(event.payload, event.source.address, now)
-                if reply is not None:
-                    return (Send(event.flow, reply),)
+                id_, question = event.payload[:ID_OCTETS], event.payload[ID_OCTETS:]
+                ready = self._ready.answer(question, event.source.address, now)
+                if ready is not None:
+                    return (Send(event.flow, id_ + ready),)
             return super().handle(event, now)
         match event:
             case Reconfigured(config):

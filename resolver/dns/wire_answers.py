@@ -19,14 +19,13 @@ from resolver import limits
 from resolver.dns.cache import Entry, Reading, Slot
 from resolver.dns.counters import Counters
 from resolver.dns.records import Record, Type
-from resolver.machine import SECOND, Instant
+from resolver.machine import ID_OCTETS, SECOND, Instant
 
 _counts = struct.Struct("!HHH")
 _ttl = struct.Struct("!I")
 _type = struct.Struct("!H")
 _length = struct.Struct("!H")
 
-_ID_OCTETS: Final = 2
 _HEADER_OCTETS: Final = 12
 _ANSWER_OCTETS: Final = 500
 """What an answer takes beside its own octets, those of its question, and its slots, estimated."""
@@ -142,9 +141,10 @@ class WireAnswers:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def answer(self, payload: bytes, address: str, now: Instant) -> bytes | None:
-        """The answer to a datagram that came from `address`; None: the resolver must look at it."""
-        answer = self._find(payload[_ID_OCTETS:])
+    def answer(self, question: bytes, address: str, now: Instant) -> bytes | None:
+        """The answer to a datagram that came from `address`, both without their ID; None: the
+        resolver must look at it."""
+        answer = self._find(question)
         if answer is None or not self._allows(address):
             return None
         if now >= answer.until and not answer.count_down(now):
@@ -154,13 +154,13 @@ class WireAnswers:
         answer.entry.used = True  # or the cache would take what is asked for most for unused
         self._counters.fast_answers += 1
         more = answer.more
-        return payload[:_ID_OCTETS] + (answer.tail if more is None else more.next_tail())
+        return answer.tail if more is None else more.next_tail()
 
     def asked_before(self, payload: bytes) -> bool:
         """Whether this question has come before, so that its answer is worth keeping: those that
         never come again (with a cookie of their own, or in random case) push nothing out. To be
         asked once for each question, in which `answer` found nothing."""
-        mark = hash(payload[_ID_OCTETS:])
+        mark = hash(payload[ID_OCTETS:])
         if mark in self._asked:
             return len(payload) <= limits.WIRE_QUESTION_OCTETS
         if len(self._asked) >= limits.QUESTIONS_REMEMBERED:
@@ -192,8 +192,8 @@ class WireAnswers:
         }
         entries = {id(reading.entry): reading.entry for reading in readings if reading.entry}
         first, *others = entries.values() or (_STANDING,)
-        key = payload[_ID_OCTETS:]
-        tails = [form.message[_ID_OCTETS:] for form in forms]
+        key = payload[ID_OCTETS:]
+        tails = [form.message[ID_OCTETS:] for form in forms]
         places = tuple(_places(form, expiries) for form in forms)
         several = len(tails) > 1 or others
         slots = tuple({reading.slot for reading in readings})
@@ -282,7 +282,7 @@ def _places(form: Form, expiries: dict[int, Instant]) -> _Places:
             break
         expires = expiries.get(id(record))
         if expires is not None:
-            places.append((offset + 4 - _ID_OCTETS, expires))
+            places.append((offset + 4 - ID_OCTETS, expires))
         offset += 10 + _length.unpack_from(message, offset + 8)[0]
     return tuple(places)
 

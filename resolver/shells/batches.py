@@ -16,20 +16,19 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from mmap import mmap
+from struct import Struct
 from typing import Any, Final
 
-from resolver.limits import LARGEST_UDP_REPLY_OCTETS
-from resolver.machine import Instant
+from resolver.machine import ID_OCTETS, Instant
 from resolver.shells.limits import ADDRESSES_REMEMBERED, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.owner import Answerer
 
 _SOCKADDR_OCTETS: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
-_ADDRESS_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
+_ADDRESS: Final = {socket.AF_INET: Struct("4x4s8x"), socket.AF_INET6: Struct("8x16s4x")}
+"""Where the address stands in a socket address."""
 
-_SPREAD: Final = 576
-_RECEIVED_STEP: Final = DATAGRAM_OCTETS + 1 + _SPREAD
-_SENT_STEP: Final = LARGEST_UDP_REPLY_OCTETS + _SPREAD
-"""From one datagram to the next. Without the spread, powers of two: then the beginnings of all
+_STEP: Final = DATAGRAM_OCTETS + 1 + 576
+"""From one datagram to the next. Without the odd octets, a power of two: then the beginnings of all
 datagrams, which is all that most of them have, would compete for the same few lines of every cache
 of the processor."""
 
@@ -106,8 +105,8 @@ class NotSent:
 
 
 class Batch:
-    """The buffers of one listening socket: a datagram received into place n is answered from
-    place n. Raises OSError where `available` is false."""
+    """The buffers of one listening socket. A datagram's answer takes its place, where the ID that
+    both have stays as it came. Raises OSError where `available` is false."""
 
     def __init__(self, listening: socket.socket) -> None:
         if _recvmmsg is None or _sendmmsg is None:
@@ -115,23 +114,21 @@ class Batch:
         self._receive, self._send = _recvmmsg, _sendmmsg
         self._family = listening.family
         self._name_octets = _SOCKADDR_OCTETS[self._family]
-        self._address_at = _ADDRESS_AT[self._family]
+        self._read_addresses = _ADDRESS[self._family].iter_unpack
         self._addresses: dict[bytes, str] = {}
 
         count = DATAGRAMS_PER_WAKE
         # Not bytearrays: a slice of a map is octets at once, which are what tables are keyed by.
         self._names = mmap(-1, count * self._name_octets)
-        self._incoming = mmap(-1, count * _RECEIVED_STEP)
-        self._outgoing = mmap(-1, count * _SENT_STEP)
-        received = self._messages(self._incoming, _RECEIVED_STEP)
-        sent = self._messages(self._outgoing, _SENT_STEP)
+        self._places = mmap(-1, count * _STEP)
+        received, sent = self._messages(), self._messages()
         # Kept, because the kernel gets bare addresses: nothing else knows that they are in use.
         self._structures = (received, sent)
         # Made beforehand: making the arguments takes ctypes longer than the call.
         self._socket = ctypes.c_int(listening.fileno())
         self._counts = [ctypes.c_uint(n) for n in range(count + 1)]
         start, step = ctypes.addressof(sent.headers), ctypes.sizeof(_Message)
-        self._places = [ctypes.c_void_p(start + n * step) for n in range(count)]
+        self._sent_from = [ctypes.c_void_p(start + n * step) for n in range(count)]
         headers = ctypes.c_void_p(ctypes.addressof(received.headers))
         self._receiving = (self._socket, headers, self._counts[count], _NO_FLAGS, _FOREVER)
         self._lengths = (
@@ -153,32 +150,33 @@ class Batch:
     def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
         """Put answers into their places from `first` on, up to the first datagram for which there
         is none: its number, or `end`."""
-        incoming, lengths, at = self._incoming, self._lengths, first * _RECEIVED_STEP
-        outgoing, sizes, to = self._outgoing, self._sizes, first * _SENT_STEP
-        names, addresses, step = self._names, self._addresses, self._name_octets
-        begins, ends = first * step + self._address_at.start, first * step + self._address_at.stop
-        for number in range(first, end):
-            address = addresses.get(names[begins:ends]) or self._address(number)
-            reply = answer(incoming[at : at + lengths[number]], address, now)
-            if reply is None:
+        places, sizes, addresses = self._places, self._sizes, self._addresses
+        lengths = self._lengths[first:end].tolist()
+        names = self._read_addresses(memoryview(self._names)[first * self._name_octets :])
+        at = first * _STEP
+        for number, (length, (raw,)) in enumerate(zip(lengths, names, strict=False), first):
+            begin = at + ID_OCTETS
+            address = addresses.get(raw) or self._address(raw)
+            ready = answer(places[begin : at + length], address, now)
+            if ready is None:
                 return number
-            sizes[number] = size = len(reply)
-            outgoing[to : to + size] = reply
-            at += _RECEIVED_STEP
-            to += _SENT_STEP
-            begins += step
-            ends += step
+            octets = len(ready)
+            places[begin : begin + octets] = ready
+            sizes[number] = ID_OCTETS + octets
+            at += _STEP
         return end
 
     def received(self, number: int) -> tuple[bytes, tuple[Any, ...]]:
         """A datagram and where it came from, as `recvfrom` gives it."""
-        at = number * _RECEIVED_STEP
-        return self._incoming[at : at + self._lengths[number]], self.peer(number)
+        at = number * _STEP
+        return self._places[at : at + self._lengths[number]], self.peer(number)
 
     def peer(self, number: int) -> tuple[Any, ...]:
         """The socket address that a datagram came from, as Python writes it."""
-        name = self._name(number)
-        address, port = self._address(number), int.from_bytes(name[2:4], "big")
+        start = number * self._name_octets
+        name = self._names[start : start + self._name_octets]
+        (raw,) = _ADDRESS[self._family].unpack(name)
+        address, port = self._address(raw), int.from_bytes(name[2:4], "big")
         if self._family == socket.AF_INET:
             return address, port
         flow = int.from_bytes(name[4:8], "big")
@@ -188,19 +186,14 @@ class Batch:
         """Send the replies in the places from `first` up to `end`; what could not be sent."""
         while first < end:
             sent = self._send(
-                self._socket, self._places[first], self._counts[end - first], _NO_FLAGS
+                self._socket, self._sent_from[first], self._counts[end - first], _NO_FLAGS
             )
             if sent < 0:  # the first one's error; those behind it have yet to be sent
                 yield NotSent(first, ctypes.get_errno())
                 sent = 1
             first += sent
 
-    def _name(self, number: int) -> bytes:
-        start = number * self._name_octets
-        return self._names[start : start + self._name_octets]
-
-    def _address(self, number: int) -> str:
-        raw = self._name(number)[self._address_at]
+    def _address(self, raw: bytes) -> str:
         text = self._addresses.get(raw)
         if text is None:
             if len(self._addresses) >= ADDRESSES_REMEMBERED:
@@ -208,12 +201,12 @@ class Batch:
             text = self._addresses[raw] = socket.inet_ntop(self._family, raw)
         return text
 
-    def _messages(self, area: mmap, octets: int) -> _Messages:
-        """Headers for datagrams whose names stand in `_names` and whose octets in `area`."""
+    def _messages(self) -> _Messages:
+        """Headers for datagrams whose names stand in `_names` and whose octets in `_places`."""
         names = ctypes.addressof(ctypes.c_char.from_buffer(self._names))
-        start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._places))
         count = DATAGRAMS_PER_WAKE
-        buffers = (_Buffer * count)(*(_Buffer(start + n * octets, octets) for n in range(count)))
+        buffers = (_Buffer * count)(*(_Buffer(start + n * _STEP, _STEP) for n in range(count)))
         parts = ctypes.addressof(buffers)
         headers = (_Message * count)()
         for n, message in enumerate(headers):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from functools import partial
+from mmap import mmap
 from typing import Any, Final
 
 from resolver.machine import (
+    ID_OCTETS,
     Endpoint,
     Flow,
     MessageArrived,
@@ -64,6 +66,9 @@ class Datagrams:
     def __init__(self, owner: Owner, *, batched: bool = True) -> None:
         self._owner = owner
         self._batched = batched and batches.available()
+        # Filled anew for each datagram: one made for each would take longer than looking into it.
+        # A map, because its slices are octets, which are what tables are keyed by.
+        self._place = mmap(-1, DATAGRAM_OCTETS)
         self._listeners: list[_Listener] = []
         self._conversations: dict[Flow, _Conversation] = {}
 
@@ -140,27 +145,27 @@ class Datagrams:
 
     def _receive_questions(self, listener: _Listener, answer: Answerer) -> None:
         """Answer what the machine has an answer ready for; hand it the rest."""
-        receive, send = listener.socket.recvfrom, listener.socket.sendto
+        receive, send, place = listener.socket.recvfrom_into, listener.socket.sendto, self._place
         now = self._owner.loop.now()
         for _ in range(DATAGRAMS_PER_WAKE):
             try:
-                payload, peer = receive(DATAGRAM_OCTETS)
+                octets, peer = receive(place)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # as above
             try:
-                reply = answer(payload, peer[0], now)
+                ready = answer(place[ID_OCTETS:octets], peer[0], now)
             except Exception as error:
                 raise MachineFailed(_NOT_READY) from error
-            if reply is None:
-                self._hand_over(listener, payload, peer)
+            if ready is None:
+                self._hand_over(listener, place[:octets], peer)
                 if not self._listeners:
                     return
                 now = self._owner.loop.now()  # the machine has met a later instant
                 continue
             try:
-                send(reply, peer)
+                send(place[:ID_OCTETS] + ready, peer)
             except OSError as error:
                 self._not_sent(listener, peer, error.errno)
 

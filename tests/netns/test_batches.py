@@ -21,26 +21,29 @@ from resolver.shells.sockets import SocketShell
 
 pytestmark = pytest.mark.netns
 
+ID = b"id"
+"""With which a message begins, and the answer to it."""
+
 both_ways = pytest.mark.parametrize("batched", [True, False], ids=["batched", "one by one"])
 
 
 @dataclass
 class Ready(Scripted):
-    """Has an answer ready for what begins with "ready"; the rest is handled, in upper case."""
+    """Has an answer ready for what says "ready" behind its ID; the rest is handled."""
 
     def __post_init__(self) -> None:
         self.answer = handled
         self.looked_at: list[tuple[bytes, str, Instant]] = []
 
-    def answer_datagram(self, payload: bytes, address: str, now: Instant) -> bytes | None:
-        self.looked_at.append((payload, address, now))
-        if payload == b"break":
+    def answer_datagram(self, question: bytes, address: str, now: Instant) -> bytes | None:
+        self.looked_at.append((question, address, now))
+        if question == b"break":
             raise RuntimeError("broken on purpose")
-        return payload.swapcase() if payload.startswith(b"ready") else None
+        return question.swapcase() if question.startswith(b"ready") else None
 
 
 def handled(event):
-    return [Send(event.flow, b"handled " + event.payload)]
+    return [Send(event.flow, event.payload[:2] + b"handled " + event.payload[2:])]
 
 
 def play(stage: Stage, machine: Scripted, *endpoints: Endpoint, batched: bool) -> SocketShell:
@@ -56,7 +59,7 @@ def play(stage: Stage, machine: Scripted, *endpoints: Endpoint, batched: bool) -
 def fill(questions: list[bytes], client: socket.socket, server: Endpoint) -> None:
     """Have the questions wait in the server's socket before it looks."""
     for question in questions:
-        client.sendto(question, (server.address, server.port))
+        client.sendto(ID + question, (server.address, server.port))
 
 
 @both_ways
@@ -72,12 +75,12 @@ def test_what_is_ready_is_answered_in_order_with_what_is_not(in_namespace, batch
         stage.until(lambda: len(machine.looked_at) == len(questions))
         answers = [client.recv(100) for _ in questions]
         expected = [
-            question.swapcase() if question.startswith(b"ready") else b"handled " + question
+            ID + (question.swapcase() if question.startswith(b"ready") else b"handled " + question)
             for question in questions
         ]
         assert answers == expected
         handed_over = [event.payload for event in machine.events]
-        assert handed_over == [q for q in questions if q.startswith(b"rare")]
+        assert handed_over == [ID + q for q in questions if q.startswith(b"rare")]
         instants = [now for *_, now in machine.looked_at]
         assert instants == sorted(instants)
         assert stage.loop.now() - instants[0] < 10 * SECOND
@@ -98,15 +101,14 @@ def test_answers_leave_from_the_address_asked_to_the_one_that_asked(in_namespace
             clients = [udp_client(socket.AF_INET6 if six else socket.AF_INET) for _ in range(3)]
             for number, client in enumerate(clients):
                 client.bind((endpoint.address, 0))
-                for question in (b"ready %d" % number, b"rare %d" % number):
-                    client.sendto(question, (endpoint.address, endpoint.port))
+                fill([b"ready %d" % number, b"rare %d" % number], client, endpoint)
             machine.looked_at.clear()
             machine.events.clear()
             stage.until(lambda machine=machine: len(machine.looked_at) == 6)
             assert {address for _, address, _ in machine.looked_at} == {endpoint.address}
             for number, (client, event) in enumerate(zip(clients, machine.events, strict=True)):
                 here = (endpoint.address, endpoint.port)
-                for answer in (b"READY %d" % number, b"handled rare %d" % number):
+                for answer in (b"idREADY %d" % number, b"idhandled rare %d" % number):
                     payload, source = client.recvfrom(100)
                     assert (payload, source[:2]) == (answer, here)
                 assert event.source == Endpoint(*client.getsockname()[:2])
@@ -129,11 +131,10 @@ def test_a_link_local_client_is_answered_over_its_link(in_namespace, batched):
         scope = socket.if_nametoindex("lo")
         client = udp_client(socket.AF_INET6)
         client.bind(("fe80::1", 0, 0, scope))
-        for question in (b"ready", b"rare"):
-            client.sendto(question, ("::1", 5300))
+        fill([b"ready", b"rare"], client, Endpoint("::1", 5300))
         stage.until(lambda: len(machine.looked_at) == 2)
         assert stage.facts == []
-        assert [client.recv(100) for _ in range(2)] == [b"READY", b"handled rare"]
+        assert [client.recv(100) for _ in range(2)] == [b"idREADY", b"idhandled rare"]
         assert machine.looked_at[0][1] == "fe80::1"
 
     in_namespace(body)
@@ -144,7 +145,7 @@ def test_sizes_from_nothing_to_the_largest(in_namespace, batched):
     def body():
         stage, machine, client = Stage(), Ready(), udp_client()
         play(stage, machine, HERE, batched=batched)
-        largest = b"ready" + bytes(4091)
+        largest = b"ready" + bytes(4089)
         questions = [b"", b"x" * 65_000, largest, b"", b"ready"]
         for question in questions:  # one at a time: the socket's queue does not hold them all
             fill([question], client, HERE)
@@ -152,8 +153,28 @@ def test_sizes_from_nothing_to_the_largest(in_namespace, batched):
             stage.until(lambda before=before: len(machine.looked_at) == before + 1)
             ready = question.startswith(b"ready")
             expected = question.swapcase() if ready else (b"handled " + question)
-            assert client.recv(65_535) == expected
+            assert client.recv(65_535) == ID + expected
         assert [payload for payload, *_ in machine.looked_at] == questions
+
+    in_namespace(body)
+
+
+@both_ways
+def test_what_is_shorter_than_an_id_is_nobodys_question(in_namespace, batched):
+    def body():
+        stage, machine, client = Stage(), Ready(), udp_client()
+        play(stage, machine, HERE, batched=batched)
+        fill([b"ready and long"], client, HERE)
+        for payload in (b"", b"r"):  # where the longer one has stood
+            client.sendto(payload, (HERE.address, HERE.port))
+        stage.until(lambda: len(machine.looked_at) == 3)
+        assert [question for question, *_ in machine.looked_at] == [b"ready and long", b"", b""]
+        assert [event.payload for event in machine.events] == [b"", b"r"]
+        assert [client.recv(100) for _ in range(3)] == [
+            b"idREADY AND LONG",
+            b"handled ",
+            b"rhandled ",
+        ]
 
     in_namespace(body)
 
@@ -168,11 +189,11 @@ def test_an_answer_that_cannot_be_sent_is_noted_and_keeps_no_other(in_namespace,
         gone.bind(("10.9.0.1", 0))
         lost = Endpoint(*gone.getsockname())
         for client, number in ((here, 1), (gone, 2), (gone, 3), (here, 4)):
-            client.sendto(b"ready %d" % number, (HERE.address, HERE.port))
+            fill([b"ready %d" % number], client, HERE)
         subprocess.run(["ip", "address", "del", "10.9.0.1/32", "dev", "lo"], check=True)
         subprocess.run(["ip", "route", "add", "unreachable", "10.9.0.1"], check=True)
         stage.until(lambda: len(machine.looked_at) == 4)
-        assert [here.recv(100), here.recv(100)] == [b"READY 1", b"READY 4"]
+        assert [here.recv(100), here.recv(100)] == [b"idREADY 1", b"idREADY 4"]
         assert stage.facts == [ReplyNotSent(HERE, lost, "host unreachable")] * 2
 
     in_namespace(body)
@@ -191,7 +212,7 @@ def test_a_machine_that_closes_its_shell_hears_no_more(in_namespace, batched):
         machine.answer = close
         fill([b"ready 1", b"rare", b"ready 2"], client, HERE)
         stage.until(lambda: bool(machine.events))
-        assert client.recv(100) == b"READY 1"
+        assert client.recv(100) == b"idREADY 1"
         assert [payload for payload, *_ in machine.looked_at] == [b"ready 1", b"rare"]
 
     in_namespace(body)
@@ -217,7 +238,7 @@ def test_a_host_without_batches_serves_one_by_one(in_namespace, monkeypatch):
         play(stage, machine, HERE, batched=True)
         fill([b"ready", b"rare"], client, HERE)
         stage.until(lambda: len(machine.looked_at) == 2)
-        assert [client.recv(100) for _ in range(2)] == [b"READY", b"handled rare"]
+        assert [client.recv(100) for _ in range(2)] == [b"idREADY", b"idhandled rare"]
         with pytest.raises(OSError, match=os.strerror(errno.ENOSYS)):
             Batch(client)
 

@@ -474,7 +474,7 @@ def test_octets_are_bounded_and_what_is_used_stays():
     kept = table(10_000)
     first = keep(kept, "first.test")
     for number in range(100):
-        assert kept.answer(first, INSIDE, number) is not None
+        assert kept.answer(first[2:], INSIDE, number) is not None
         keep(kept, f"n{number}.test")
         assert kept._octets <= 10_000
     assert 1 < len(kept) < 20
