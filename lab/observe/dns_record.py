@@ -46,8 +46,6 @@ class Opt:
     size: int
     """Octets of UDP payload its sender can take."""
     version: int
-    extended_rcode: int
-    """The upper eight bits of the RCODE."""
     do: bool
     flags: int
     """The fifteen flags beside DO."""
@@ -140,7 +138,6 @@ def _read(parser: dns.wire.Parser) -> DnsRecord | Opt:
         return Opt(
             rclass,
             (ttl >> 16) & 0xFF,
-            ttl >> 24,
             bool(flags & 0x8000),
             flags & 0x7FFF,
             tuple(_options(octets)),

@@ -71,7 +71,7 @@ def test_an_opt_record_says_everything_it_holds():
     options = [EDNSOption(65001, b"\xab\xcd"), EDNSOption(3, b"")]
     message.add_ar(EDNS0(udp_len=4096, version=1, ext_rcode=2, flags="do", opts=options))
     found = read(message)
-    assert found.opts == (Opt(4096, 1, 2, True, 0, ((65001, b"\xab\xcd"), (3, b""))),)
+    assert found.opts == (Opt(4096, 1, True, 0, ((65001, b"\xab\xcd"), (3, b""))),)
     assert found.opts[0].codes == (65001, 3)
     assert found.additional == ()
 
@@ -81,7 +81,7 @@ def test_flags_beside_do_and_options_cut_short():
     rdata = b"\xfd\xe9\0\1\7" + b"\xfd\xea\0\xff\1"
     opt = b"\0\0\x29\x04\xd0\0\0\x40\1" + len(rdata).to_bytes(2) + rdata
     found = read(head[:11] + b"\1" + head[12:] + opt)
-    assert found.opts == (Opt(1232, 0, 0, False, 0x4001, ((65001, b"\7"),)),)
+    assert found.opts == (Opt(1232, 0, False, 0x4001, ((65001, b"\7"),)),)
 
 
 def test_two_opt_records_are_both_seen():
