@@ -162,12 +162,13 @@ class Cache:
 
     def knows_nothing_of(self, slot: Slot) -> bool:
         """Whether to look for the slot would neither find nor change anything."""
-        if slot in self._entries or slot in self._failures:
+        name, _, wishes, route = slot
+        if slot in self._entries or Slot(name, Type.CNAME, wishes, route) in self._entries:
             return False
-        if slot._replace(rtype=Type.CNAME) in self._entries:
+        if self._failures and slot in self._failures:
             return False
         absent = self._absent
-        return not absent or not any(name in absent for name in names.with_ancestors(slot.name))
+        return not absent or not any(above in absent for above in names.with_ancestors(name))
 
     def find_alias(self, slot: Slot, now: Instant) -> Positive | None:
         """The CNAME at the slot's name, where `find` has found nothing: no absence, and no failure
@@ -203,7 +204,7 @@ class Cache:
         ttl = min(self._bounds.max_ttl_s, *[record.ttl for record in records])
         kept = with_ttl(records, ttl)
         if kept[0].name == slot.name:  # and is another text: a million of them add up
-            slot = slot._replace(name=kept[0].name)
+            slot = Slot(kept[0].name, slot.rtype, slot.wishes, slot.route)
         self._store(slot, kept, None, ttl, now)
         return kept
 

@@ -27,6 +27,8 @@ class Errand:
     clients: list[Client] = field(default_factory=list)
     datagrams: set[tuple[Flow, int]] = field(default_factory=set)
     """Flow and ID of the questions that came as datagrams."""
+    under_way: bool = False
+    """Whether somebody has been asked."""
     forwarder: Endpoint | None = None
     """The forwarder that is being asked."""
     stale: Outcome | None = None

@@ -164,11 +164,12 @@ class Exchanges(Generic[AskerT]):
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         idle = self._idle.take(ask.server, port) if ask.transport is Transport.UDP else None
+        pending: _InFlight[AskerT]
         if idle is None:
-            pending = _InFlight[AskerT](ask, id_, message, self._fresh(ask, port))
+            pending = _InFlight(ask, id_, message, self._fresh(ask, port))
             self._open(pending, effects)
         else:
-            pending = _InFlight[AskerT](ask, id_, message, idle)
+            pending = _InFlight(ask, id_, message, idle)
             self._in_flight[idle.flow] = pending
             effects.append(Send(idle.flow, message))
         self._ledger.counters.upstream_questions += 1
@@ -260,8 +261,9 @@ class Exchanges(Generic[AskerT]):
 def _sameness(ask: Ask) -> _Sameness:
     """What makes two questions one: to a forger the case of a name is nothing to be guessed."""
     question = ask.question
-    asked = (question.name.lower(), question.qtype, question.qclass)
-    return (ask.server, asked, ask.transport, ask.edns, ask.cd, ask.rd)
+    name, (address, port) = question.name.lower(), (ask.server.address, ask.server.port)
+    how = (ask.transport, ask.edns, ask.cd, ask.rd)
+    return (address, port, name, question.qtype, question.qclass, how)
 
 
 def _fault(

@@ -42,6 +42,9 @@ class Failures(Generic[KeyT]):
     def __init__(self) -> None:
         self._setbacks: Memory[KeyT, _Setback] = Memory(limits.FAILURES_REMEMBERED)
 
+    def __len__(self) -> int:
+        return len(self._setbacks)
+
     def __contains__(self, key: KeyT) -> bool:
         """Whether it has failed before, be that over or not."""
         return key in self._setbacks

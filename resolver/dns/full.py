@@ -182,7 +182,7 @@ class Resolver(Intermediary[Errand]):
             errand.add(client)
             comes_again = self._comes_again(client, terms)
             self._run(errand, None, now, effects)
-            if comes_again and topic not in self._errands:
+            if comes_again and not errand.under_way:
                 self._make_ready(client, terms, now)
         else:
             self._join(errand, client, now, effects)
@@ -212,6 +212,8 @@ class Resolver(Intermediary[Errand]):
                 self._answer(client, stale, now, effects)
 
     def _stale(self, errand: Errand, now: Instant) -> Outcome | None:
+        if not self._config.serve_stale:
+            return None
         name, qtype, qclass, terms = errand.topic
         return self._sources.stale(Question(name, qtype, qclass), terms, now)
 
@@ -255,7 +257,7 @@ class Resolver(Intermediary[Errand]):
         return resolution
 
     def _ask(self, errand: Errand, ask: Ask, now: Instant, effects: list[Effect]) -> None:
-        if errand.topic not in self._errands:
+        if not errand.under_way:
             errand.stale = self._stale(errand, now)
             if len(self._errands) >= self._most_in_flight:
                 self._ledger.counters.crowded_out += errand.stale is None
@@ -263,6 +265,7 @@ class Resolver(Intermediary[Errand]):
                 return
             self._ledger.counters.cache_misses += 1
             self._errands[errand.topic] = errand
+            errand.under_way = True
             if errand.stale is not None:
                 self._patience.set(errand.topic, now + self._config.stale_after_ns)
         errand.asks(ask)
@@ -271,8 +274,10 @@ class Resolver(Intermediary[Errand]):
     def _finish(
         self, errand: Errand, outcome: Outcome, now: Instant, effects: list[Effect]
     ) -> None:
-        self._errands.pop(errand.topic, None)
-        self._patience.cancel(errand.topic)
+        if errand.under_way:
+            del self._errands[errand.topic]
+        if errand.stale is not None:
+            self._patience.cancel(errand.topic)
         for client in errand.clients:
             self._answer(client, outcome, now, effects)
 

@@ -183,6 +183,9 @@ def build_reply(
         | (RA if recursion_available else 0)
     )
     limit = query.udp_limit if transport is Transport.UDP else limits.LARGEST_MESSAGE_OCTETS
+    message = _written(query, flags, rcode, (answers, authority, additional))
+    if len(message) <= limit:
+        return message
     for sections in _ever_less(answers, authority, additional):
         message = _written(query, flags, rcode, sections)
         if len(message) <= limit:
@@ -211,7 +214,6 @@ def rcode_text(rcode: int) -> str:
 def _ever_less(
     answers: Sequence[Record], authority: Sequence[Record], additional: Sequence[Record]
 ) -> Iterator[_Sections]:
-    yield answers, authority, additional
     if additional:
         yield answers, authority, ()
     if answers and authority:
@@ -227,7 +229,7 @@ def _written(query: Query, flags: int, rcode: int, sections: _Sections) -> bytes
     opt = _opt(rcode, do=query.do) if query.edns else b""
     records = (*answers, *authority, *additional)
     asked = query.question.name.lower()
-    if {record.name.lower() for record in records} <= {asked}:
+    if all([record.name.lower() == asked for record in records]):  # noqa: C419 - a list is quicker
         written = [QUESTION_POINTER + _behind_owner(record) for record in records]
         return b"".join((head, *written, opt))
     buffer = _buffer_behind(head, query.question.name)
@@ -268,6 +270,7 @@ def _write_name(buffer: DNSBuffer, name: str) -> None:
         buffer.encode_name(label)
 
 
+@lru_cache
 def _opt(rcode: int, *, do: bool, size: int = limits.UDP_PAYLOAD_OCTETS) -> bytes:
     ttl = rcode >> 4 << 24 | (DO if do else 0)
     return b"\0" + RECORD_TAIL.pack(Type.OPT, size, ttl, 0)

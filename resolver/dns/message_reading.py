@@ -164,7 +164,8 @@ def read_additional(reply: Reply) -> tuple[Record, ...]:
 
 def _read_question(message: bytes) -> tuple[Question, bytes, int]:
     name, offset = names.from_wire(message, HEADER_OCTETS)
-    if offset - HEADER_OCTETS != len(names.to_wire(name)):
+    octets = offset - HEADER_OCTETS
+    if octets != len(name) + 2 and octets != len(names.to_wire(name)):
         # Only the header stands before it: the ID would be a part of the name.
         raise _BrokenError("a compressed name in the question")
     qtype, qclass = QUESTION_TAIL.unpack_from(message, offset)
