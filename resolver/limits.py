@@ -42,6 +42,10 @@ QUESTIONS_UNDER_LOAD: Final = 32
 """Questions in flight from which on a socket that has brought its reply may carry another one.
 Below, each question has a fresh socket, and none is left open behind its reply."""
 
+LOAD_LASTS: Final[Duration] = 100 * MILLISECOND
+"""How long it still counts as load once fewer are in flight: questions and replies come by the
+batch, and between two batches there are few."""
+
 QUESTIONS_PER_SOCKET: Final = 8
 """Questions that one socket carries under load: seven eighths of the cost of fresh ones are saved,
 and whoever finds a port out (SAD DNS, 2020) has it for eight questions at most."""

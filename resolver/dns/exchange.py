@@ -30,7 +30,7 @@ from resolver.dns.facts import (
 from resolver.dns.idle_sockets import IdleSockets, UpstreamSocket
 from resolver.dns.message import Malformed, Reply, build_query
 from resolver.dns.message_reading import parse_reply
-from resolver.dns.timers import Timers
+from resolver.dns.timers import Timers, earliest
 from resolver.machine import (
     Close,
     Effect,
@@ -91,6 +91,8 @@ class Exchanges(Generic[AskerT]):
         self._ports: set[int] = set()
         """Those of all sockets that are open."""
         self._idle = IdleSockets()
+        self._load_ends: Instant = 0
+        """When idle sockets are no longer kept, unless many questions are in flight by then."""
         self._joinable: dict[_Sameness, _InFlight[AskerT]] = {}
         self._timers: Timers[_Wait[AskerT]] = Timers()
 
@@ -139,6 +141,8 @@ class Exchanges(Generic[AskerT]):
 
     def expire(self, now: Instant, effects: list[Effect]) -> Settled[AskerT] | None:
         """End the wait that is due first; call again until it returns None."""
+        if now >= self._load_ends:
+            self._dismiss_idle(effects)
         wait = self._timers.take_due(now)
         if wait is None:
             return None
@@ -154,8 +158,8 @@ class Exchanges(Generic[AskerT]):
         return Settled(wait.asker, Heard(TIMED_OUT, now))
 
     def deadline(self) -> Instant | None:
-        """When the next wait ends."""
-        return self._timers.earliest()
+        """When the next wait ends, or the load."""
+        return earliest(self._timers.earliest(), self._load_ends if self._idle else None)
 
     def _send(self, ask: Ask, effects: list[Effect]) -> _InFlight[AskerT]:
         id_, port = self._draw()
@@ -237,16 +241,22 @@ class Exchanges(Generic[AskerT]):
     ) -> tuple[Settled[AskerT], ...]:
         del self._in_flight[pending.socket.flow]
         self._let_nobody_join(pending)
+        if len(self._in_flight) >= limits.QUESTIONS_UNDER_LOAD:
+            self._load_ends = now + limits.LOAD_LASTS
+        under_load = now < self._load_ends
         answered = isinstance(outcome, Reply) and pending.ask.transport is Transport.UDP
-        if not answered or not self._idle.keep(pending.socket, len(self._in_flight)):
+        if not under_load or not answered or not self._idle.keep(pending.socket):
             self._close(pending.socket, effects)
-        if len(self._in_flight) < limits.QUESTIONS_UNDER_LOAD:
-            for idle in self._idle.dismiss():
-                self._close(idle, effects)
+        if not under_load:
+            self._dismiss_idle(effects)
         heard = Heard(outcome, now)
         for wait in pending.waits:
             self._timers.cancel(wait)
         return tuple([Settled(wait.asker, heard) for wait in pending.waits])
+
+    def _dismiss_idle(self, effects: list[Effect]) -> None:
+        for idle in self._idle.dismiss():
+            self._close(idle, effects)
 
     def _let_nobody_join(self, pending: _InFlight[AskerT]) -> None:
         same = _sameness(pending.ask)

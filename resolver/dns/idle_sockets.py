@@ -7,8 +7,8 @@ as much as an answer. What a forger must guess stays the same, the ID and the po
 - a socket carries one question at a time, so a port stands for one question, and an ICMP error too;
 - the next one is drawn at random from several, each with a random port;
 - it retires after a few questions, so a port that somebody found out is soon worth nothing;
-- none outlives the load, and only a socket whose question was answered is kept: after a timeout a
-  late reply still meets a closed port.
+- none outlives the load for long, and only a socket whose question was answered is kept: after a
+  timeout a late reply still meets a closed port.
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ class IdleSockets:
         self._count -= 1
         return chosen
 
-    def keep(self, used: UpstreamSocket, in_flight: int) -> bool:
+    def __len__(self) -> int:
+        return self._count
+
+    def keep(self, used: UpstreamSocket) -> bool:
         """Keep a socket whose question was answered; False when it has to be closed."""
         used.questions_left -= 1
-        if used.questions_left <= 0 or in_flight < limits.QUESTIONS_UNDER_LOAD:
-            return False
-        if self._count >= limits.IDLE_SOCKETS:
+        if used.questions_left <= 0 or self._count >= limits.IDLE_SOCKETS:
             return False
         self._idle.setdefault(used.server, []).append(used)
         self._count += 1

@@ -80,12 +80,19 @@ class Host:
         self.end(flow, Unreachable(flow, "port unreachable"))
 
     def time_out(self) -> None:
-        self.now += SECOND
+        self.wait(SECOND)
+        assert not self.asked
+
+    def calm_down(self) -> None:
+        self.wait(limits.LOAD_LASTS)
+
+    def wait(self, duration: int) -> None:
+        self.now += duration
         effects = []
         while self.exchanges.expire(self.now, effects) is not None:
             pass
-        self.asked.clear()
         self.carry_out(effects)
+        self.asked = {flow: asked for flow, asked in self.asked.items() if flow in self.open}
 
 
 def under_load(questions: int = limits.QUESTIONS_UNDER_LOAD * 4) -> Host:
@@ -125,6 +132,7 @@ def test_any_number_of_servers_leaves_few_sockets_open():
     assert len(host.open) == len(host.asked) + limits.IDLE_SOCKETS
     for flow in tuple(host.asked):
         host.reply_to(flow)
+    host.calm_down()
     assert not host.open
 
 
@@ -150,10 +158,37 @@ def test_with_few_to_draw_from_a_fresh_one_is_opened():
     assert set(host.carried.values()) == {1}
 
 
-def test_no_socket_outlives_the_load():
+def test_no_socket_outlives_the_load_for_long():
     host = under_load()
     for flow in tuple(host.asked):
         host.reply_to(flow)
+    assert 0 < len(host.open) <= limits.IDLE_SOCKETS
+    assert host.exchanges.deadline() == host.now + limits.LOAD_LASTS
+    host.calm_down()
+    assert not host.open
+    assert host.exchanges.deadline() is None
+
+
+def test_between_two_batches_sockets_are_kept():
+    host = Host()
+    for _ in range(100):
+        for _ in range(limits.QUESTIONS_UNDER_LOAD * 2):
+            host.ask()
+        for flow in tuple(host.asked):
+            host.reply_to(flow)
+        host.now += limits.LOAD_LASTS // 2
+    assert len(host.carried) < 100 * limits.QUESTIONS_UNDER_LOAD * 2 / 4
+
+
+def test_a_question_after_the_load_has_a_fresh_socket():
+    host = under_load()
+    for flow in tuple(host.asked):
+        host.reply_to(flow)
+    host.calm_down()
+    host.ask()
+    (flow,) = host.asked
+    assert host.carried[flow] == 1
+    host.reply_to(flow)
     assert not host.open
 
 
@@ -178,9 +213,9 @@ def test_a_late_reply_to_an_earlier_question_does_not_answer_the_next_one():
     assert not host.exchanges.handle(late, host.now, [])
 
 
+kinds = ["ask", "ask", "ask", "reply", "reply", "refuse", "wait", "calm down"]
 steps = st.lists(
-    st.tuples(st.sampled_from(["ask", "ask", "ask", "reply", "reply", "refuse", "wait"]),
-              st.integers(0, 10**6)),
+    st.tuples(st.sampled_from(kinds), st.integers(0, 10**6)),
     max_size=400,
 )  # fmt: skip
 
@@ -195,6 +230,8 @@ def test_whatever_happens_no_socket_is_shared_forgotten_or_worn_out(happened, se
                 host.ask(SERVERS[number % 2], TCP if draw % 97 == 0 else UDP)
         elif what == "wait" and draw % 4 == 0:
             host.time_out()
+        elif what == "calm down":
+            host.calm_down()
         elif waiting and what != "wait":
             for number in range(1 + draw % 20):
                 flow = waiting[(draw + number) % len(waiting)]
@@ -202,7 +239,8 @@ def test_whatever_happens_no_socket_is_shared_forgotten_or_worn_out(happened, se
                     host.reply_to(flow) if what == "reply" else host.refuse(flow)
         assert max(host.carried.values(), default=0) <= limits.QUESTIONS_PER_SOCKET
         assert set(host.asked) <= set(host.open)
-        if len(host.asked) < limits.QUESTIONS_UNDER_LOAD and what != "ask":
-            assert set(host.open) == set(host.asked) or what == "wait"
+        assert len(host.open) <= len(host.asked) + limits.IDLE_SOCKETS
+        if what == "calm down":
+            assert set(host.open) == set(host.asked)
     host.time_out()
     assert not host.open
