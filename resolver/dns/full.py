@@ -189,12 +189,13 @@ class Resolver(Intermediary[Errand]):
 
     def _join(self, errand: Errand, client: Client, now: Instant, effects: list[Effect]) -> None:
         """Wait with others for the answer to the same question (RFC 5452 5)."""
+        crowd = len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION
         if errand.comes_back_from(client, self._config.listen):
             # RFC 2308 5 warns of loops: told at once, the other server does not wait in vain, nor
             # do we for it.
             effects.append(Note(QuestionReturned(client.endpoint, client.query.question)))
             self._answer(client, FAILED, now, effects)
-        elif len(errand.clients) >= limits.CLIENTS_PER_RESOLUTION:
+        elif crowd or self._reception.crowded(client):
             self._ledger.counters.crowded_out += 1
             self._answer(client, FAILED, now, effects)
         elif errand.overdue and errand.stale is not None:
@@ -259,7 +260,8 @@ class Resolver(Intermediary[Errand]):
     def _ask(self, errand: Errand, ask: Ask, now: Instant, effects: list[Effect]) -> None:
         if not errand.under_way:
             errand.stale = self._stale(errand, now)
-            if len(self._errands) >= self._most_in_flight:
+            crowded = self._reception.crowded(errand.clients[0])
+            if crowded or len(self._errands) >= self._most_in_flight:
                 self._ledger.counters.crowded_out += errand.stale is None
                 self._finish(errand, errand.stale or FAILED, now, effects)
                 return

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from resolver import limits
 from resolver.dns.counters import Ledger
 from resolver.dns.facts import MessageRejected
-from resolver.dns.message import Malformed, Query, Rcode, build_reply, rcode_text
+from resolver.dns.message import Malformed, Query, Rcode
 from resolver.dns.message_reading import parse_query
 from resolver.dns.streams import ClientStreams
 from resolver.machine import (
@@ -113,6 +113,13 @@ class Reception:
         """Whether no client is owed anything, and no stream is open."""
         return not self._waiting and not len(self.streams)
 
+    def crowded(self, client: Client) -> bool:
+        """Whether this client, or all together, have so many questions waiting that one more must
+        not wait too. What can be answered at once may be."""
+        waiting = self._waiting[client.endpoint.address, client.transport]
+        in_all = self._waiting_in_all
+        return waiting > limits.QUESTIONS_PER_CLIENT or in_all > limits.QUESTIONS_IN_FLIGHT
+
     def in_flight(self) -> int:
         """Questions that are owed an answer."""
         return self._waiting_in_all
@@ -134,24 +141,9 @@ class Reception:
             counters.questions_udp += 1
         client = Client(event.flow, event.source, event.transport, query, event.payload)
         key = (event.source.address, event.transport)
-        self._waiting[key] = waiting = self._waiting.get(key, 0) + 1
+        self._waiting[key] = self._waiting.get(key, 0) + 1
         self._waiting_in_all += 1
-        crowded = self._waiting_in_all > limits.QUESTIONS_IN_FLIGHT
-        if crowded or waiting > limits.QUESTIONS_PER_CLIENT:
-            self._turn_away(client, now, effects)
-            return None
         return client
-
-    def _turn_away(self, client: Client, now: Instant, effects: list[Effect]) -> None:
-        reply = build_reply(
-            client.query,
-            client.transport,
-            rcode=Rcode.SERVFAIL,
-            recursion_available=self._recursion_for(client.endpoint.address),
-        )
-        self._ledger.counters.crowded_out += 1
-        self._ledger.counters.answered(rcode_text(Rcode.SERVFAIL), "failed")
-        self.answer(client, reply, now, effects)
 
     def _reject(
         self, malformed: Malformed, event: MessageArrived, now: Instant, effects: list[Effect]

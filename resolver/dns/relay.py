@@ -63,7 +63,7 @@ class DnsTranslator(Intermediary[_Errand]):
         effects.append(Note(QuestionArrived(client.endpoint, question, client.transport)))
         if not names.is_at_or_below(question.name, self._zone):
             self._answer(client, Rcode.REFUSED, "refused", now, effects)
-        elif len(self._exchanges) >= self._most_in_flight:
+        elif len(self._exchanges) >= self._most_in_flight or self._reception.crowded(client):
             self._answer(client, Rcode.SERVFAIL, "failed", now, effects)
         else:
             self._ask_next(_Errand(client, iter(self._servers)), now, effects)

@@ -167,6 +167,26 @@ def test_all_clients_together_have_so_many_questions_under_way(monkeypatch):
     assert len(play.got) == 5
 
 
+@pytest.mark.parametrize("journal", [Journal.EVENTS, Journal.QUESTIONS])
+def test_who_has_too_many_questions_waiting_is_told_what_is_at_hand(monkeypatch, journal):
+    """With the table of ready answers, which the second journal switches off, and without."""
+    monkeypatch.setattr(limits, "QUESTIONS_PER_CLIENT", 2)
+    play = Stage({FIRST: silent, SECOND_: answering("10.0.0.2")},
+                 (ForwardRule("slow", (FIRST,)), ForwardRule("fast", (SECOND_,))), (OWN,),
+                 options={"journal": journal})  # fmt: skip
+    for _ in range(3):  # from the third time on the answer is ready
+        play.resolve("n.fast")
+    for number in range(2):
+        play.ask(f"n{number}.slow", flow=("client", number))
+    before = len(play.got)
+    for name in ("n.fast", "ns.own", "n3.slow", "m.fast", "n1.slow"):
+        play.ask(name, flow="one more")
+    rcodes = [got.reply.rcode for got in play.got[before:]]
+    assert rcodes == [Rcode.NOERROR] * 2 + [Rcode.SERVFAIL] * 3
+    play.run()
+    assert play.resolve("m.fast").addresses == ["10.0.0.2"]
+
+
 def test_so_many_different_questions_and_so_many_of_the_same_are_under_way(monkeypatch):
     monkeypatch.setattr(limits, "RESOLUTIONS_IN_FLIGHT", 2)
     monkeypatch.setattr(limits, "CLIENTS_PER_RESOLUTION", 3)

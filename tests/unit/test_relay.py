@@ -221,6 +221,16 @@ def test_one_question_more_than_can_be_in_flight_fails_at_once(monkeypatch):
 # --- one server after the other -------------------------------------------------------------------
 
 
+def test_one_client_may_have_so_many_questions_waiting(monkeypatch):
+    monkeypatch.setattr(limits, "QUESTIONS_PER_CLIENT", 2)
+    relay = Relay()
+    for flow in range(3):
+        relay.ask(question(), flow=("client", flow))
+    assert [flow for flow, _ in relay.got] == [("client", 2)]
+    assert read(relay.got[0][1]).rcode() == dns.rcode.SERVFAIL
+    assert len(relay.opened) == 2
+
+
 @pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NOTIMP"])
 def test_a_server_that_cannot_say_is_followed_by_the_next(rcode):
     # CLU-02
