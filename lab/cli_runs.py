@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_IDS_TOLD = 12
+"""A run of more scenarios than these is not listed in an error."""
+
 
 def _runs() -> list[str]:
     """Complete the runs there are, the newest first."""
@@ -82,10 +85,16 @@ def ladder(
     found = {each.id: each for each in record.scenarios}
     if scenario not in found:
         near = difflib.get_close_matches(scenario, found, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(found) or 'none'}"
+        hint = f"did you mean {near[0]}?" if near else _ids_found(list(found))
         refuse(f"this run has no scenario {scenario!r}; {hint}")
     width = shutil.get_terminal_size((120, 40)).columns
     typer.echo(ladder_text(found[scenario], width=width), nl=False)
+
+
+def _ids_found(ids: list[str]) -> str:
+    if len(ids) <= _IDS_TOLD:
+        return f"it has {', '.join(ids) or 'none'}"
+    return f"it has {len(ids)}, such as {ids[0]}; its report and its record.json name them all"
 
 
 def _areas() -> dict[str, str]:

@@ -154,6 +154,10 @@ ROTATIONS_REMEMBERED: Final = 10_000
 CLIENTS_REMEMBERED: Final = 10_000
 """Client addresses whose access is kept: each is looked up in every network once."""
 
+GENERATED_RECORDS: Final = 65_536
+"""Records that one $GENERATE may make: all hosts of a /16. They take seconds to read, in which no
+question is answered."""
+
 # --- client streams ---------------------------------------------------------------------------
 
 STREAM_IDLE: Final[Duration] = 10 * SECOND

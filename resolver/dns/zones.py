@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import dns.exception
 import dns.name
@@ -18,6 +19,11 @@ from resolver.dns import names
 from resolver.dns.message import Rcode
 from resolver.dns.names import MalformedName
 from resolver.dns.records import ADDRESS_TYPES, Record, Type, negative_ttl, with_ttl
+from resolver.limits import GENERATED_RECORDS
+
+_GENERATE: Final = re.compile(
+    r"\$GENERATE\s+(\d{1,4000})-(\d{1,4000})(?:/(\d{1,4000}))?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class Zone:
     """One hosted zone. Raises BadZone for text that is no zone."""
 
     def __init__(self, hosted: HostedZone) -> None:
+        _refuse_floods(hosted)
         try:
             self.origin = names.normalise(hosted.origin)
             self._nodes = _read(hosted.text, self.origin)
@@ -241,6 +248,18 @@ def _renewed(hosted: HostedZone, before: Mapping[str, Zone]) -> Zone:
     """The zone, read anew only where its text has changed: reading a large one takes a while."""
     old = _before(hosted, before)
     return old if old is not None and old.text == hosted.text else Zone(hosted)
+
+
+def _refuse_floods(hosted: HostedZone) -> None:
+    """A digit too many in a $GENERATE must not take all memory and every question's time."""
+    for number, line in enumerate(hosted.text.split("\n"), start=1):
+        found = _GENERATE.match(line)
+        if found is None:
+            continue
+        first, last, step = (int(each or 1) for each in found.groups())
+        if (last - first) // max(step, 1) >= GENERATED_RECORDS:
+            problem = f"$GENERATE {found[1]}-{found[2]} makes more than {GENERATED_RECORDS} records"
+            raise BadZone(hosted, f"{problem}; correct the range, or write several", number)
 
 
 def _read(text: str, origin: str) -> dict[str, _Node]:

@@ -114,11 +114,20 @@ def test_the_closest_zone_answers():
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.4\nx 1 CNAME y", "keep the CNAME alone"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 DNAME a.\nx 1 NS y", "x.z.test: DNAME and NS"),
         ("@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\nx 1 A 1.2.3.256", "line 3"),
+        (
+            "@ 1 SOA a b 1 2 3 4 5\n@ 1 NS x\n$generate 1-99999999 h$ A 192.0.2.1",
+            r"line 3: \$GENERATE 1-99999999 makes more than 65536 records; correct",
+        ),
     ],
 )
 def test_text_that_is_no_zone_says_which_and_where(text, says):
     with pytest.raises(ValueError, match=rf"zone z\.test: .*{says}"):
         Zone(HostedZone("z.test", text))
+
+
+def test_generated_records_may_be_as_many_as_the_hosts_of_a_small_network():
+    zone = Zone(HostedZone("z.test", f"{TEXT}\n$GENERATE 1-254 h$ A 192.0.2.$\n"))
+    assert isinstance(zone.look_up("h254.z.test", Type.A), Found)
 
 
 def test_a_zone_is_hosted_once():
