@@ -147,8 +147,7 @@ class Loop:
         coarse_ms = (remaining - remaining // 256) // MILLISECOND - 1
         # Half a millisecond less, because epoll rounds up to the next whole one.
         ready = self._epoll.poll(max(0, coarse_ms - 0.5) * MILLISECOND / SECOND)
-        remaining = wake - self.now()
-        if ready or remaining <= 0:
+        if ready or (remaining := wake - self.now()) <= 0:
             return ready
         select.select([self._epoll], [], [], remaining / SECOND)
         return self._epoll.poll(0)
