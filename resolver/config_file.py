@@ -85,6 +85,8 @@ def read_config(path: Path) -> ProgramConfig:
         raise _refusal(path, "program", f"{name!r} is no program", _nearest(str(name), PROGRAMS))
     reader = _Reader(path)
     config = reader.record(PROGRAMS[name], table, "")
+    if isinstance(config, ResolverConfig):
+        reader.look_for_contradictions(config)
     if reader.problems:
         raise ConfigError(tuple(reader.problems))
     return cast("ProgramConfig", config)
@@ -124,6 +126,24 @@ class _Reader:
             elif _is_required(field):
                 self._complain(where, "missing", f"add `{key} = …`")
         return None if len(self.problems) > complaints else kind(**values)
+
+    def look_for_contradictions(self, config: ResolverConfig) -> None:
+        """Complain of what would be followed, and could never be of any use."""
+        for index, rule in enumerate(config.forward):
+            place = f"forward[{index}]"
+            if rule.recursion and not config.recursion:
+                self._complain(
+                    f"{place}.recursion",
+                    "there is no own recursion to fall back on",
+                    "write recursion = true at the top, or leave it out here",
+                )
+            for number, server in enumerate(rule.servers):
+                if server in config.listen:
+                    self._complain(
+                        f"{place}.servers[{number}]",
+                        "is this server itself",
+                        "name another one, or leave it out",
+                    )
 
     def _value(self, annotation: Any, value: object, place: str, field: str) -> object:
         if get_origin(annotation) in {Union, types.UnionType}:  # `… | None`: TOML has no null

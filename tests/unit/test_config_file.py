@@ -61,7 +61,7 @@ configs: st.SearchStrategy[ProgramConfig] = st.one_of(
         batched=st.booleans(),
         max_ttl_s=ttls,
         max_negative_ttl_s=ttls,
-    ),
+    ).filter(lambda c: not any({*rule.servers} & {*c.listen} for rule in c.forward)),
     st.builds(
         BalancerConfig,
         listen=own_endpoints,
@@ -291,6 +291,20 @@ def test_all_problems_come_at_once(read):
     places = {problem.split(": ")[1] for problem in raised.value.problems}
     assert places == {"listen[0]", "listen[1]", "port", "name"}
     assert str(raised.value).splitlines() == list(raised.value.problems)
+
+
+def test_a_rule_that_leads_nowhere_is_refused(read):
+    with pytest.raises(ConfigError) as raised:
+        read(
+            'program = "resolver"\nlisten = ["127.0.0.1:53"]\n[[forward]]\nzone = "."\n'
+            'servers = ["192.0.2.1:53", "127.0.0.1:53"]\nrecursion = true\n'
+        )
+    recursion, itself = (problem.split(": ", 1)[1] for problem in raised.value.problems)
+    assert recursion == (
+        "forward[0].recursion: there is no own recursion to fall back on; "
+        "write recursion = true at the top, or leave it out here"
+    )
+    assert itself.startswith("forward[0].servers[1]: is this server itself;")
 
 
 def test_files_that_cannot_be_read(tmp_path):
