@@ -148,11 +148,14 @@ class Life:
         self.perform(self.machine.handle(event, self.now))
 
     def expire(self) -> None:
+        waits = set(self.machine._exchanges._timers._due)
         effects = self.machine.expire(self.now)
         self.perform(effects)
         later = self.machine.deadline()
         assert later is None or later > self.now, "something due was left"
-        assert effects, "a deadline at which nothing happens"
+        # Whoever gives a server up may wait with others for the next one, which is asked already.
+        gone_on = waits != set(self.machine._exchanges._timers._due)
+        assert effects or gone_on, "a deadline at which nothing happens"
 
 
 @settings(max_examples=150)
