@@ -78,7 +78,7 @@ def test_what_is_rendered_reads_back_equal(
 ):
     config = ResolverConfig(
         (HERE,),
-        forward=(ForwardRule("x", (), recursion=rule),),
+        forward=(ForwardRule("x", (), recursion=rule and recursion),),
         recursion=recursion,
         root_hints=(RootHint("ns", tuple(hints)),),
         qname_minimisation=minimise,
