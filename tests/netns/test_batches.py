@@ -62,6 +62,13 @@ def fill(questions: list[bytes], client: socket.socket, server: Endpoint) -> Non
         client.sendto(ID + question, (server.address, server.port))
 
 
+def until_local(address: str) -> None:
+    """The kernel sets an IPv6 address up in the background; `limit_s` ends a vain wait."""
+    routes = ["ip", "-6", "route", "show", "table", "local", address]
+    while not subprocess.run(routes, check=True, capture_output=True).stdout:
+        pass
+
+
 @both_ways
 def test_what_is_ready_is_answered_in_order_with_what_is_not(in_namespace, batched):
     def body():
@@ -93,6 +100,7 @@ def test_answers_leave_from_the_address_asked_to_the_one_that_asked(in_namespace
     def body():
         subprocess.run(["ip", "address", "add", "127.0.0.2/8", "dev", "lo"], check=True)
         subprocess.run(["ip", "address", "add", "fd00::1/64", "dev", "lo", "nodad"], check=True)
+        until_local("fd00::1")
         stage, machine = Stage(), Ready()
         endpoints = [HERE, Endpoint("127.0.0.2", 5300), Endpoint("fd00::1", 5300)]
         play(stage, machine, *endpoints, batched=batched)
@@ -124,9 +132,7 @@ def test_a_link_local_client_is_answered_over_its_link(in_namespace, batched):
         add = ["ip", "address", "add", "fe80::1/64", "dev", "lo", "nodad"]
         subprocess.run(add, check=True)
         stage, machine = Stage(), Ready()
-        routes = ["ip", "-6", "route", "show", "table", "local", "fe80::1"]
-        while not subprocess.run(routes, check=True, capture_output=True).stdout:
-            pass  # the kernel sets an address up in the background; `limit_s` ends a vain wait
+        until_local("fe80::1")
         play(stage, machine, Endpoint("::1", 5300), batched=batched)
         scope = socket.if_nametoindex("lo")
         client = udp_client(socket.AF_INET6)
