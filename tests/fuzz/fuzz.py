@@ -14,7 +14,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import atheris
+try:
+    import atheris
+except ModuleNotFoundError:
+    sys.exit("atheris is missing; `tools/setup.sh test` installs it")
 
 with atheris.instrument_imports(include=["lab", "resolver", "dnslib"]):
     from targets import TARGETS
