@@ -63,11 +63,35 @@ def test_a_viewer_finds_and_reaches_a_server(name, tmp_path):
     assert greetings == [f"{server.name}\n".encode()]
 
 
+def has_ended(sightings):
+    """Whether a TCP connection is over on both sides, so that none of its packets is on its way."""
+    segments = [
+        (each.network.source, each.network.transport)
+        for each in sightings
+        if each.interface == "viewer-eth0" and isinstance(each.network, Ip)
+    ]
+    ends = [
+        (source, tcp) for source, tcp in segments if isinstance(tcp, Tcp) and "FIN" in tcp.flags
+    ]
+    return len({source for source, _ in ends}) == 2 and all(
+        any(
+            other != source and isinstance(tcp, Tcp) and tcp.acknowledgement == end.sequence + 1
+            for other, tcp in segments
+        )
+        for source, end in ends
+        if not end.payload
+    )
+
+
 def test_the_capture_is_whole_right_and_in_order(tmp_path):
     def story(world):
         world.mark("step", "asks", step="ask")
         assert ask(world, "192.168.1.53")
+        sightings = []
+        world.on_sighting(sightings.append)
         assert connect(world, "192.168.1.101")
+        assert world.run_until(lambda: has_ended(sightings), world.now() + 10 * SECOND)
+        world.on_sighting(None)
         world.mark("step", "done")
         world.seal()
 
