@@ -70,16 +70,15 @@ def has_ended(sightings):
         for each in sightings
         if each.interface == "viewer-eth0" and isinstance(each.network, Ip)
     ]
-    ends = [
-        (source, tcp) for source, tcp in segments if isinstance(tcp, Tcp) and "FIN" in tcp.flags
-    ]
+    tcp = [(source, each) for source, each in segments if isinstance(each, Tcp)]
+    ends = [(source, each) for source, each in tcp if "FIN" in each.flags]
     return len({source for source, _ in ends}) == 2 and all(
         any(
-            other != source and isinstance(tcp, Tcp) and tcp.acknowledgement == end.sequence + 1
-            for other, tcp in segments
+            other != source
+            and each.acknowledgement == (end.sequence + len(end.payload) + 1) % 2**32
+            for other, each in tcp
         )
         for source, end in ends
-        if not end.payload
     )
 
 
