@@ -17,6 +17,7 @@ below the delegation, and otherwise without (RFC 9471 3.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -36,6 +37,7 @@ _FIRST_NUMBER = {"root": 10, "tld": 20, "zone": 40}
 """Where in the network each kind of server's addresses begin to be counted, so that one more zone
 does not move the servers of the others."""
 _BY_LETTER = "abcdefghi"
+_WRITTEN_SOA = re.compile(r"""^[^;"]*\sSOA\s""", re.IGNORECASE | re.MULTILINE)
 _SOA_TIMES = "1 7200 900 1209600"  # serial, refresh, retry, expire: nobody transfers these zones
 
 
@@ -195,10 +197,9 @@ def generated_lines(
     zone, at = zones[name], "." if name == ROOT else f"{name}."
     primary = servers[name][0].name
     mailbox = "hostmaster." if name == ROOT else f"hostmaster.{at}"
-    lines = [
-        f"$TTL {zone.ttl_s}",
-        f"{at} IN SOA {primary}. {mailbox} {_SOA_TIMES} {zone.negative_ttl_s}",
-    ]
+    lines = [f"$TTL {zone.ttl_s}"]
+    if not _WRITTEN_SOA.search(zone.records):
+        lines.append(f"{at} IN SOA {primary}. {mailbox} {_SOA_TIMES} {zone.negative_ttl_s}")
     lines += _name_servers(at, name, servers[name])
     for child in zones:
         if parent_of(child, zones) == name:
@@ -209,7 +210,7 @@ def generated_lines(
 def zone_text(
     name: str, zones: dict[str, InternetZone], servers: dict[str, tuple[NameServer, ...]]
 ) -> str:
-    """The whole zone. What is written comes last, so a written SOA takes the other's place."""
+    """The whole zone, what is written last."""
     return "\n".join([*generated_lines(name, zones, servers), zones[name].records])
 
 

@@ -28,6 +28,7 @@ from resolver.dns.failures import Failure
 from resolver.dns.forwarding import Forwarder, ForwardTable, Unanswered
 from resolver.dns.iteration import Iteration, Recursion, Told
 from resolver.dns.learning import Learner, Speaker
+from resolver.dns.master_file import BadZone
 from resolver.dns.message import Question, Rcode
 from resolver.dns.outcome import FAILED, GIVEN_UP, NOBODY, Outcome, Source, Terms
 from resolver.dns.profiles import PROFILES
@@ -36,7 +37,7 @@ from resolver.dns.records import IN, META_TYPES, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
 from resolver.dns.straight import StraightWay
-from resolver.dns.zones import BadZone, Zones
+from resolver.dns.zones import Zones
 from resolver.machine import Instant, Transport
 
 _FOR_OURSELVES = Terms(Wishes(), Transport.UDP, recursion=True)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
-
-import dns.exception
-import dns.name
-import dns.rdatatype
-import dns.zone
-import dns.zonefile
+from typing import TypeAlias
 
 from resolver.config import HostedZone
 from resolver.dns import names
+from resolver.dns.master_file import BadZone, Node, read_zone
 from resolver.dns.message import Rcode
 from resolver.dns.names import MalformedName
 from resolver.dns.records import ADDRESS_TYPES, Record, Type, negative_ttl, with_ttl
-from resolver.limits import GENERATED_RECORDS
-
-_GENERATE: Final = re.compile(
-    r"\$GENERATE\s+(\d{1,4000})-(\d{1,4000})(?:/(\d{1,4000}))?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +59,12 @@ _HOST_AT: dict[int, int] = {Type.NS: 0, Type.MX: 2, Type.SRV: 6}
 """Octets before the host's name in RDATA of types whose users will ask for its addresses next
 (RFC 1035 3.3.9 and 3.3.11, RFC 2782)."""
 
-_Node: TypeAlias = dict[int, tuple[Record, ...]]
-
-
-class BadZone(ValueError):
-    """A zone that cannot be used; the message names the zone, the place and the remedy."""
-
-    def __init__(self, hosted: HostedZone, problem: str, line: int | None = None) -> None:
-        at = None if line is None else f"line {line}"
-        place = (f"zone {hosted.origin}", hosted.file, at)
-        super().__init__(": ".join((*filter(None, place), problem)))
-        self.origin = hosted.origin
-        self.file = hosted.file
-        self.line = line
-        self.problem = problem
-        """What is wrong, and what to do."""
-
 
 class Zone:
     """One hosted zone. Raises BadZone for text that is no zone."""
 
     def __init__(self, hosted: HostedZone) -> None:
-        _refuse_floods(hosted)
-        try:
-            self.origin = names.normalise(hosted.origin)
-            self._nodes = _read(hosted.text, self.origin)
-        except (dns.exception.DNSException, MalformedName, ValueError) as wrong:
-            raise _bad_zone(wrong, hosted) from wrong
+        self.origin, self._nodes = read_zone(hosted)
         self.text = hosted.text
         soa = self._nodes[self.origin][Type.SOA]
         self._negative = with_ttl(soa, negative_ttl(soa[0]))
@@ -174,7 +141,7 @@ class Zone:
         )
         return tuple(record for rrset in addresses for record in rrset)
 
-    def _wildcard(self, name: str) -> _Node | None:
+    def _wildcard(self, name: str) -> Node | None:
         """The records the wildcard below the closest encloser gives to `name` (RFC 4592 3.3.1)."""
         for encloser in names.with_ancestors(name):
             if encloser in self._names:
@@ -248,76 +215,3 @@ def _renewed(hosted: HostedZone, before: Mapping[str, Zone]) -> Zone:
     """The zone, read anew only where its text has changed: reading a large one takes a while."""
     old = _before(hosted, before)
     return old if old is not None and old.text == hosted.text else Zone(hosted)
-
-
-def _refuse_floods(hosted: HostedZone) -> None:
-    """A digit too many in a $GENERATE must not take all memory and every question's time."""
-    for number, line in enumerate(hosted.text.split("\n"), start=1):
-        found = _GENERATE.match(line)
-        if found is None:
-            continue
-        first, last, step = (int(each or 1) for each in found.groups())
-        if (last - first) // max(step, 1) >= GENERATED_RECORDS:
-            problem = f"$GENERATE {found[1]}-{found[2]} makes more than {GENERATED_RECORDS} records"
-            raise BadZone(hosted, f"{problem}; correct the range, or write several", number)
-
-
-def _read(text: str, origin: str) -> dict[str, _Node]:
-    zone = dns.zone.from_text(
-        text, origin=dns.name.Name((*names.to_labels(origin), b"")), relativize=False
-    )
-    nodes: dict[str, _Node] = defaultdict(dict)
-    for owner, node in zone.nodes.items():
-        name = names.from_labels(owner.labels[:-1])
-        at = nodes[name.lower()]
-        for rrset in node.rdatasets:
-            rtype = int(rrset.rdtype)
-            # RRSIGs are one RRset for each type that they cover.
-            at[rtype] = at.get(rtype, ()) + tuple(
-                Record(name, rtype, rrset.ttl, rdata.to_wire() or b"") for rdata in rrset
-            )
-        _check_dname(name, at, origin)
-    return dict(nodes)
-
-
-def _check_dname(name: str, node: _Node, origin: str) -> None:
-    if Type.DNAME in node and Type.NS in node and name.lower() != origin:
-        # RFC 6672 2.3: below a cut the child has the word.
-        raise ValueError(f"{name}: DNAME and NS; write the DNAME in the zone delegated to")
-
-
-def _bad_zone(wrong: Exception, hosted: HostedZone) -> BadZone:
-    if isinstance(wrong, dns.exception.SyntaxError):
-        return _bad_line(str(wrong), hosted)
-    return BadZone(hosted, _remedy(wrong))
-
-
-def _remedy(wrong: Exception) -> str:
-    if isinstance(wrong, dns.zone.NoSOA):
-        return "no SOA record at its origin; begin the text with one"
-    if isinstance(wrong, dns.zone.NoNS):
-        return "no NS record at its origin; name the server itself there"
-    if isinstance(wrong, dns.zonefile.CNAMEAndOtherData):
-        return "a name has a CNAME record and others; keep the CNAME alone, or the others"
-    return str(wrong) or type(wrong).__name__
-
-
-def _bad_line(wrong: str, hosted: HostedZone) -> BadZone:
-    """Tell which line is wrong. dnspython says `<string>:LINE: what`, and names the line after it
-    where the end of the bad one had been read already: then the text before is as wrong."""
-    _, number, what = wrong.split(":", 2)
-    lines, at = hosted.text.split("\n"), int(number)
-    try:
-        _read("\n".join(lines[: at - 1]) + "\n", names.normalise(hosted.origin))
-    except (dns.exception.DNSException, ValueError) as again:
-        if str(again).endswith(what):
-            at -= 1
-    line = lines[at - 1].strip() if 0 < at <= len(lines) else ""
-    if "$INCLUDE" in what:
-        # Whoever may write one zone's text must not be able to show any file of the host.
-        return BadZone(hosted, "$INCLUDE is not followed; write that file's records here", at)
-    problem = (
-        f'"{line}" is no record ({what.strip().rstrip(".")}); write name, type and value, e.g. '
-        '"www IN A 192.168.1.80"'
-    )
-    return BadZone(hosted, problem, at)

@@ -210,3 +210,38 @@ def test_without_rules_there_is_no_recursion_to_offer():
     assert isinstance(got.reply, Reply)
     assert not got.reply.ra
     assert play.resolve("elsewhere.test").reply.rcode == Rcode.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("records", "line", "problem"),
+    [
+        ("www CNAME a\nwww CNAME b\n", 2, "www.example. has one CNAME already; keep one of them"),
+        ("x DNAME a\nx DNAME b\n", 2, "x.example. has one DNAME already; keep one of them"),
+        ("@ SOA ns h 2 2 3 4 5\n", 1, "example. has one SOA already; keep one of them"),
+        (
+            "foo.bar. A 192.0.2.1\n", 1,
+            "foo.bar. is outside the zone; leave its final dot away, or the record",
+        ),
+        (
+            "a A 192.0.2.1\n$ORIGIN sub\nwww.example.com. A 192.0.2.1\n", 3,
+            "www.example.com. is outside the zone; leave its final dot away, or the record",
+        ),
+        (
+            "$GENERATE 1-3 h$.other. A 192.0.2.$\n", 1,
+            "h1.other. is outside the zone; leave its final dot away, or the record",
+        ),
+    ],
+)  # fmt: skip
+def test_no_record_is_lost_without_a_word(records, line, problem):
+    text = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+    with pytest.raises(ValueError, match="would be lost") as refusal:
+        Zone(HostedZone("example", text + records))
+    assert str(refusal.value).endswith(f"would be lost: {problem}")
+    assert refusal.value.line == text.count("\n") + line
+
+
+def test_a_record_that_stands_twice_is_one_and_an_origin_moves_relative_names():
+    text = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nb CNAME ns\nb CNAME ns\n"
+    zone = Zone(HostedZone("example", text + "$ORIGIN sub\nq A 192.0.2.7\n"))
+    assert zone.look_up("q.sub.example", Type.A).answers[0].rdata == bytes((192, 0, 2, 7))
+    assert len(zone.look_up("b.example", Type.CNAME).answers) == 1
