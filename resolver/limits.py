@@ -181,4 +181,5 @@ QUESTIONS_PER_CLIENT: Final = 1024
 """Questions of one address, over each transport, that may wait for an answer at once (RFC 9210
 4.2); one more is answered SERVFAIL at once, so that a stub resolver turns to its next server
 instead of waiting. A quarter of what is resolved at once: no client takes it all. Transports count
-apart, because datagrams in somebody else's name must not shut out his streams."""
+apart, because datagrams in somebody else's name must not shut out his streams. What is at hand (own
+zones, the cache) is given all the same: nobody waits for it."""
