@@ -17,7 +17,7 @@ from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
 from resolver.dns.names import MalformedName
 from resolver.dns.profiles import Timing
 from resolver.dns.records import Type
-from resolver.machine import Duration, Endpoint, Instant, Transport
+from resolver.machine import Endpoint, Instant, Transport
 
 
 class Unanswered(Enum):
@@ -75,12 +75,13 @@ class Forwarder(NamedTuple):
         has the list's order changed by hand only. So nothing remembers here which servers are dead
         (RFC 2308 7.2 allows it, and does not ask for it), and one that is back is first again.
         """
-        began, silent = now, 0
+        began, silent, asked = now, 0, question_wire(self.question)
         for server in rule.servers:
             waits_ns = self.timing.wait_ns(
                 rule.timeout_ns or self.timing.timeout_ns(rule.zone), silent
             )
-            heard = yield from ask_server(self._ask(server, now, waits_ns), self.budget, now)
+            ask = ask_of(server, self.question, asked, self.wishes, self.transport, now + waits_ns)
+            heard = yield from ask_server(ask, self.budget, now)
             if heard is None:
                 return Unanswered.TOO_LATE, now
             now = heard.at
@@ -91,21 +92,23 @@ class Forwarder(NamedTuple):
             silent += heard.outcome is TIMED_OUT
         return Unanswered.ALL_FAILED, now
 
-    def _ask(self, server: Endpoint, now: Instant, waits_ns: Duration) -> Ask:
-        return Ask(
-            server,
-            self.question,
-            question_wire(self.question),
-            self.transport,
-            now + waits_ns,
-            Edns(limits.UDP_PAYLOAD_OCTETS, self.wishes.do),
-            self.wishes.cd,
-        )
-
     def _usable(self, reply: Reply) -> bool:
         if reply.tc or reply.question is None or reply.rcode > 0xF:
             return False  # incomplete even over TCP; a bare refusal; no code a client could be told
         return reply.rcode not in self.next_on_rcodes and not _is_referral(reply)
+
+
+def ask_of(
+    server: Endpoint,
+    question: Question,
+    asked: bytes,
+    wishes: Wishes,
+    transport: Transport,
+    until: Instant,
+) -> Ask:
+    """A question to a forwarder; `asked` is its question section, and `until` when to give up."""
+    edns = Edns(limits.UDP_PAYLOAD_OCTETS, wishes.do)
+    return Ask(server, question, asked, transport, until, edns, wishes.cd)
 
 
 def _checked(rule: ForwardRule) -> ForwardRule:

@@ -1,7 +1,9 @@
 """The resolver: clients on one side, sources of answers on the other.
 
-A client's message is read, its question resolved by a generator that stops wherever a server must
-be asked, and the outcome written for every client that waits for it.
+What was answered before and still holds is given as it was written (`wire_answers`). Otherwise a
+client's message is read, its question resolved by a generator that stops wherever a server must be
+asked (or, where one forwarder's word will do, without one: `straight`), and the outcome written for
+every client that waits for it.
 """
 
 from __future__ import annotations
@@ -60,8 +62,7 @@ class Resolver(Intermediary[Errand]):
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
     `selection` chooses among addresses, and among servers that are equally good. `most_in_flight`
     is how many questions the host has sockets for. Without `straight` all is the same, and takes
-    longer: tests compare. Raises ValueError for zones, rules or root hints
-    that cannot be used.
+    longer: tests compare. Raises ValueError for zones, rules or root hints that cannot be used.
     """
 
     def __init__(

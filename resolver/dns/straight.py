@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from resolver import limits
 from resolver.config import ResolverConfig
 from resolver.dns.asking import Ask, Heard
 from resolver.dns.cache import Cache, Route, Slot
-from resolver.dns.forwarding import ForwardTable
-from resolver.dns.message import Edns, Query, Rcode, Reply
+from resolver.dns.forwarding import ForwardTable, ask_of
+from resolver.dns.message import Query, Rcode, Reply
 from resolver.dns.outcome import Outcome, Source, Terms
 from resolver.dns.profiles import Timing
 from resolver.dns.rebinding import PrivateAddresses
@@ -74,14 +73,9 @@ class StraightWay:
         if self._zones.closest(name) is not None or not self._cache.knows_nothing_of(slot):
             return None
         wait_ns = rule.timeout_ns or self._timing.timeout_ns(rule.zone)
-        ask = Ask(
-            rule.servers[0],
-            question,
-            query.question_wire,
-            terms.transport,
-            now + min(wait_ns, self._query_timeout_ns),
-            Edns(limits.UDP_PAYLOAD_OCTETS, terms.wishes.do),
-            terms.wishes.cd,
+        until = now + min(wait_ns, self._query_timeout_ns)
+        ask = ask_of(
+            rule.servers[0], question, query.question_wire, terms.wishes, terms.transport, until
         )
         return Straight(ask, slot, now)
 
