@@ -24,11 +24,11 @@ from lab.worlds.mininet_commands import has_discipline, run_batch
 from lab.worlds.mininet_network import PlanNet
 from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
-from lab.worlds.open_files import allow_open_files
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
 from resolver.programs import Listening, listens, may_be_foreign
 from resolver.shells.journal import JournalWriter
+from resolver.shells.files import take_files
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, MachineFailed
 from resolver.shells.sockets import SocketShell
@@ -88,7 +88,7 @@ class MininetWorld:
     def start(self) -> None:
         """Build the network, start captures and programs; return when all are ready."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        allow_open_files()
+        take_files()  # actors ask from sockets of this process, thousands at once
         self._net = PlanNet(self._plan)
         self._net.start()
         self._clock_offset = _clock_offset()
