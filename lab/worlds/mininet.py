@@ -27,8 +27,8 @@ from lab.worlds.mininet_programs import STARTING_ORDER, Programs
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
 from resolver.programs import Listening, listens, may_be_foreign
-from resolver.shells.journal import JournalWriter
 from resolver.shells.files import take_files
+from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, MachineFailed
 from resolver.shells.sockets import SocketShell
