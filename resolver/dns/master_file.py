@@ -111,7 +111,11 @@ class _NothingLost:
         if single and before is not None and rdata not in before:
             kind = dns.rdatatype.to_text(rdata.rdtype)
             raise _loss(f"{owner} has one {kind} already; keep one of them")
-        self._writing.add(owner, ttl, rdata)
+        try:
+            self._writing.add(owner, ttl, rdata)
+        except dns.zonefile.CNAMEAndOtherData:
+            remedy = "keep the CNAME alone, or the others"
+            raise _loss(f"{owner} has a CNAME record and others; {remedy}") from None
 
     def _set_origin(self, origin: dns.name.Name) -> None:
         """$ORIGIN was read. It moves relative names, and never the zone's own origin."""
@@ -138,8 +142,6 @@ def _remedy(wrong: Exception) -> str:
         return "no SOA record at its origin; begin the text with one"
     if isinstance(wrong, dns.zone.NoNS):
         return "no NS record at its origin; name the server itself there"
-    if isinstance(wrong, dns.zonefile.CNAMEAndOtherData):
-        return "a name has a CNAME record and others; keep the CNAME alone, or the others"
     return str(wrong) or type(wrong).__name__
 
 

@@ -216,6 +216,10 @@ def test_without_rules_there_is_no_recursion_to_offer():
     ("records", "line", "problem"),
     [
         ("www CNAME a\nwww CNAME b\n", 2, "www.example. has one CNAME already; keep one of them"),
+        (
+            "b CNAME x\nb A 192.0.2.1\n", 2,
+            "b.example. has a CNAME record and others; keep the CNAME alone, or the others",
+        ),
         ("x DNAME a\nx DNAME b\n", 2, "x.example. has one DNAME already; keep one of them"),
         ("@ SOA ns h 2 2 3 4 5\n", 1, "example. has one SOA already; keep one of them"),
         (
