@@ -1,7 +1,7 @@
 # `make run` proves the shipped set-ups on this machine; `make test` proves forwardlab itself.
 # Both install what is missing first (tools/setup.sh) and start no daemon.
 
-.PHONY: run test setup check benchmarks clean
+.PHONY: run test setup check benchmarks vagrant-test clean
 
 run: setup
 	@tools/run.sh
@@ -27,6 +27,10 @@ benchmarks:
 	.venv/bin/python benchmarks/added_latency.py
 	.venv/bin/python benchmarks/dns_throughput.py
 	.venv/bin/python benchmarks/resolver_memory.py
+
+# Brings the Vagrantfile's box up, runs scenarios in it, destroys it. Minutes, and not in CI.
+vagrant-test:
+	@tools/vagrant-test.sh
 
 clean:
 	rm -rf .venv .build .vagrant *.egg-info reports/runs reports/latest
