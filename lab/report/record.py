@@ -88,6 +88,18 @@ class StepRecord(_Part):
     took_ms: float
 
 
+class MarkRecord(_Part):
+    """What a step changed, and when: a fault, a repair, a new configuration."""
+
+    at_ms: float
+    """Since the first step; capture clock."""
+    kind: str
+    """As in the capture: "halted", "resumed", "played", "reconfigured", …"""
+    text: str
+    node: str | None = None
+    """The node it happened to."""
+
+
 class NodeRecord(_Part):
     """A node as it was run."""
 
@@ -128,6 +140,15 @@ class ScenarioRecord(_Part):
     violates: tuple[str, ...] = ()
     exchanges: tuple[ExchangeRecord, ...] = ()
     nodes: tuple[NodeRecord, ...] = ()
+    repetition: int = 1
+    """Of as many as the run's `repeat` says; those of one scenario differ in nothing else."""
+    marks: tuple[MarkRecord, ...] = ()
+    """What the steps broke, repaired and changed, in order."""
+    lateness_ms: float | None = None
+    """The longest that a process of the world waited for a processor, as a witness beside it saw;
+    None in virtual time."""
+    retried: str = ""
+    """Why the trial before this one was not counted: the lab was too late for it. Once at most."""
     reproduce: str = ""
     """The one command that runs this scenario again."""
     scenario: dict[str, Any] = Field(default_factory=dict)
@@ -146,6 +167,8 @@ class RunRecord(_Part):
     """Why the world differs from the first choice."""
     seed: int
     workers: int
+    repeat: int = 1
+    """How often each scenario ran; `scenarios` has them one after the other."""
     started: str
     """ISO 8601, UTC."""
     complete: bool = True
@@ -154,7 +177,7 @@ class RunRecord(_Part):
     """The doctor's findings and versions."""
     scenarios: tuple[ScenarioRecord, ...]
     totals: dict[str, int]
-    """Outcome word → number of scenarios."""
+    """Outcome word → number of scenarios; one that was repeated counts once, with its worst."""
 
 
 def record_schema() -> dict[str, Any]:
