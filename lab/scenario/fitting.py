@@ -137,7 +137,7 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
     """What a node that is there lacks for what it is to do."""
     match step:
         case Ask() | AskMany():
-            if (step.server or plan.node(step.node).asks) is None:
+            if not (step.server or plan.node(step.node).asks):
                 yield f"{step.node} has no DNS server to ask; name one with server="
             if (step.name or plan.cluster_name) is None:
                 yield f"{plan.source} has no cluster, so no name to ask for; say name="

@@ -19,6 +19,7 @@ from lab.scenario.actors import ServiceCall, StubQuestion
 from lab.scenario.asking import OUT_OF_FILES, many_questions, stub_question
 from lab.scenario.changes import changed
 from lab.scenario.description import describe, longest_s
+from lab.scenario.disturbing import Disturbances
 from lab.scenario.forging import forgery
 from lab.scenario.model import (
     Ask,
@@ -27,15 +28,20 @@ from lab.scenario.model import (
     Connect,
     Datagram,
     Elapse,
+    Flap,
     Forge,
     Halt,
+    Impair,
+    Mend,
     Misconfigure,
     Ping,
     Play,
+    Plug,
     Reconfigure,
     Repeat,
     Resume,
     Step,
+    Unplug,
     Until,
 )
 from lab.scenario.peers import peer_for
@@ -68,6 +74,7 @@ class Stage:
         self._open: dict[str, _OpenQuestion] = {}
         self._configured: dict[tuple[str, ProgramName], PlannedProgram] = {}
         """Programs that were reconfigured, as they are now."""
+        self._disturbances = Disturbances(world, plan, self._program)
         self._began_at = world.now()
 
     def perform(self, steps: tuple[Step, ...]) -> None:
@@ -88,6 +95,7 @@ class Stage:
         for question in self._open.values():
             self._collect(question)
         self._open.clear()
+        self._disturbances.end()
 
     def _perform(self, step: Step) -> None:  # noqa: C901, PLR0912 - one line per kind of step
         match step:
@@ -105,10 +113,10 @@ class Stage:
                 self._send_datagram(step)
             case Forge():
                 self._forge(step)
-            case Halt():
-                self._halt(step)
-            case Resume():
-                self._resume(step)
+            case Halt() | Resume() | Unplug() | Plug() | Impair() | Mend():
+                self._disturbances.perform(step)
+            case Flap():
+                self._disturbances.flap(step)
             case Play():
                 self._play(step)
             case Reconfigure():
@@ -161,7 +169,8 @@ class Stage:
             )
 
     def _server_asked(self, step: Ask | AskMany) -> Endpoint:
-        server = step.server or self._plan.node(step.node).asks
+        asks = self._plan.node(step.node).asks
+        server = step.server or (asks[0] if asks else None)
         if server is None:
             raise WorldBroken(f"{step.node} has no DNS server to ask")
         return Endpoint(server, DNS_PORT)
@@ -234,22 +243,6 @@ class Stage:
             self._world.run_until(lambda: bool(sent), self._world.now() + _ns(step.patience_s))
 
     # --- what happens to the set-up ----------------------------------------------------------
-
-    def _halt(self, step: Halt) -> None:
-        what = f"{step.program} of {step.node}" if step.program else step.node
-        self._world.mark("halted", f"{what} halts", node=step.node, program=step.program)
-        if step.program is None:
-            self._world.set_power(step.node, on=False)
-        else:
-            self._world.stop_program(step.node, step.program)
-
-    def _resume(self, step: Resume) -> None:
-        what = f"{step.program} of {step.node}" if step.program else step.node
-        self._world.mark("resumed", f"{what} resumes", node=step.node, program=step.program)
-        if step.program is None:
-            self._world.set_power(step.node, on=True)
-            return
-        self._world.start_program(step.node, self._program(step.node, step.program))
 
     def _play(self, step: Play) -> None:
         script = json.dumps(step.script.model_dump(exclude_defaults=True))

@@ -34,9 +34,10 @@ def lines_of(node: PlannedNode, plan: Plan) -> list[tuple[str, bool]]:
     lines = [(node.name if node.name == role else f"{node.name}: {role}", False)]
     if node.alias is not None:
         lines.append((f"alias {node.alias}", True))
-    if node.asks is not None:
-        asked = plan.owner(node.asks)
-        lines.append((f"asks {asked.name if asked else node.asks}", False))
+    if node.asks:
+        owners = ((address, plan.owner(address)) for address in node.asks)
+        asked = ", ".join(owner.name if owner else address for address, owner in owners)
+        lines += _wrapped(f"asks {asked}")
     if node.firewall is not None:
         lines.append(("firewall: DNS only from", False))
         lines += [(f"· {address}", True) for address in node.firewall.dns_only_from]

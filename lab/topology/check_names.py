@@ -10,6 +10,7 @@ from lab.topology.model import Topology
 from lab.topology.nodes import Resolver, Server, Translator, Viewer
 from lab.topology.problem import Problem, suggestion
 from lab.topology.routing import Routing
+from lab.topology.values import place_in
 from resolver.dns.names import MalformedName, normalise
 
 NODE_NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
@@ -88,19 +89,29 @@ def _repeated(written: Iterable[tuple[str, object]], remedy: str) -> Iterator[Pr
 def _parts_played(topology: Topology) -> Iterator[Problem]:
     resolvers = [node.name for node in topology.nodes if isinstance(node, Resolver)]
     for index, node in enumerate(topology.nodes):
-        if isinstance(node, Viewer) and node.asks not in resolvers:
-            known = any(other.name == node.asks for other in topology.nodes)
-            yield Problem(
-                f"nodes[{index}].asks",
-                f'"{node.asks}" plays no resolver' if known else f'there is no node "{node.asks}"',
-                suggestion(node.asks, resolvers)
-                if resolvers
-                else 'add a node that plays "resolver"',
-            )
+        if isinstance(node, Viewer):
+            yield from _servers_asked(node, index, topology, resolvers)
     needed = ((Viewer, "viewer"), (Server, "server")) if topology.cluster else ((Viewer, "viewer"),)
     for kind, part in needed:
         if not any(isinstance(node, kind) for node in topology.nodes):
             yield Problem("nodes", f"nobody plays {part}", f'add a node with plays = "{part}"')
+
+
+def _servers_asked(
+    viewer: Viewer, index: int, topology: Topology, resolvers: list[str]
+) -> Iterator[Problem]:
+    for position, name in enumerate(viewer.asks):
+        if name not in resolvers:
+            known = any(other.name == name for other in topology.nodes)
+            yield Problem(
+                place_in(f"nodes[{index}].asks", position, viewer.asks),
+                f'"{name}" plays no resolver' if known else f'there is no node "{name}"',
+                suggestion(name, resolvers) if resolvers else 'add a node that plays "resolver"',
+            )
+    yield from _repeated(
+        ((f"nodes[{index}].asks[{position}]", name) for position, name in enumerate(viewer.asks)),
+        "name each DNS server once",
+    )
 
 
 def _links(topology: Topology) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from lab.topology.model import SubCluster
 from lab.topology.nodes import Authority, Node, Resolver, Server, Viewer
 from lab.topology.problem import Problem
 from lab.topology.survey import Survey
+from lab.topology.values import place_in
 from lab.topology.zone_reading import complaint_about
 from resolver.config import HostedZone
 from resolver.dns.names import depth, is_at_or_below
@@ -20,7 +21,9 @@ from resolver.dns.zones import Found, Missing, Zones
 
 def viewer_problems(survey: Survey) -> Iterator[Problem]:
     """What is wrong with hosted zones, and with the ways from a viewer to its answer and on."""
-    asked = {node.asks for node in survey.topology.nodes if isinstance(node, Viewer)}
+    asked = {
+        name for node in survey.topology.nodes if isinstance(node, Viewer) for name in node.asks
+    }
     for index, node in enumerate(survey.topology.nodes):
         if isinstance(node, Authority):
             yield from _unreadable(node, index)
@@ -151,17 +154,27 @@ def _servers_addresses(survey: Survey) -> str:
 
 
 def _ways(survey: Survey, viewer: Viewer, index: int) -> Iterator[Problem]:
-    """The way to the DNS server, and to the servers that it hands out."""
-    resolvers = (node for node in survey.topology.nodes if isinstance(node, Resolver))
-    asked = next((node for node in resolvers if node.name == viewer.asks), None)
-    if asked is None or not any(one.node is viewer for one in survey.sound):
-        return
+    """The ways to the DNS servers, and to the servers that they hand out."""
+    resolvers = {node.name: node for node in survey.topology.nodes if isinstance(node, Resolver)}
+    told: set[Problem] = set()
+    for position, name in enumerate(viewer.asks):
+        if name in resolvers and any(one.node is viewer for one in survey.sound):
+            asks = place_in(f"nodes[{index}].asks", position, viewer.asks)
+            found = set(_way_by(survey, viewer, index, resolvers[name], asks)) - told
+            told |= found
+            yield from sorted(found, key=str)
+
+
+def _way_by(
+    survey: Survey, viewer: Viewer, index: int, asked: Resolver, asks: str
+) -> Iterator[Problem]:
+    """The way to one DNS server, and to the servers that it hands out."""
     addresses = [one for one in survey.sound if one.node is asked]
     if addresses and not any(
         survey.routing.reaches(viewer, one.network, one.address.version) for one in addresses
     ):
         yield Problem(
-            f"nodes[{index}].asks",
+            asks,
             f"{viewer.name} cannot reach {asked.name}",
             way_to(survey, asked, addresses[0].network),
         )

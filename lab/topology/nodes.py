@@ -22,8 +22,8 @@ class Viewer(_Node):
     """A machine that asks for the cluster's name and connects to the answer."""
 
     plays: Literal["viewer"]
-    asks: str
-    """Name of the node whose DNS server it asks."""
+    asks: OneOrMore
+    """Name of the node whose DNS server it asks, or a list of them in the order of its settings."""
 
 
 class Forward(Value):

@@ -106,8 +106,8 @@ class PlannedNode:
     """Whether it forwards IP packets between its interfaces."""
     nat: PlannedNat | None = None
     firewall: PlannedFirewall | None = None
-    asks: str | None = None
-    """Address of the DNS server a viewer asks."""
+    asks: tuple[str, ...] = ()
+    """Addresses of the DNS servers a viewer asks, in the order of its settings."""
     number: int | None = None
     """Number of a server in its cluster."""
     load_balancer: bool = False

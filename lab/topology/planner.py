@@ -92,7 +92,7 @@ def _planned(node: Node, topology: Topology, routing: Routing) -> PlannedNode:
         forwards=isinstance(node, Router | Translator),
         firewall=_firewall(node, interfaces) if isinstance(node, Router) else None,
         nat=_nat(node, topology, interfaces) if isinstance(node, Translator) else None,
-        asks=_server_asked(node, topology) if isinstance(node, Viewer) else None,
+        asks=_servers_asked(node, topology) if isinstance(node, Viewer) else (),
         number=node.number if isinstance(node, Server) else None,
         load_balancer=isinstance(node, Server) and node.load_balancer,
         alias=_alias(node, topology) if isinstance(node, Server) else None,
@@ -189,9 +189,13 @@ def _nat(
     )
 
 
-def _server_asked(viewer: Viewer, topology: Topology) -> str:
-    """The DNS server's address on a network it shares with the viewer, or else its first."""
-    asked = next(node for node in topology.nodes if node.name == viewer.asks)
+def _servers_asked(viewer: Viewer, topology: Topology) -> tuple[str, ...]:
+    """Each DNS server's address on a network it shares with the viewer, or else its first."""
+    nodes = {node.name: node for node in topology.nodes}
+    return tuple(_address_for(viewer, nodes[name]) for name in viewer.asks)
+
+
+def _address_for(viewer: Viewer, asked: Node) -> str:
     shared = [texts for network, texts in asked.addresses.items() if network in viewer.addresses]
     return str(ip_address((shared or list(asked.addresses.values()))[0][0]))
 

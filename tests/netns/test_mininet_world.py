@@ -41,7 +41,7 @@ def test_a_viewer_finds_and_reaches_a_server(name, tmp_path):
     plan = topology(name)
 
     def story(world):
-        addresses = ask(world, plan.node("viewer").asks)
+        addresses = ask(world, plan.node("viewer").asks[0])
         assert addresses
         assert connect(world, addresses[0], plan.service_port)
         return addresses, world.seal()

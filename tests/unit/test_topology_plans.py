@@ -88,7 +88,7 @@ def test_cluster_forwards_to_both_load_balancers_in_order():
         selection=Selection.ONE,
         recursion_for=("0.0.0.0/0", "::/0"),
     )
-    assert plan.node("viewer").asks == "192.168.1.53"
+    assert plan.node("viewer").asks == ("192.168.1.53",)
 
 
 def test_cluster_answers_real_addresses():

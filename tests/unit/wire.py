@@ -133,7 +133,7 @@ def _plan(source: str, middle: PlannedNode, forward: ForwardRule, *, aliased: bo
             PlannedNetwork("servers", ("10.10.10.0/24",), "s2", "servers" if aliased else "lan"),
         ),
         nodes=(
-            replace(_node("viewer", "viewer", {"lan": VIEWER}), asks=DNS),
+            replace(_node("viewer", "viewer", {"lan": VIEWER}), asks=(DNS,)),
             replace(
                 _node("dns", "resolver", {"lan": DNS}),
                 programs=(PlannedProgram("resolver", resolver),),
