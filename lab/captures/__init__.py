@@ -1,0 +1,1 @@
+"""Captures made elsewhere: read in whatever format, replayed in the lab, judged like a run."""
