@@ -178,6 +178,8 @@ class Open(NamedTuple):
     """The local port to use (RFC 5452 9.2: the machine chooses it unpredictably); None leaves it
     to the host."""
     framing: Framing = Framing.LENGTH_PREFIXED
+    source_address: str | None = None
+    """Which of the host's addresses to use, for a host with many; None leaves it to the host."""
 
 
 class Close(NamedTuple):

@@ -113,6 +113,8 @@ class PlannedNode:
     load_balancer: bool = False
     alias: str | None = None
     """The alias address by which viewers reach this server."""
+    prefixes: tuple[str, ...] = ()
+    """Prefixes of which the node has every address, beside those of its interfaces: a crowd's."""
 
     def addresses(self) -> tuple[str, ...]:
         """The node's own addresses, without prefix lengths, in interface order."""

@@ -121,6 +121,9 @@ def switch_lines(plan: Plan, holders: Mapping[str, int | str]) -> Iterator[str]:
 def node_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
     """`ip` commands that give a node, from inside, its addresses and routes."""
     yield "link set dev lo up"
+    for prefix in node.prefixes:
+        # Every address of it is the node's own, without being given one by one.
+        yield f"route add local {prefix} dev lo"
     for interface in node.interfaces:
         for address in interface.addresses:
             once = " nodad" if ":" in address else ""

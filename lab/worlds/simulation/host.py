@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from ipaddress import ip_address, ip_network
 from random import Random
 
 from lab.topology.plan import PlannedNode
@@ -57,17 +58,20 @@ class Host:
         self.tcp = TcpSockets(self, random)
         self.translation = None if planned.nat is None else Translation(planned.nat, self, realm)
         self._firewall = None if planned.firewall is None else Firewall(planned.firewall)
-        self._own = frozenset(planned.addresses())
+        self._own = _own_addresses(planned)
         self._forwards = planned.forwards
 
     # --- towards the network -----------------------------------------------------------------
 
-    def source_towards(self, destination: str) -> str | None:
-        """The address this host would use as its own to reach `destination`; None without route."""
+    def source_towards(self, destination: str, wanted: str | None = None) -> str | None:
+        """The address this host would use as its own to reach `destination`, `wanted` if it is
+        one of its own; None without route."""
+        if wanted is not None and wanted not in self._own:
+            return None
         if destination in self._own:
-            return destination
+            return wanted or destination
         route = self.routes.find(destination)
-        return None if route is None else route.source
+        return None if route is None else wanted or route.source
 
     def send(self, packet: Packet) -> bool:
         """Send a packet that this host made; False when there is no route."""
@@ -199,6 +203,26 @@ class Host:
                 source, packet.source, icmp_type=icmp_type, code=code, offending=packet.raw
             )
             self.send(Packet(error, built_here=True))
+
+
+def _own_addresses(planned: PlannedNode) -> Container[str]:
+    """The addresses a host answers for."""
+    alone = frozenset(planned.addresses())
+    return _Prefixes(alone, planned.prefixes) if planned.prefixes else alone
+
+
+class _Prefixes:
+    """Some addresses, and all of some prefixes."""
+
+    def __init__(self, alone: frozenset[str], prefixes: Sequence[str]) -> None:
+        self._alone = alone
+        self._prefixes = tuple(map(ip_network, prefixes))
+
+    def __contains__(self, address: object) -> bool:
+        if address in self._alone:
+            return True
+        found = ip_address(str(address))
+        return any(found in prefix for prefix in self._prefixes)
 
 
 def _is_icmp_error(packet: Packet) -> bool:

@@ -236,11 +236,16 @@ class Process:
         try:
             if wanted.transport is Transport.UDP:
                 socket: Socket = self._host.udp.connect(
-                    self, wanted.flow, wanted.remote, wanted.source_port
+                    self, wanted.flow, wanted.remote, wanted.source_port, wanted.source_address
                 )
             else:
                 socket = self._host.tcp.connect(
-                    self, wanted.flow, wanted.remote, wanted.source_port, wanted.framing
+                    self,
+                    wanted.flow,
+                    wanted.remote,
+                    wanted.source_port,
+                    wanted.framing,
+                    wanted.source_address,
                 )
         except PortInUse:
             socket = _Unopened()

@@ -49,9 +49,10 @@ class TcpSockets:
         remote: Endpoint,
         source_port: int | None,
         framing: Framing,
+        source_address: str | None = None,
     ) -> Connection:
         """Begin to open a connection. Raises NoRoute or PortInUse."""
-        address = self._host.source_towards(remote.address)
+        address = self._host.source_towards(remote.address, source_address)
         if address is None:
             raise NoRoute(remote.address)
         port = self._ports.take(source_port)

@@ -68,10 +68,15 @@ class UdpSockets:
         self._ports.give_back(local.port)
 
     def connect(
-        self, process: Process, flow: Flow, remote: Endpoint, source_port: int | None
+        self,
+        process: Process,
+        flow: Flow,
+        remote: Endpoint,
+        source_port: int | None,
+        source_address: str | None = None,
     ) -> UdpSocket:
         """A fresh connected socket. Raises NoRoute or PortInUse."""
-        address = self._host.source_towards(remote.address)
+        address = self._host.source_towards(remote.address, source_address)
         if address is None:
             raise NoRoute(remote.address)
         port = self._ports.take(source_port)
