@@ -77,9 +77,14 @@ class Stage:
         self._disturbances = Disturbances(world, plan, self._program)
         self._began_at = world.now()
 
-    def perform(self, steps: tuple[Step, ...]) -> None:
-        """Perform the steps of a scenario one after the other, recording when each happened."""
+    def perform(
+        self, steps: tuple[Step, ...], before_each: Callable[[Step], None] | None = None
+    ) -> None:
+        """Perform the steps of a scenario one after the other, recording when each happened.
+        `before_each` may let time pass before a step begins: somebody watches."""
         for step in steps:
+            if before_each is not None:
+                before_each(step)
             started_at = self._world.now()
             text = describe(step)
             self._world.mark("step", text, step=step.kind)
