@@ -9,9 +9,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Literal, Protocol
 
 from lab.judge.judgement import Judgement, judge
 from lab.judge.rules import strictest
@@ -26,7 +27,7 @@ from lab.report.record import (
     ScenarioRecord,
     StepRecord,
 )
-from lab.scenario.model import Scenario
+from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
@@ -48,6 +49,18 @@ CLOCK_STEP_ALLOWED_NS = 50 * MILLISECOND
 """Slewing by NTP moves the real-time clock by less than 500 ppm, 50 ms in 100 s; more is a step."""
 
 
+class Attendant(Protocol):
+    """Who watches a trial live: makes the world it runs in, and is there before each step."""
+
+    def make_world(self, name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
+        """As `make_world` does, but a world that can be watched."""
+        ...
+
+    def before_step(self, world: World, step: Step) -> None:
+        """Let time pass before a step begins, or none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A scenario to be run: where, with what seed, and where its files go."""
@@ -66,6 +79,8 @@ class Trial:
     """The run's folder: paths in the record are relative to it."""
     reproduce: str
     strict: bool = False
+    attendant: Attendant | None = None
+    """Somebody who watches it live."""
 
 
 def run_trial(
@@ -99,13 +114,16 @@ def _run(trial: Trial, judged: Callable[[World, ScenarioRecord], None]) -> Scena
     actual = trial.plan
     for fault in trial.scenario.faults:
         actual = apply_fault(actual, fault)
-    world = make_world(trial.world, actual, trial.folder, trial.seed)
+    attendant = trial.attendant
+    make = make_world if attendant is None else attendant.make_world
+    world = make(trial.world, actual, trial.folder, trial.seed)
     _require(trial, actual, world)
     try:
         world.start()
         stage = Stage(world, actual, trial.seed)
         began_at = world.now()
-        stage.perform(trial.scenario.steps)
+        before_each = None if attendant is None else partial(attendant.before_step, world)
+        stage.perform(trial.scenario.steps, before_each)
         duration_ns = world.now() - began_at
         capture = world.seal()
         record = _judged(trial, actual, capture, world.clock, tuple(stage.records))
