@@ -20,7 +20,11 @@ _WIDEST_SPACING = 30
 def ladder_text(scenario: ScenarioRecord, width: int = 100) -> str:
     """The scenario's exchanges, `width` cells wide; one line per message where the columns do not
     fit. Ends with a line break."""
-    ladder = lay_out(scenario.exchanges, columns_of(scenario))
+    return drawn(lay_out(scenario.exchanges, columns_of(scenario)), width)
+
+
+def drawn(ladder: Ladder, width: int) -> str:
+    """A ladder, `width` cells wide; see `ladder_text`."""
     if not ladder.columns:
         return "no messages\n"
     places = _places(ladder.columns, width)
