@@ -14,12 +14,16 @@ from lab.scenario.model import (
     Datagram,
     Edns,
     Elapse,
+    Flap,
     Forge,
     Halt,
+    Impair,
+    Mend,
     Message,
     Misconfigure,
     Ping,
     Play,
+    Plug,
     Reconfigure,
     RemoveForward,
     RemoveZone,
@@ -28,6 +32,7 @@ from lab.scenario.model import (
     SetForward,
     SetZone,
     Step,
+    Unplug,
     Until,
 )
 
@@ -53,10 +58,27 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"{node} sends a datagram to {to} port {port}"
         case Forge(forger=forger, victim=victim, fault=fault):
             return f"{forger} forges a reply to {victim}'s question: wrong {fault}"
+        case Halt(node=node, program=program, how="kill"):
+            return f"{program} of {node} is killed"
         case Halt(node=node, program=program):
             return f"{program} of {node} ends" if program else f"{node} loses power"
         case Resume(node=node, program=program):
             return f"{program} of {node} starts again" if program else f"{node} has power again"
+        case Unplug(node=node, network=network):
+            return f"{_link(node, network)} goes down"
+        case Plug(node=node, network=network):
+            return f"{_link(node, network)} comes up"
+        case Impair(node=node, network=network, direction=direction, impairment=impairment):
+            way = {"out": ", outgoing", "in": ", incoming", "both": ""}[direction]
+            return f"{_link(node, network)} gets bad{way}: {impairment.told()}"
+        case Mend(node=node, network=network):
+            return f"{_link(node, network)} is good again"
+        case Flap(breaking=breaking, mending=mending, broken_s=broken_s, whole_s=whole_s):
+            often = "again and again" if step.times is None else f"{step.times} times"
+            broken, whole = (
+                "; ".join(describe(inner) for inner in inners) for inners in (breaking, mending)
+            )
+            return f"{often}, meanwhile: {broken} for {broken_s:g} s; {whole} for {whole_s:g} s"
         case Play(node=node, program=program):
             return f"a scripted server takes the {program} seat of {node}"
         case Reconfigure(node=node, program=program, changes=changes):
@@ -72,6 +94,10 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"until the answer {wanted}: {inner}"
         case Misconfigure(fault=fault):
             return f"broken on purpose: {fault.fault}"
+
+
+def _link(node: str, network: str | None) -> str:
+    return f"the link of {node}" + (f" to {network}" if network else "")
 
 
 def _asked(step: Ask | AskMany, name: str) -> str:
@@ -144,5 +170,9 @@ def _longest_step_s(step: Step) -> float:
         case Until():
             # The last turn may begin at the deadline.
             return step.deadline_s + longest_s(step.steps)
-        case Await() | Halt() | Resume() | Play() | Reconfigure() | Misconfigure():
+        case Flap():
+            return 0.0  # beside the steps that follow
+        case Await() | Halt() | Resume() | Unplug() | Plug() | Impair() | Mend():
+            return _START_S
+        case Play() | Reconfigure() | Misconfigure():
             return _START_S

@@ -11,6 +11,7 @@ from itertools import chain
 
 from lab.judge.checks import Check, StepsInOrder
 from lab.scenario.changes import changed
+from lab.scenario.disturbing import interface_on
 from lab.scenario.forging import elsewhere
 from lab.scenario.model import (
     Ask,
@@ -19,16 +20,21 @@ from lab.scenario.model import (
     Connect,
     Datagram,
     Elapse,
+    Flap,
     Forge,
     Halt,
+    Impair,
+    Mend,
     Misconfigure,
     Ping,
     Play,
+    Plug,
     Reconfigure,
     Repeat,
     Resume,
     Scenario,
     Step,
+    Unplug,
     Until,
 )
 from lab.topology.faults import FaultNotPossible, apply_fault
@@ -73,6 +79,9 @@ class _Seats:
                 self._away[step.node, program] = "it was halted"
             case Resume(program=str(program)):
                 self._away.pop((step.node, program), None)
+            case Flap():
+                for inner in (*step.breaking, *step.mending):
+                    yield from self.take(inner, plan)
             case Reconfigure():
                 yield from self._reconfigure(step, plan)
 
@@ -117,6 +126,8 @@ def _nodes(step: Step) -> tuple[str, ...]:
             return (step.forger, step.victim)
         case Until():
             return (step.node, step.server) if step.server else (step.node,)
+        case Flap():
+            return tuple(inner.node for inner in (*step.breaking, *step.mending))
         case (
             Ask()
             | AskMany()
@@ -125,6 +136,10 @@ def _nodes(step: Step) -> tuple[str, ...]:
             | Datagram()
             | Halt()
             | Resume()
+            | Unplug()
+            | Plug()
+            | Impair()
+            | Mend()
             | Play()
             | Reconfigure()
         ):
@@ -151,6 +166,30 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
             if step.program is not None and step.program not in seats:
                 has = ", ".join(seats) or "none"
                 yield f"{step.node} has no program {step.program!r}; it has {has}"
+        case Unplug() | Plug() | Impair() | Mend():
+            yield from _linked(step, plan)
+        case Flap():
+            inners = (*step.breaking, *step.mending)
+            yield from chain.from_iterable(_acting(inner, plan) for inner in inners)
+
+
+def _linked(step: Unplug | Plug | Impair | Mend, plan: Plan) -> Iterator[str]:
+    """The interface must be there, and be able to have the MTU."""
+    node = plan.node(step.node)
+    interface = interface_on(plan, step.node, step.network)
+    if interface is None:
+        networks = [each.network for each in node.interfaces]
+        if step.network is None:
+            yield f"{step.node} is on several networks; say network={networks[0]!r}, or another"
+        else:
+            yield f"{step.node} is not on it: {unknown('network', step.network, networks)}"
+    elif (
+        isinstance(step, Impair)
+        and step.impairment.mtu is not None
+        and any(":" in address for address in interface.addresses)
+    ):
+        # RFC 8200 5: no link with IPv6 has an MTU below 1280; the kernel takes IPv6 off it.
+        yield f"{step.node} has IPv6 on {interface.network}, and mtu= is for links without"
 
 
 def _forging(step: Forge, plan: Plan) -> Iterator[str]:

@@ -24,6 +24,8 @@ from lab.scenario.acts import (
     Ping,
 )
 from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
+from lab.scenario.disturbances import Flap, Halt, Impair, Mend, Plug, Resume, Unplug
+from lab.scenario.impairments import Impairment
 from lab.scenario.messages import Edns, Message
 from lab.scenario.mistakes import (
     DropNatEntry,
@@ -40,7 +42,6 @@ from lab.scenario.mistakes import (
 )
 from lab.scenario.scripts import Reply, Script
 from lab.scenario.value import Value
-from lab.topology.plan import ProgramName
 from lab.values import Seconds, SomeSeconds
 
 __all__ = [
@@ -56,10 +57,14 @@ __all__ = [
     "Expectation",
     "FallBackToRecursion",
     "Fault",
+    "Flap",
     "Forge",
     "ForgeryFault",
     "GoOnAfter",
     "Halt",
+    "Impair",
+    "Impairment",
+    "Mend",
     "Message",
     "Misconfigure",
     "MistypeTimeout",
@@ -69,6 +74,7 @@ __all__ = [
     "OpenFirewall",
     "Ping",
     "Play",
+    "Plug",
     "Reconfigure",
     "RemoveForward",
     "RemoveZone",
@@ -82,26 +88,11 @@ __all__ = [
     "SetZone",
     "Step",
     "TurnForwardersRound",
+    "Unplug",
     "Until",
 ]
 
 # --- steps ------------------------------------------------------------------------------------
-
-
-class Halt(Value):
-    """A node loses power (nothing enters or leaves), or one of its programs ends."""
-
-    kind: Literal["halt"] = "halt"
-    node: str
-    program: ProgramName | None = None
-
-
-class Resume(Value):
-    """What `Halt` took comes back."""
-
-    kind: Literal["resume"] = "resume"
-    node: str
-    program: ProgramName | None = None
 
 
 class Play(Value):
@@ -178,6 +169,11 @@ Step = Annotated[
     | Forge
     | Halt
     | Resume
+    | Unplug
+    | Plug
+    | Impair
+    | Mend
+    | Flap
     | Play
     | Reconfigure
     | Elapse

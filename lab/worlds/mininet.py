@@ -18,14 +18,17 @@ from typing import TextIO
 
 from lab.observe.capture import LiveCapture
 from lab.observe.sighting import Sighting
+from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.isolation import way_in
-from lab.worlds.mininet_commands import has_discipline, run_batch
+from lab.worlds.mininet_calendar import Calendar
+from lab.worlds.mininet_commands import has_discipline
+from lab.worlds.mininet_links import Links
 from lab.worlds.mininet_network import PlanNet
 from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
-from resolver.machine import MILLISECOND, SECOND, Duration, Instant, Machine
+from resolver.machine import Duration, Instant, Machine
 from resolver.programs import Listening, listens, may_be_foreign
 from resolver.shells.files import take_files
 from resolver.shells.journal import JournalWriter
@@ -35,7 +38,6 @@ from resolver.shells.sockets import SocketShell
 
 _ETHERTYPE_IPV4 = 0x0800
 _ETHERTYPE_IPV6 = 0x86DD
-_CARRIER_WITHIN_NS: Duration = 5 * SECOND
 
 
 class MininetWorld:
@@ -52,15 +54,16 @@ class MininetWorld:
         self._path = out / "capture.pcapng"
         self._folder = out
         self._loop = Loop()
+        self._calendar = Calendar(self._loop)
         self._programs = Programs(self._loop, self._folder, seed)
         self._net: PlanNet | None = None
+        self._standing: Links | None = None
         self._capture: LiveCapture | None = None
         self._clock_offset: Duration = 0
         self._actors: dict[int, SocketShell] = {}
         self._peers: dict[tuple[str, ProgramName], SocketShell] = {}
         self._journals: list[TextIO] = []
         self._transmitters: dict[tuple[str, str], socket.socket] = {}
-        self._without_power: set[str] = set()
         self._capabilities: frozenset[Capability] | None = None
         self._over = False
 
@@ -91,6 +94,7 @@ class MininetWorld:
         take_files()  # actors ask from sockets of this process, thousands at once
         self._net = PlanNet(self._plan)
         self._net.start()
+        self._standing = Links(self._plan, self._net, self._loop)
         self._clock_offset = _clock_offset()
         self._listen_in()
         for name in STARTING_ORDER:
@@ -172,6 +176,10 @@ class MininetWorld:
         except (MachineFailed, CannotStart) as error:
             raise WorldBroken(f"an actor or a scripted peer failed: {error}") from error
 
+    def appoint(self, instant: Instant, action: Callable[[], None]) -> None:
+        """Have something done when the real-time clock shows an instant."""
+        self._calendar.appoint(instant - _clock_offset(), action)
+
     def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
         """Show every packet to the watcher as soon as it is read; its frame number is 0, because
         its place in the file is not known yet."""
@@ -244,6 +252,13 @@ class MininetWorld:
             peer.close()
         self._programs.stop(node, program)
 
+    def kill_program(self, node: str, program: ProgramName) -> None:
+        """Kill a program, or take away the peer in its seat; return when it is gone."""
+        peer = self._peers.pop((node, program), None)
+        if peer is not None:
+            peer.close()
+        self._programs.kill(node, program)
+
     def start_program(self, node: str, program: PlannedProgram) -> None:
         """Start a program with this configuration, in place of what sits there; return when it is
         ready."""
@@ -261,32 +276,29 @@ class MininetWorld:
         for node, program in programs:
             if program.name == "nat" and node.nat:
                 # A device that has just been taken into use drops what comes first.
-                self._await_carrier(node.name, [node.nat.device], expected=True)
+                self._links.await_carrier(node.name, [node.nat.device], expected=True)
 
     def set_power(self, node: str, on: bool) -> None:
-        """Take the node's cables off at the switch, or put them back.
+        """Take the node's cables off at the switch, or put them back."""
+        self._links.set_power(node, on=on)
 
-        The node loses its carrier and keeps its addresses and routes, as a machine does whose
-        switch went dark. Returns when its stack has noticed, or when the network carries again.
-        """
-        net = self.net
-        state = "up" if on else "down"
-        run_batch("ip", node, [f"link set dev {port} {state}" for port in net.ports[node]])
-        if on:
-            self._without_power.discard(node)
-            net.wait_until_carrying(without=self._without_power)
-            return
-        self._without_power.add(node)
-        cables = [interface.name for interface in self._node(node).interfaces]
-        self._await_carrier(node, cables, expected=False)
+    # --- links --------------------------------------------------------------------------------
 
-    def _await_carrier(self, node: str, interfaces: list[str], *, expected: bool) -> None:
-        deadline = self._loop.now() + _CARRIER_WITHIN_NS
-        while any(self.net.has_carrier(node, each) is not expected for each in interfaces):
-            if self._loop.now() > deadline:
-                state = "no carrier" if expected else "carrier still"
-                raise WorldBroken(f"{node}: {state} on {', '.join(interfaces)}")
-            self._loop.run_until(lambda: False, self._loop.now() + MILLISECOND)
+    def set_link(self, node: str, interface: str, up: bool) -> None:
+        """Take an interface down or up in its node; up again, its routes come back."""
+        self._interface(self._node(node), interface)
+        self._links.set_link(node, interface, up=up)
+
+    def set_mtu(self, node: str, interface: str, mtu: int | None) -> None:
+        """Set the MTU of a node's interface: the rest is the kernel's."""
+        self._interface(self._node(node), interface)
+        self._links.set_mtu(node, interface, mtu)
+
+    def impair(
+        self, node: str, interface: str, direction: Direction, impairment: Impairment | None
+    ) -> None:
+        """Make a link bad in one direction, or as planned again."""
+        self._links.impair(self._interface(self._node(node), interface), direction, impairment)
 
     # --- forgeries ----------------------------------------------------------------------------
 
@@ -314,6 +326,12 @@ class MininetWorld:
                 known = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             self._transmitters[node, interface] = known
         return known
+
+    @property
+    def _links(self) -> Links:
+        if self._standing is None:
+            raise WorldBroken("the world was not started")
+        return self._standing
 
     # --- what must be there -------------------------------------------------------------------
 

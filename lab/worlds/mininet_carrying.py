@@ -55,19 +55,20 @@ def has_carrier(interface: str) -> bool:
 
 
 def wait_until_carrying(
-    plan: Plan, inside: Callable[[str], AbstractContextManager[None]], nodes: Collection[str]
+    plan: Plan, inside: Callable[[str], AbstractContextManager[None]], interfaces: Collection[str]
 ) -> None:
-    """Return when, on each network, every interface of these nodes has heard every other one.
+    """Return when, on each network, each of these interfaces has heard every other one.
 
     Raises WorldBroken, naming who does not hear whom, after 5 s.
     """
     ears: list[_Ear] = []
     try:
         for node in plan.nodes:
-            if node.name not in nodes:
+            standing = [each for each in node.interfaces if each.name in interfaces]
+            if not standing:
                 continue
             with inside(node.name):
-                for interface in node.interfaces:
+                for interface in standing:
                     ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
                     ears.append(_Ear(ear, interface.name, interface.network, len(ears)))
                     ear.setblocking(False)

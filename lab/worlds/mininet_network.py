@@ -217,11 +217,18 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         with self.inside(node):
             return has_carrier(interface)
 
-    def wait_until_carrying(self, without: Collection[str] = ()) -> None:
-        """Return when every node, but those that are off, hears every other one on its networks.
-        Raises WorldBroken after a few seconds."""
-        nodes = {node.name for node in self.plan.nodes if node.name not in without}
-        wait_until_carrying(self.plan, self.inside, nodes)
+    def wait_until_carrying(
+        self, without: Collection[str] = (), down: Collection[str] = ()
+    ) -> None:
+        """Return when every node, but those that are off and interfaces that are down, hears every
+        other one on its networks. Raises WorldBroken after a few seconds."""
+        standing = {
+            interface.name
+            for node in self.plan.nodes
+            for interface in node.interfaces
+            if node.name not in without and interface.name not in down
+        }
+        wait_until_carrying(self.plan, self.inside, standing)
 
     @staticmethod
     def _write_settings(values: dict[str, str]) -> None:

@@ -141,6 +141,14 @@ class Programs:
         if running is not None:
             self._end([running])
 
+    def kill(self, node: str, name: ProgramName) -> None:
+        """Kill a program; return when it is gone. It may not be running."""
+        running = self._running.pop((node, name), None)
+        if running is not None:
+            os.kill(running.pid, signal.SIGKILL)
+            os.waitpid(running.pid, 0)
+            self._forget(running)
+
     def stop_all(self) -> None:
         """End every program."""
         running = list(self._running.values())

@@ -6,6 +6,7 @@ Pure text from a plan, so a test can read it. Each setting says why a lab needs 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_interface
 
 from lab.topology.plan import Plan, PlannedNetwork, PlannedNode
 from lab.worlds.world import WorldBroken
@@ -15,6 +16,9 @@ from resolver.config import NatConfig
 # them (position 0), so what is for the node itself never gets here; `main` comes after (32766).
 _DNS_ALIASES = 53
 _INTO_TRANSLATOR = 54
+
+USUAL_MTU = 1500
+"""Octets of the largest IP packet that an Ethernet frame takes."""
 
 DEVICES = 7
 """Device group of a world's bridges and ports: one request removes them all together."""
@@ -70,6 +74,8 @@ def node_settings(node: PlannedNode) -> dict[str, str]:
             f"ipv6/conf/{scope}/accept_ra": "0",
             f"ipv6/conf/{scope}/autoconf": "0",
             f"ipv6/conf/{scope}/router_solicitations": "0",
+            # An interface that goes down keeps its addresses, as it does in IPv4.
+            f"ipv6/conf/{scope}/keep_addr_on_down": "1",
             # Made of the MAC address: a router asks for neighbours from its link-local address.
             f"ipv6/conf/{scope}/addr_gen_mode": "0",
         }
@@ -136,6 +142,24 @@ def node_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
         where = f"via {route.via}" if route.via else f"dev {route.device}"
         yield f"route replace {route.destination} {where}"
     yield from _nat_lines(plan, node)
+
+
+def plugging_lines(node: PlannedNode, interface: str) -> Iterator[str]:
+    """`ip` commands that take an interface up again and give back what it took along when it went
+    down: routes over a next hop there, and the neighbours it answered for."""
+    yield f"link set dev {interface} up"
+    prefixes = [
+        ip_interface(address).network
+        for each in node.interfaces
+        if each.name == interface
+        for address in each.addresses
+    ]
+    for route in node.routes:
+        if route.via and any(ip_address(route.via) in prefix for prefix in prefixes):
+            yield f"route replace {route.destination} via {route.via}"
+    if node.nat and node.nat.client_side == interface:
+        for alias in node.nat.aliases:
+            yield f"neighbour replace proxy {alias} dev {interface}"
 
 
 def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:

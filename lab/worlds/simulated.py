@@ -7,18 +7,21 @@ plan, seed and steps give the same capture, octet by octet. What is left out: do
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from lab.observe.pcapng import PcapngWriter
 from lab.observe.sighting import Sighting
+from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
+from lab.worlds.impairing import Treatment, link_random
 from lab.worlds.seeds import program_seed
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
 from lab.worlds.simulation.journal import Journals
-from lab.worlds.simulation.link import Segment, Tap
+from lab.worlds.simulation.link import USUAL_MTU, Interface, Segment, Tap
 from lab.worlds.simulation.process import Process
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.config import ProgramConfig
@@ -61,6 +64,8 @@ class SimulatedWorld:
         self._hosts: dict[str, Host] = {}
         self._seats: dict[tuple[str, ProgramName], Process] = {}
         self._actors: dict[int, Process] = {}
+        self._turns: Counter[tuple[str, Direction]] = Counter()
+        """How often a link's treatment changed."""
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -78,6 +83,9 @@ class SimulatedWorld:
                 random=self._random(node.name, "host"),
                 realm=self._server_realm(node),
             )
+            for interface in node.interfaces:
+                if interface.delay_ns or interface.rate_bit_s:
+                    self.impair(node.name, interface.name, "out", None)
         for name in _STARTING_ORDER:
             for node in self._plan.nodes:
                 program = node.program(name)
@@ -146,6 +154,10 @@ class SimulatedWorld:
             translation.process = None
         process.stop()
 
+    def kill_program(self, node: str, program: ProgramName) -> None:
+        """End a program at once. Its kernel says goodbye on its streams, here as when it ends."""
+        self.stop_program(node, program)
+
     def reconfigure(self, node: str, program: PlannedProgram) -> None:
         """Give a running program another configuration, at this instant."""
         process = self._seats.get((node, program.name))
@@ -207,6 +219,44 @@ class SimulatedWorld:
         """Power off or on. Its programs do not notice: they send and hear nothing."""
         self._host(node).powered = on
 
+    def set_link(self, node: str, interface: str, up: bool) -> None:
+        """Take an interface down or up: its host has routes over it only while it is up."""
+        self._interface(node, interface).set_up(up)
+        self._host(node).routes.forget()
+
+    def set_mtu(self, node: str, interface: str, mtu: int | None) -> None:
+        """Set the size of the largest packet."""
+        self._interface(node, interface).mtu = USUAL_MTU if mtu is None else mtu
+
+    def impair(
+        self, node: str, interface: str, direction: Direction, impairment: Impairment | None
+    ) -> None:
+        """Make a link bad in one direction, or as planned again."""
+        end = self._interface(node, interface)
+        planned = next(each for each in self._plan.node(node).interfaces if each.name == interface)
+        # What the plan says of an interface is about what leaves it.
+        delay_ns, rate_bit_s = (
+            (planned.delay_ns, planned.rate_bit_s) if direction == "out" else (0, 0)
+        )
+        self._turns[interface, direction] += 1
+        treatment = None
+        if impairment is not None or delay_ns or rate_bit_s:
+            turn = self._turns[interface, direction]
+            treatment = Treatment(
+                impairment,
+                link_random(self._seed, interface, direction, turn),
+                delay_ns=delay_ns,
+                rate_bit_s=rate_bit_s,
+            )
+        if direction == "out":
+            end.outgoing = treatment
+        else:
+            end.incoming = treatment
+
+    def appoint(self, instant: Instant, action: Callable[[], None]) -> None:
+        """Have something done at an instant of virtual time."""
+        self._agenda.at(max(instant, self._agenda.now), action)
+
     def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
         """Show every packet to the watcher as it passes an interface."""
         if self._tap is None:
@@ -226,6 +276,12 @@ class SimulatedWorld:
         if host is None:
             raise WorldBroken(f"the plan {self._plan.source} has no node {node!r}")
         return host
+
+    def _interface(self, node: str, name: str) -> Interface:
+        interface = self._host(node).interfaces.get(name)
+        if interface is None:
+            raise WorldBroken(f"{node} has no interface {name!r}")
+        return interface
 
     def _server_realm(self, node: PlannedNode) -> tuple[str, ...]:
         """The IPv4 prefixes of the realm on a translator's server side; none for other nodes."""

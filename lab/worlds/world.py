@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.observe.sighting import Sighting
+from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import PlannedProgram, ProgramName
 from resolver.machine import Duration, Instant, Machine
 
@@ -29,9 +30,8 @@ class Capability(Enum):
 
 
 REMEDIES: Mapping[Capability, str] = {
-    Capability.LINK_DELAY: "modprobe sch_netem as root (on Ubuntu it is in linux-modules-extra), "
-    "or use --world simulated",
-    Capability.LINK_RATE: "modprobe sch_tbf as root, or use --world simulated",
+    Capability.LINK_DELAY: "use --world simulated",
+    Capability.LINK_RATE: "use --world simulated",
     Capability.IPV6: "start the kernel without ipv6.disable=1, or use --world simulated",
     Capability.LONG_WAITS: "use --world simulated",
     Capability.FOREIGN_SERVERS: "use --world mininet",
@@ -64,6 +64,9 @@ class Capture:
     """Frames the kernel could not hand to us; more than 0 makes the run BROKEN."""
     clock_step_ns: Duration = 0
     """How far the capture clock moved against the monotonic clock between start and end."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """How bad links were made bad: interface → "netem" (by the kernel), "wire" (by a process of
+    ours) or "virtual"; only links that could be impaired."""
     problems: tuple[str, ...] = field(default=())
     """Anything else that makes the run BROKEN: a program that died by itself, a stuck interface."""
 
@@ -117,6 +120,11 @@ class World(Protocol):
         The condition is looked at after every event."""
         ...
 
+    def appoint(self, instant: Instant, action: Callable[[], None]) -> None:
+        """Have something done at an instant of this world's clock, while it lives (`run_until`, and
+        all that waits). Never before; for an instant that has passed, at once."""
+        ...
+
     def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
         """Show every packet to the watcher as it is captured (one watcher; None takes it off)."""
         ...
@@ -131,8 +139,32 @@ class World(Protocol):
         On again: its programs go on as they were."""
         ...
 
+    def set_link(self, node: str, interface: str, up: bool) -> None:
+        """Take an interface of a node down or up, as its operator does: the node keeps its
+        addresses, and its routes over that interface are gone meanwhile."""
+        ...
+
+    def set_mtu(self, node: str, interface: str, mtu: int | None) -> None:
+        """Set the largest IP packet of a node's interface, octets, both ways; None: as planned.
+        A node without room for a packet cuts it or tells its sender (RFC 791, RFC 1191)."""
+        ...
+
+    def impair(
+        self, node: str, interface: str, direction: Direction, impairment: Impairment | None
+    ) -> None:
+        """Make a link bad in one direction, on top of the delay and rate that the plan gives it;
+        None: as planned. What an earlier call said is forgotten, and counting begins anew. The
+        impairment's `mtu` is no business of this. Raises WorldBroken for a link that the world was
+        not told of (`may_impair`) when it was made."""
+        ...
+
     def stop_program(self, node: str, program: ProgramName) -> None:
         """End a program; its sockets close, so its ports refuse."""
+        ...
+
+    def kill_program(self, node: str, program: ProgramName) -> None:
+        """Kill a program (SIGKILL): it says and writes nothing more, and the kernel closes its
+        sockets. Returns when it is gone."""
         ...
 
     def start_program(self, node: str, program: PlannedProgram) -> None:

@@ -8,17 +8,21 @@ from typing import Any, Protocol
 from lab.observe.pcapng import RAW_IP, PcapngWriter
 from lab.observe.sighting import Sighting
 from lab.topology.plan import PlannedInterface
+from lab.worlds.impairing import Treatment
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.packet import Packet
 from lab.worlds.world import WorldBroken
-from resolver.machine import SECOND, Duration, Instant
+from resolver.machine import Duration
 
 WIRE_TIME_NS: Duration = 10_000
 """How long any packet takes over any link, beside the link's own delay and rate: enough that an
 arrival is never stamped like its departure."""
 
-_ETHERNET_HEADER = 14
-"""Octets that a rate limit counts beside the IP packet, as the kernel's does."""
+USUAL_MTU = 1500
+"""Octets of the largest IP packet that an Ethernet frame takes."""
+
+_SLACK = 4
+"""What an interface takes in beyond its MTU: the kernel leaves room for a VLAN tag."""
 
 
 class Attached(Protocol):
@@ -84,7 +88,11 @@ class Segment:
 
 
 class Interface:
-    """A host's end of a link."""
+    """A host's end of a link.
+
+    `up`, `mtu` and the treatments may change at any time; a packet on its way arrives as things are
+    at its arrival.
+    """
 
     def __init__(
         self, planned: PlannedInterface, host: Attached, segment: Segment, agenda: Agenda, tap: Tap
@@ -95,11 +103,14 @@ class Interface:
         """With prefix length."""
         self.segment = segment
         self.capture_id = tap.interface(host.name, planned.name)
+        self.up = True
+        self.mtu = USUAL_MTU
+        """Octets of the largest IP packet; whoever sends looks at it."""
+        self.outgoing: Treatment | None = None
+        self.incoming: Treatment | None = None
+        """None: nothing but the time on the wire."""
         self._agenda = agenda
         self._tap = tap
-        self._delay_ns = planned.delay_ns + WIRE_TIME_NS
-        self._rate_bit_s = planned.rate_bit_s
-        self._idle_at: Instant = 0
         self._neighbours: set[str] = set()
         for address in planned.addresses:
             segment.owners.setdefault(address.split("/")[0], self)
@@ -107,14 +118,24 @@ class Interface:
     def send(self, packet: Packet, next_hop: str) -> None:
         """Put a packet on the wire for the owner of `next_hop` on this network; nobody else sees
         it. It never leaves when nobody with power has the address and it was not known before."""
-        if not self.host.powered or not self._is_neighbour(next_hop):
+        if not (self.host.powered and self.up) or not self._is_neighbour(next_hop):
             return
         self._tap.see(self, packet, outgoing=True)
         # Looked up after the tap: its watcher may be an attacker who sends a packet right now.
         receiver = self.segment.owners.get(next_hop)
-        if receiver is not None:
-            arrival = self._sent_at(len(packet.raw)) + self._delay_ns
-            self._agenda.at(arrival, receiver._receive, packet)  # noqa: SLF001 - the other end
+        if receiver is None:
+            return
+        now = self._agenda.now
+        if self.outgoing is None:
+            self._agenda.at(now + WIRE_TIME_NS, receiver._arrive, packet)  # noqa: SLF001 - the other end
+            return
+        for instant in self.outgoing.departures(len(packet.raw), now):
+            self._agenda.at(instant + WIRE_TIME_NS, receiver._arrive, packet)  # noqa: SLF001 - the other end
+
+    def set_up(self, up: bool) -> None:
+        """Take it down or up. One that goes down forgets its neighbours."""
+        self.up = up
+        self._neighbours.clear()
 
     def _is_neighbour(self, next_hop: str) -> bool:
         """What ARP comes to: an address that answered once is remembered, as its owner remembers
@@ -122,7 +143,7 @@ class Interface:
         if next_hop in self._neighbours:
             return True
         owner = self.segment.owners.get(next_hop)
-        if owner is None or not owner.host.powered:
+        if owner is None or not (owner.host.powered and owner.up):
             return False
         self._neighbours.add(next_hop)
         owner._neighbours.update(  # noqa: SLF001 - the other end
@@ -130,18 +151,15 @@ class Interface:
         )
         return True
 
-    def _sent_at(self, octets: int) -> Instant:
-        """When the last bit is out, packets before it having gone first."""
-        now = self._agenda.now
-        if not self._rate_bit_s:
-            return now
-        bits = (octets + _ETHERNET_HEADER) * 8
-        # Rounded up: a limit is never exceeded.
-        duration = -(-bits * SECOND // self._rate_bit_s)
-        self._idle_at = max(now, self._idle_at) + duration
-        return self._idle_at
+    def _arrive(self, packet: Packet) -> None:
+        """A packet comes to this end of the link."""
+        if self.incoming is None:
+            self._enter(packet)
+            return
+        for instant in self.incoming.departures(len(packet.raw), self._agenda.now):
+            self._agenda.at(instant, self._enter, packet)
 
-    def _receive(self, packet: Packet) -> None:
-        if self.host.powered:
+    def _enter(self, packet: Packet) -> None:
+        if self.host.powered and self.up and len(packet.raw) <= self.mtu + _SLACK:
             self._tap.see(self, packet, outgoing=False)
             self.host.receive(packet, self)

@@ -62,6 +62,10 @@ class Routes:
             route = self._found[destination] = _search(self._table, destination)
             return route
 
+    def forget(self) -> None:
+        """An interface went down or up: look anew."""
+        self._found.clear()
+
     def _add(self, prefix: str, route: Route) -> None:
         network = ip_network(prefix)
         bits = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
@@ -74,7 +78,9 @@ def _search(table: Sequence[_Entry], destination: str) -> Route | None:
     address = ip_address(destination)
     number = int(address)
     for version, length, bits, route in table:
-        if version == address.version and number >> (address.max_prefixlen - length) == bits:
+        fits = version == address.version and number >> (address.max_prefixlen - length) == bits
+        # Linux takes the routes over an interface away while it is down.
+        if fits and (route.interface is None or route.interface.up):
             return route
     return None
 
