@@ -61,6 +61,7 @@ from lab.judge.checks.remembering import (
     FailureRemembered,
     StaleAnswered,
 )
+from lab.judge.checks.replaying import ReplayedAlike
 from lab.judge.checks.reply import (
     ErrorReplied,
     NeverReferral,
@@ -148,6 +149,7 @@ Check = Annotated[
     | RecursionDesired
     | Referred
     | RelayedUnchanged
+    | ReplayedAlike
     | RepliesFromAskedAddress
     | ReplyFits
     | ReplyHeader
@@ -226,6 +228,7 @@ __all__ = [
     "RecursionDesired",
     "Referred",
     "RelayedUnchanged",
+    "ReplayedAlike",
     "RepliesFromAskedAddress",
     "ReplyFits",
     "ReplyHeader",
