@@ -28,6 +28,7 @@ from lab.scenario.model import (
     RemoveForward,
     RemoveZone,
     Repeat,
+    Replay,
     Resume,
     SetForward,
     SetZone,
@@ -83,6 +84,9 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"a scripted server takes the {program} seat of {node}"
         case Reconfigure(node=node, program=program, changes=changes):
             return f"{program} of {node} is reconfigured: {'; '.join(map(_change, changes))}"
+        case Replay(questions=questions):
+            over_s = questions[-1].at_s
+            return f"{len(questions)} questions of a capture are asked again, over {over_s:g} s"
         case Elapse(seconds=seconds):
             return f"{seconds:g} s pass"
         case Repeat(times=times, every_s=every_s, steps=steps):
@@ -163,6 +167,8 @@ def _longest_step_s(step: Step) -> float:
             # Over TCP, the connection itself may take as long as a question.
             rounds = ceil(step.count / step.at_once) + (step.transport == "tcp")
             return rounds * step.patience_s
+        case Replay():
+            return step.questions[-1].at_s + step.patience_s
         case Elapse():
             return step.seconds
         case Repeat():

@@ -31,6 +31,7 @@ from lab.scenario.model import (
     Plug,
     Reconfigure,
     Repeat,
+    Replay,
     Resume,
     Scenario,
     Step,
@@ -126,6 +127,8 @@ def _nodes(step: Step) -> tuple[str, ...]:
             return (step.forger, step.victim)
         case Until():
             return (step.node, step.server) if step.server else (step.node,)
+        case Replay():
+            return tuple(dict.fromkeys(question.node for question in step.questions))
         case Flap():
             return tuple(inner.node for inner in (*step.breaking, *step.mending))
         case (
@@ -157,6 +160,8 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
             if (step.name or plan.cluster_name) is None:
                 yield f"{plan.source} has no cluster, so no name to ask for; say name="
             yield from _out_of_family(plan.node(step.node), step.server)
+        case Replay():
+            yield from _replaying(step, plan)
         case Connect() | Ping() | Datagram():
             yield from _out_of_family(plan.node(step.node), step.to)
         case Forge():
@@ -171,6 +176,13 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:
         case Flap():
             inners = (*step.breaking, *step.mending)
             yield from chain.from_iterable(_acting(inner, plan) for inner in inners)
+
+
+def _replaying(step: Replay, plan: Plan) -> Iterator[str]:
+    for name in _nodes(step):
+        if not (step.server or plan.node(name).asks):
+            yield f"{name} has no DNS server to ask; name one with server="
+        yield from _out_of_family(plan.node(name), step.server)
 
 
 def _linked(step: Unplug | Plug | Impair | Mend, plan: Plan) -> Iterator[str]:

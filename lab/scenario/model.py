@@ -40,6 +40,7 @@ from lab.scenario.mistakes import (
     RewriteAnswers,
     TurnForwardersRound,
 )
+from lab.scenario.replay import Replay
 from lab.scenario.scripts import Reply, Script
 from lab.scenario.value import Value
 from lab.values import Seconds, SomeSeconds
@@ -79,6 +80,7 @@ __all__ = [
     "RemoveForward",
     "RemoveZone",
     "Repeat",
+    "Replay",
     "Reply",
     "Resume",
     "RewriteAnswers",
@@ -176,6 +178,7 @@ Step = Annotated[
     | Flap
     | Play
     | Reconfigure
+    | Replay
     | Elapse
     | Repeat
     | Until

@@ -39,12 +39,14 @@ from lab.scenario.model import (
     Plug,
     Reconfigure,
     Repeat,
+    Replay,
     Resume,
     Step,
     Unplug,
     Until,
 )
 from lab.scenario.peers import peer_for
+from lab.scenario.replaying import perform_replay
 from lab.scenario.strays import Stray, stray_datagram, stray_echo
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.world import World, WorldBroken
@@ -126,6 +128,8 @@ class Stage:
                 self._play(step)
             case Reconfigure():
                 self._reconfigure(step)
+            case Replay():
+                self._replay(step)
             case Elapse():
                 self._elapse_until(self._world.now() + _ns(step.seconds))
             case Repeat():
@@ -171,6 +175,13 @@ class Stage:
             raise WorldBroken(
                 f"{step.at_once} questions at once need more open files than this host lets a "
                 "process have; raise the hard limit (ulimit -Hn), or write a smaller at_once="
+            )
+
+    def _replay(self, step: Replay) -> None:
+        if OUT_OF_FILES in perform_replay(self._world, self._plan, step, self._random):
+            raise WorldBroken(
+                "so many questions at once need more open files than this host lets a process "
+                "have; raise the hard limit (ulimit -Hn), or replay with a smaller --speed"
             )
 
     def _server_asked(self, step: Ask | AskMany) -> Endpoint:
