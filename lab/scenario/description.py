@@ -35,6 +35,7 @@ from lab.scenario.model import (
     Step,
     Unplug,
     Until,
+    Visit,
 )
 
 _START_S = 20.0
@@ -53,6 +54,8 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"wait for the answer to {label}"
         case Connect(node=node, to=to):
             return f"{node} connects to {to or 'the address it was given'}"
+        case Visit(node=node, profile=profile, name=name):
+            return f"{node} ({profile or 'one-shot'}) visits {name or 'the cluster'}"
         case Ping(node=node, to=to):
             return f"{node} sends an echo request to {to}"
         case Datagram(node=node, to=to, port=port):
@@ -159,9 +162,9 @@ def longest_s(steps: Iterable[Step]) -> float:
     return sum(map(_longest_step_s, steps))
 
 
-def _longest_step_s(step: Step) -> float:
+def _longest_step_s(step: Step) -> float:  # noqa: PLR0911 - one line per kind of step
     match step:
-        case Ask() | Connect() | Ping() | Datagram() | Forge():
+        case Ask() | Connect() | Visit() | Ping() | Datagram() | Forge():
             return step.patience_s
         case AskMany():
             # Over TCP, the connection itself may take as long as a question.
