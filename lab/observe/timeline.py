@@ -33,6 +33,7 @@ from lab.observe.journey import Journey, JourneyMaker
 from lab.observe.passage import Passage, Trip, passages_of, trips_of
 from lab.observe.pcapng import CaptureError, read_records
 from lab.observe.sighting import Ip, Mark, Record, Sighting
+from lab.observe.visit import Visited, visits_of
 from lab.topology.plan import Plan
 from lab.worlds.world import Clock
 from resolver.machine import Instant
@@ -157,6 +158,11 @@ class Timeline:
     @cached_property
     def _errors_by_subject(self) -> Errors:
         return by_subject(self.errors)
+
+    @cached_property
+    def visits(self) -> tuple[Visited, ...]:
+        """Viewers' visits, in order of their beginning."""
+        return tuple(visits_of(self.marks, self.exchanges, self.connections))
 
     # --- what caused what --------------------------------------------------------------------
 

@@ -100,6 +100,41 @@ class MarkRecord(_Part):
     """The node it happened to."""
 
 
+class PhaseRecord(_Part):
+    """A part of a visit's way, and how long it took."""
+
+    name: str
+    """"stub → resolver", "resolver → translator", "translator → responder", "waiting", "NAT",
+    "TCP"."""
+    took_ms: float
+
+
+class VisitRecord(_Part):
+    """A viewer's visit: what it was told, and how long that took."""
+
+    node: str
+    profile: str
+    """The stub resolver's profile: "glibc"."""
+    verified: bool = False
+    """Whether that profile was compared with the real thing."""
+    began_ms: float
+    """Since the first step; capture clock."""
+    outcome: Literal["connected", "error", "unfinished"]
+    reason: str = ""
+    """Why there was an error, in the viewer's words."""
+    time_to_connect_ms: float | None = None
+    """From the visit's beginning to the SYN-ACK of the connection that held."""
+    time_to_error_ms: float | None = None
+    """From the visit's beginning to the error that the viewer was told."""
+    bound_ms: float | None = None
+    """By when the profile has told an error at the latest."""
+    reached: str | None = None
+    """The node that answered, by the packets."""
+    questions: int = 0
+    """How many questions its stub resolver sent, repetitions counted."""
+    phases: tuple[PhaseRecord, ...] = ()
+
+
 class NodeRecord(_Part):
     """A node as it was run."""
 
@@ -140,6 +175,9 @@ class ScenarioRecord(_Part):
     violates: tuple[str, ...] = ()
     exchanges: tuple[ExchangeRecord, ...] = ()
     nodes: tuple[NodeRecord, ...] = ()
+    viewer: str | None = None
+    """The profile it ran for, where it runs for several: the id ends in "@" and this."""
+    visits: tuple[VisitRecord, ...] = ()
     repetition: int = 1
     """Of as many as the run's `repeat` says; those of one scenario differ in nothing else."""
     marks: tuple[MarkRecord, ...] = ()

@@ -18,6 +18,7 @@ from lab.values import (
     Seconds,
     dns_name,
 )
+from lab.viewer.profiles import ProfileName
 
 ForgeryFault = Literal[
     "source", "source-port", "destination", "port", "id", "question", "question-type", "class"
@@ -104,6 +105,22 @@ class Connect(Value):
     port: Port | None = None
     """None: the service port."""
     patience_s: Seconds = 2.0
+
+
+class Visit(Value):
+    """A viewer's whole way: its stub resolver looks the name up as its profile says, it connects to
+    the addresses in the order in which such programs do, and reads who answered."""
+
+    kind: Literal["visit"] = "visit"
+    node: str = "viewer"
+    profile: ProfileName | None = None
+    """None: the viewer that the scenario runs for (`Scenario.viewers`); "one-shot" without one."""
+    name: DnsName | None = None
+    """None: the cluster's name."""
+    port: Port | None = None
+    """None: the service port."""
+    patience_s: Seconds = 600.0
+    """When the person at the viewer goes away; longer than most profiles try."""
 
 
 class Ping(Value):

@@ -37,6 +37,7 @@ from lab.scenario.model import (
     Step,
     Unplug,
     Until,
+    Visit,
 )
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan, PlannedNode
@@ -135,6 +136,7 @@ def _nodes(step: Step) -> tuple[str, ...]:
             Ask()
             | AskMany()
             | Connect()
+            | Visit()
             | Ping()
             | Datagram()
             | Halt()
@@ -151,7 +153,7 @@ def _nodes(step: Step) -> tuple[str, ...]:
             return ()
 
 
-def _acting(step: Step, plan: Plan) -> Iterator[str]:  # noqa: C901 - one line per kind of step
+def _acting(step: Step, plan: Plan) -> Iterator[str]:  # noqa: C901, PLR0912 - by kind of step
     """What a node that is there lacks for what it is to do."""
     match step:
         case Ask() | AskMany():
@@ -160,6 +162,11 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:  # noqa: C901 - one line p
             if (step.name or plan.cluster_name) is None:
                 yield f"{plan.source} has no cluster, so no name to ask for; say name="
             yield from _out_of_family(plan.node(step.node), step.server)
+        case Visit():
+            if not plan.node(step.node).asks:
+                yield f"{step.node} has no DNS server to ask; give it one in the topology: asks"
+            if (step.name or plan.cluster_name) is None:
+                yield f"{plan.source} has no cluster, so no name to visit; say name="
         case Replay():
             yield from _replaying(step, plan)
         case Connect() | Ping() | Datagram():

@@ -22,6 +22,7 @@ from lab.scenario.acts import (
     Forge,
     ForgeryFault,
     Ping,
+    Visit,
 )
 from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
 from lab.scenario.disturbances import Flap, Halt, Impair, Mend, Plug, Resume, Unplug
@@ -44,6 +45,7 @@ from lab.scenario.replay import Replay
 from lab.scenario.scripts import Reply, Script
 from lab.scenario.value import Value
 from lab.values import Seconds, SomeSeconds
+from lab.viewer.profiles import ProfileName
 
 __all__ = [
     "Ask",
@@ -92,6 +94,7 @@ __all__ = [
     "TurnForwardersRound",
     "Unplug",
     "Until",
+    "Visit",
 ]
 
 # --- steps ------------------------------------------------------------------------------------
@@ -166,6 +169,7 @@ Step = Annotated[
     | AskMany
     | Await
     | Connect
+    | Visit
     | Ping
     | Datagram
     | Forge
@@ -197,6 +201,8 @@ class Expectation(Value):
     rules: tuple[str, ...] = Field(min_length=1)
     """Ids from the rule catalogue."""
     check: Check
+    viewers: tuple[ProfileName, ...] = ()
+    """Of the scenario's viewers, those for whom it holds; none: for all."""
 
 
 class Scenario(Value):
@@ -214,6 +220,8 @@ class Scenario(Value):
     one of these rules fail, and every rule named here is cited by a failure."""
     needs: tuple[str, ...] = ()
     """Capability names (`lab.worlds.world.Capability` values) the world must have."""
+    viewers: tuple[ProfileName, ...] = ()
+    """The stub resolvers it runs for, once for each: `ID@glibc`. None: it runs once."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -226,10 +234,41 @@ class Scenario(Value):
             )
         return self
 
+    def for_viewer(self, viewer: ProfileName) -> Scenario:
+        """The same question for one of its viewers: the visits that name no profile are his, and of
+        the expectations those stay that hold for him."""
+        return self.model_copy(
+            update={
+                "viewers": (viewer,),
+                "steps": _visited_by(viewer, self.steps),
+                "expectations": tuple(
+                    each for each in self.expectations if viewer in (each.viewers or (viewer,))
+                ),
+            }
+        )
+
+    @property
+    def viewer(self) -> ProfileName | None:
+        """The one viewer it runs for; None when it runs for none in particular."""
+        return self.viewers[0] if len(self.viewers) == 1 else None
+
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The deliberate faults of its `Misconfigure` steps."""
         return tuple(step.fault for step in self.steps if isinstance(step, Misconfigure))
+
+
+def _visited_by(viewer: ProfileName, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, with this viewer in the visits that name none."""
+    return tuple(_visited_by_one(viewer, step) for step in steps)
+
+
+def _visited_by_one(viewer: ProfileName, step: Step) -> Step:
+    if isinstance(step, Visit) and step.profile is None:
+        return step.model_copy(update={"profile": viewer})
+    if isinstance(step, Repeat | Until):
+        return step.model_copy(update={"steps": _visited_by(viewer, step.steps)})
+    return step
 
 
 def _check_order(steps: Iterable[Step], *, acting: bool = False) -> None:

@@ -1,0 +1,1 @@
+"""Viewers as they really are: stub resolvers, and the visits they make."""
