@@ -71,6 +71,9 @@ from lab.judge.checks.reply import (
 )
 from lab.judge.checks.selection import SelectionRecognised
 from lab.judge.checks.signed import SignedUnchanged
+from lab.judge.checks.standing import AskedAllowedOnly, PrivateNamesStay, RealAddressesStay
+from lab.judge.checks.standing_answers import HandedOutAvailable, HandedOutLeads
+from lab.judge.checks.standing_visits import EveryVisitEnds, ServedWhenWhole
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
 from lab.judge.checks.transport import (
@@ -100,6 +103,7 @@ Check = Annotated[
     | AnsweredOnConnection
     | AnsweredOnce
     | AnswersAgreeWithTable
+    | AskedAllowedOnly
     | AskedInOrder
     | AskedIteratively
     | AskedNobody
@@ -115,6 +119,7 @@ Check = Annotated[
     | ErrorTranslated
     | ErrorWithin
     | EveryMemberHandedOut
+    | EveryVisitEnds
     | FailsBack
     | FailureForgotten
     | FailureRemembered
@@ -123,6 +128,8 @@ Check = Annotated[
     | FreshIdentifiers
     | FromCache
     | GoneWithin
+    | HandedOutAvailable
+    | HandedOutLeads
     | MalformedHarmless
     | MappingStable
     | NameStaysWithin
@@ -142,8 +149,10 @@ Check = Annotated[
     | OptionsStay
     | OutsideOnlyBy
     | PlainRetry
+    | PrivateNamesStay
     | QuestionsBounded
     | RdataUnchanged
+    | RealAddressesStay
     | Reached
     | RecursionAfterForwarders
     | RecursionDesired
@@ -154,6 +163,7 @@ Check = Annotated[
     | ReplyFits
     | ReplyHeader
     | SelectionRecognised
+    | ServedWhenWhole
     | ServerSurvives
     | SpellingsAlike
     | SignedUnchanged
@@ -178,6 +188,7 @@ __all__ = [
     "AnsweredOnConnection",
     "AnsweredOnce",
     "AnswersAgreeWithTable",
+    "AskedAllowedOnly",
     "AskedInOrder",
     "AskedIteratively",
     "AskedNobody",
@@ -194,6 +205,7 @@ __all__ = [
     "ErrorTranslated",
     "ErrorWithin",
     "EveryMemberHandedOut",
+    "EveryVisitEnds",
     "FailsBack",
     "FailureForgotten",
     "FailureRemembered",
@@ -202,6 +214,8 @@ __all__ = [
     "FreshIdentifiers",
     "FromCache",
     "GoneWithin",
+    "HandedOutAvailable",
+    "HandedOutLeads",
     "MalformedHarmless",
     "MappingStable",
     "NameStaysWithin",
@@ -221,8 +235,10 @@ __all__ = [
     "OptionsStay",
     "OutsideOnlyBy",
     "PlainRetry",
+    "PrivateNamesStay",
     "QuestionsBounded",
     "RdataUnchanged",
+    "RealAddressesStay",
     "Reached",
     "RecursionAfterForwarders",
     "RecursionDesired",
@@ -233,6 +249,7 @@ __all__ = [
     "ReplyFits",
     "ReplyHeader",
     "SelectionRecognised",
+    "ServedWhenWhole",
     "ServerSurvives",
     "SignedUnchanged",
     "SpellingsAlike",
