@@ -118,6 +118,14 @@ def run(
             show_default="reports/runs/<time>",
         ),
     ] = None,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Run each scenario so often; a verdict that differs then fails.",
+        ),
+    ] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the record instead of lines.")
     ] = False,
@@ -145,6 +153,7 @@ def run(
             out=out,
             strict=strict,
             keep_on_failure=keep_on_failure,
+            repeat=repeat,
         )
     except (CatalogueError, SessionError) as error:
         refuse(str(error))

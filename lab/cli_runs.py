@@ -36,7 +36,7 @@ def _ids_of_run(ctx: typer.Context) -> list[str]:
         record, _ = _read_run(ctx.params.get("run_folder") or "latest", quiet=True)
     except typer.Exit:
         return []
-    return [each.id for each in record.scenarios]
+    return list(dict.fromkeys(each.id for each in record.scenarios))
 
 
 _RUN = typer.Argument(
@@ -80,9 +80,10 @@ def ladder(
     import shutil
 
     from lab.report.ladder_text import ladder_text
+    from lab.report.repetitions import once_each
 
     record, _ = _read_run(run_folder)
-    found = {each.id: each for each in record.scenarios}
+    found = {each.id: each for each in once_each(record).scenarios}
     if scenario not in found:
         near = difflib.get_close_matches(scenario, found, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else _ids_found(list(found))

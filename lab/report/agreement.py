@@ -19,6 +19,7 @@ from typing import Any
 
 from lab.observe.story import NormalisedHop, normalised
 from lab.report.record import RunRecord, ScenarioRecord
+from lab.report.repetitions import once_each
 
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+")
 _BANNER = re.compile(r"“.*”")
@@ -26,8 +27,8 @@ _BANNER = re.compile(r"“.*”")
 
 def disagreements(one: RunRecord, other: RunRecord) -> list[str]:
     """List what the two runs do not agree on, a line each; empty when they agree."""
-    ours = {scenario.id: scenario for scenario in one.scenarios}
-    theirs = {scenario.id: scenario for scenario in other.scenarios}
+    ours = {scenario.id: scenario for scenario in once_each(one).scenarios}
+    theirs = {scenario.id: scenario for scenario in once_each(other).scenarios}
     lines = [f"{identifier}: only one run has it" for identifier in sorted(set(ours) ^ set(theirs))]
     for identifier in sorted(set(ours) & set(theirs)):
         pair = ours[identifier], theirs[identifier]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.report.render import FolderUnusable
+from lab.report.repetitions import turn_of
 
 _INCOMPLETE = "INCOMPLETE"
 _SCENARIO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
@@ -50,19 +51,21 @@ class RunFolder:
                 f"{where}: {error.strerror}; choose another place with --out"
             ) from error
 
-    def scenario_folder(self, scenario_id: str) -> Path:
-        """Where a scenario's nodes leave their files: `nodes/<scenario id>`. Made if needed."""
-        folder = self.path / "nodes" / _checked(scenario_id)
+    def scenario_folder(self, scenario_id: str, repetition: int = 1) -> Path:
+        """Where a scenario's nodes leave their files: `nodes/<scenario id>`, with `.r2` behind it
+        the second time. Made if needed."""
+        folder = self.path / "nodes" / f"{_checked(scenario_id)}{turn_of(repetition)}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def capture_path(self, scenario_id: str) -> Path:
-        """Where a scenario's capture goes: `captures/<id with dots>.pcapng`. Its folder is made."""
+    def capture_path(self, scenario_id: str, repetition: int = 1) -> Path:
+        """Where a scenario's capture goes: `captures/<id with dots>.pcapng`, `….r2.pcapng` the
+        second time. Its folder is made."""
         # "/" becomes ".": ids may hold dashes and underscores already.
         name = _checked(scenario_id).replace("/", ".")
         captures = self.path / "captures"
         captures.mkdir(exist_ok=True)
-        return captures / f"{name}.pcapng"
+        return captures / f"{name}{turn_of(repetition)}.pcapng"
 
     def finish(self) -> None:
         """The reports are written: take INCOMPLETE away, then turn `latest` to this run. Raises

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from lab.report.record import EvidenceRecord, ExpectationRecord, RunRecord, ScenarioRecord
+from lab.report.repetitions import instabilities, once_each
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 section 2.2 has no way to write; packets may hold any of it."""
@@ -13,26 +15,33 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def junit_xml(record: RunRecord) -> str:
     """One suite per folder of scenarios, one case per scenario: FAILED is a failure, BROKEN an
-    error, UNSUPPORTED skipped with its reason; the evidence stands in `system-out`."""
+    error, UNSUPPORTED skipped with its reason; the evidence stands in `system-out`. A scenario that
+    was repeated is one case, with its worst outcome; a verdict that differed is a failure too."""
     root = ET.Element("testsuites", name="forwardlab", time=_seconds(record.wall_s))
+    unstable = instabilities(record)
     by_folder: dict[str, list[ScenarioRecord]] = {}
-    for scenario in record.scenarios:
+    for scenario in once_each(record).scenarios:
         by_folder.setdefault(scenario.id.rpartition("/")[0] or "scenarios", []).append(scenario)
     for folder, scenarios in by_folder.items():
-        root.append(_suite(folder, scenarios, record))
-    _count(root, record.scenarios)
+        root.append(_suite(folder, scenarios, record, unstable))
+    _count(root, once_each(record).scenarios, unstable)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(folder: str, scenarios: list[ScenarioRecord], record: RunRecord) -> ET.Element:
+def _suite(
+    folder: str,
+    scenarios: list[ScenarioRecord],
+    record: RunRecord,
+    unstable: Mapping[str, str],
+) -> ET.Element:
     suite = ET.Element(
         "testsuite",
         name=_xml(folder),
         timestamp=_xml(record.started),
         time=_seconds(sum(each.wall_s for each in scenarios)),
     )
-    _count(suite, scenarios)
+    _count(suite, scenarios, unstable)
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("world", record.world),
@@ -42,19 +51,24 @@ def _suite(folder: str, scenarios: list[ScenarioRecord], record: RunRecord) -> E
     ):
         ET.SubElement(properties, "property", name=name, value=_xml(value))
     for scenario in scenarios:
-        suite.append(_case(scenario))
+        suite.append(_case(scenario, unstable.get(scenario.id, "")))
     return suite
 
 
 def _count(
-    element: ET.Element, scenarios: tuple[ScenarioRecord, ...] | list[ScenarioRecord]
+    element: ET.Element, scenarios: Sequence[ScenarioRecord], unstable: Mapping[str, str]
 ) -> None:
     element.set("tests", str(len(scenarios)))
+    kinds: list[str] = [
+        "failed" if each.id in unstable and each.outcome != "broken" else each.outcome
+        for each in scenarios
+    ]
     for name, outcome in (("failures", "failed"), ("errors", "broken"), ("skipped", "unsupported")):
-        element.set(name, str(sum(each.outcome == outcome for each in scenarios)))
+        element.set(name, str(kinds.count(outcome)))
 
 
-def _case(scenario: ScenarioRecord) -> ET.Element:
+def _case(scenario: ScenarioRecord, differs: str) -> ET.Element:
+    """`differs`: in what its repetitions do; empty when they agree."""
     folder, _, name = scenario.id.rpartition("/")
     case = ET.Element(
         "testcase",
@@ -71,11 +85,17 @@ def _case(scenario: ScenarioRecord) -> ET.Element:
     elif scenario.outcome == "broken":
         error = ET.SubElement(case, "error", type="broken", message=_xml(scenario.reason))
         error.text = _xml(scenario.reason)
+    elif differs:
+        ET.SubElement(case, "failure", type="unstable", message=_xml(differs))
     elif scenario.outcome == "unsupported":
         ET.SubElement(case, "skipped", message=_xml(scenario.reason))
     lines = [scenario.title, f"outcome: {scenario.outcome}", told]
     if scenario.time_to_connect_ms is not None:
         lines.append(f"time to connect: {scenario.time_to_connect_ms} ms ({scenario.clock} clock)")
+    if differs:
+        lines.append(f"differs between repetitions: {differs}")
+    if scenario.retried:
+        lines.append(f"run once more: {scenario.retried}")
     if scenario.capture:
         lines.append(f"capture: {scenario.capture}")
     if scenario.reproduce:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from lab.report.html import report_page
 from lab.report.junit import junit_xml
 from lab.report.record import SCHEMA_VERSION, RunRecord, ScenarioRecord
+from lab.report.repetitions import turn_of
 from lab.report.timing import timing_csv
 
 REPORTS = Path("reports")
@@ -59,10 +60,11 @@ def _write_all(folder: Path, record: RunRecord, topology_svgs: Mapping[str, str]
     _write(folder, "junit.xml", junit_xml(record))
     _write(folder, "timing.csv", timing_csv(record))
     for scenario in record.scenarios:
+        nodes = f"nodes/{scenario.id}{turn_of(scenario.repetition)}"
         for name, text in _node_files(scenario):
             # The world has written it already, unless there is nothing but a record.
-            if not _place_for(folder, f"nodes/{scenario.id}/{name}").exists():
-                _write(folder, f"nodes/{scenario.id}/{name}", text)
+            if not _place_for(folder, f"{nodes}/{name}").exists():
+                _write(folder, f"{nodes}/{name}", text)
     return _write(folder, "report.html", report_page(record, topology_svgs))
 
 

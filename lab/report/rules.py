@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from lab.judge.verdict import Outcome, worst
 from lab.report.record import OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.repetitions import once_each
 
 RuleWord: TypeAlias = OutcomeWord | Literal["caught", "missed"]
 """What came of a rule in a scenario: an outcome; of a set-up that breaks the rule on purpose,
@@ -26,7 +27,7 @@ class RuleResult:
 def rule_results(record: RunRecord) -> Mapping[str, tuple[RuleResult, ...]]:
     """By rule, in the order of the scenarios; a rule that none of them judged is not in it."""
     found: dict[str, list[RuleResult]] = {}
-    for scenario in record.scenarios:
+    for scenario in once_each(record).scenarios:
         for rule in dict.fromkeys(rule for each in scenario.expectations for rule in each.rules):
             results = found.setdefault(rule, [])
             results += (

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lab.report.junit import frames_text, missing_violations
 from lab.report.record import ExpectationRecord, OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.repetitions import instabilities
 from lab.report.wording import ASCII_MARKS, MARKS, connect_time, duration, printable, totals
 
 STYLES: dict[OutcomeWord, str] = {
@@ -94,9 +95,16 @@ class RunDisplay:
         """The run is over: totals, and where to read on."""
         clocks = " and ".join(sorted({each.clock for each in record.scenarios}))
         self._print(Text())
-        bad = any(record.totals.get(word) for word in ("failed", "broken"))
+        unstable = instabilities(record)
+        for identifier, differs in unstable.items():
+            self._print(
+                Text(f"unstable: {printable(identifier)}: {printable(differs)}", style="bold red")
+            )
+        bad = unstable or any(record.totals.get(word) for word in ("failed", "broken"))
         line = Text(totals(record.totals), style="bold red" if bad else "bold")
         line.append(f" in {duration(record.wall_s * 1000)}", style="not bold default")
+        if record.repeat > 1:
+            line.append(f", each {record.repeat} times", style="not bold default")
         line.append(f", {record.world} world, {clocks or 'no'} clock, seed {record.seed}")
         self._print(line)
         self._print(Text(f"report: {page}"))
@@ -108,7 +116,8 @@ class RunDisplay:
         line.append(
             f"{self._marks[record.outcome]} {record.outcome:<11} ", style=STYLES[record.outcome]
         )
-        name = printable(record.id)
+        turn = f" #{record.repetition}" if record.repetition > 1 else ""
+        name = printable(record.id) + turn
         line.append(name + " " * max(1, _ID_WIDTH - cell_len(name)))
         told = connect_time(record)
         if record.time_to_connect_ms is not None:
@@ -120,6 +129,8 @@ class RunDisplay:
     def _details(self, record: ScenarioRecord) -> list[Text]:
         """What a user must know without opening the report."""
         lines = []
+        if record.retried:
+            lines.append(Text(f"    run once more: {printable(record.retried)}", style="yellow"))
         if record.reason:
             lines.append(Text(f"    {printable(record.reason)}", style=STYLES[record.outcome]))
         for each in record.expectations:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import pickle
 import select
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lab.report.record import ScenarioRecord
 from lab.scenario.description import longest_s
+from lab.scenario.lateness import was_late
 from lab.scenario.trial import Trial, broken, run_trial
 from lab.worlds.child import IsolationFailed, interrupts_held, interrupts_let_in
 from lab.worlds.world import World
@@ -76,15 +78,35 @@ class _Running:
     """On the monotonic clock, s: what runs still then hangs."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """Trials yet to be run, each with its place among all."""
+
+    fresh: deque[tuple[int, Trial]]
+    again: deque[tuple[int, Trial]]
+    """Those that a busy host was too late for: they come last, and alone."""
+
+    @property
+    def length(self) -> int:
+        return len(self.fresh) + len(self.again)
+
+    def take(self, running: int, workers: int) -> tuple[int, Trial] | None:
+        """The next one that may start beside so many that run; None when it has to wait."""
+        if self.fresh:
+            return self.fresh.popleft() if running < workers else None
+        return self.again.popleft() if self.again and not running else None
+
+
 def run_trials(
     trials: Iterable[Trial], *, workers: int, progress: Progress, keep_on_failure: bool = False
 ) -> tuple[list[ScenarioRecord], list[Standing], Callable[[], None]]:
-    """Run all trials, at most `workers` at once.
+    """Run all trials, at most `workers` at once. One that a busy host was too late for is run once
+    more when all others are over, alone; its record says so.
 
     Returns their records in the order of the trials, the worlds left standing, and a function that
     takes these down. An exception (an interrupt too) takes everything down before it leaves.
     """
-    waiting = deque(enumerate(trials))
+    queue = _Queue(deque(enumerate(trials)), deque())
     running: dict[int, _Running] = {}
     records: dict[int, ScenarioRecord] = {}
     standing: list[Standing] = []
@@ -97,9 +119,9 @@ def run_trials(
     # An interrupt comes while `_wait` waits, so that no process is ever half started.
     with interrupts_held():
         try:
-            while waiting or running:
-                while waiting and len(running) < workers:
-                    place, trial = waiting.popleft()
+            while queue.length or running:
+                while (following := queue.take(len(running), workers)) is not None:
+                    place, trial = following
                     progress.scenario_started(trial.id)
                     running[place] = _start(trial, keep_on_failure=keep_on_failure)
                 for place in _wait(running):
@@ -111,12 +133,22 @@ def run_trials(
                         records[place] = left.record
                     else:
                         records[place] = _collect(each)
+                    if was_late(records[place]) and not each.trial.retried:
+                        queue.again.append((place, _once_more(each.trial, records[place])))
+                        continue
                     progress.scenario_finished(records[place])
                 progress.tick()
         except BaseException:
             take_down()
             raise
     return [records[place] for place in sorted(records)], standing, take_down
+
+
+def _once_more(trial: Trial, late: ScenarioRecord) -> Trial:
+    """The trial as it runs again; nothing of the late one is left to be taken for its own."""
+    shutil.rmtree(trial.folder, ignore_errors=True)
+    trial.capture.unlink(missing_ok=True)
+    return replace(trial, retried=late.reason)
 
 
 def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:

@@ -20,6 +20,7 @@ from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
 from lab.report.folder import RunFolder
 from lab.report.record import RunRecord, ScenarioRecord
 from lab.report.render import write_reports
+from lab.report.repetitions import instabilities, once_each
 from lab.report.terminal import RunDisplay
 from lab.scenario.catalogue import Catalogue, project_root, read_catalogue, unknown_topology
 from lab.scenario.fitting import misfits
@@ -59,6 +60,8 @@ class Session:
     out: Path | None
     strict: bool
     keep_on_failure: bool
+    repeat: int = 1
+    """How often each scenario runs, every time with the same seed."""
 
     @classmethod
     def prepare(
@@ -71,6 +74,7 @@ class Session:
         out: Path | None = None,
         strict: bool = False,
         keep_on_failure: bool = False,
+        repeat: int = 1,
         root: Path | None = None,
     ) -> Session:
         """Choose and check everything before anything starts. `root`: the folder that holds
@@ -107,6 +111,7 @@ class Session:
             out=out,
             strict=strict,
             keep_on_failure=keep_on_failure,
+            repeat=repeat,
         )
 
     def run(self, *, quiet: bool = False, progress: Progress | None = None) -> RunRecord:
@@ -114,7 +119,8 @@ class Session:
 
         `quiet` prints nothing; `progress` takes the place of the terminal display.
         """
-        display = RunDisplay(total=len(self.scenarios), quiet=quiet or progress is not None)
+        total = len(self.scenarios) * self.repeat
+        display = RunDisplay(total=total, quiet=quiet or progress is not None)
         if self.world_reason:
             display.say(self.world_reason)
         if self.keep_on_failure and self.world == "simulated":
@@ -150,12 +156,15 @@ class Session:
                 plan=self.plans[scenario.topology],
                 world=self.world,
                 seed=self.seed,
-                folder=folder.scenario_folder(identifier),
-                capture=folder.capture_path(identifier),
+                folder=folder.scenario_folder(identifier, repetition),
+                capture=folder.capture_path(identifier, repetition),
                 run_folder=folder.path,
                 reproduce=self._reproduce(identifier),
                 strict=self.strict,
+                repetition=repetition,
             )
+            # Not all of one scenario at a time: a machine that slows down meanwhile slows all.
+            for repetition in range(1, self.repeat + 1)
             for identifier, scenario in self.scenarios.items()
         ]
 
@@ -167,27 +176,33 @@ class Session:
         )
 
     def _record(self, records: list[ScenarioRecord], started: datetime, wall_s: float) -> RunRecord:
-        return RunRecord(
+        places = {identifier: place for place, identifier in enumerate(self.scenarios)}
+        records = sorted(records, key=lambda each: (places[each.id], each.repetition))
+        record = RunRecord(
             forwardlab=forwardlab_version(),
             world=self.world,
             world_requested=self.world_requested,
             world_reason=self.world_reason,
             seed=self.seed,
             workers=self.workers,
+            repeat=self.repeat,
             started=started.isoformat(timespec="seconds"),
             wall_s=wall_s,
             host=host_facts(),
             scenarios=tuple(records),
-            totals=dict(Counter(record.outcome for record in records)),
+            totals={},
         )
+        totals = Counter(each.outcome for each in once_each(record).scenarios)
+        return record.model_copy(update={"totals": dict(totals)})
 
 
 def exit_code(record: RunRecord) -> int:
-    """Say with what the command ends: BROKEN beats FAILED; nothing judged is no success."""
+    """Say with what the command ends: BROKEN beats FAILED, and so does a verdict that differs
+    between repetitions; nothing judged is no success."""
     outcomes = {scenario.outcome for scenario in record.scenarios}
     if "broken" in outcomes:
         return 4
-    if "failed" in outcomes:
+    if "failed" in outcomes or instabilities(record):
         return 1
     return 3 if outcomes <= {"unsupported"} else 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,12 @@ from lab.report.record import (
     ScenarioRecord,
     StepRecord,
 )
+from lab.scenario.lateness import excused, was_late
 from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
+from lab.worlds.lateness import Witness
 from lab.worlds.world import (
     REMEDIES,
     Capability,
@@ -41,7 +44,7 @@ from lab.worlds.world import (
     WorldUnavailable,
 )
 from resolver.config_file import render_config
-from resolver.machine import MILLISECOND, SECOND
+from resolver.machine import MILLISECOND, SECOND, Duration
 
 WorldName = Literal["mininet", "simulated"]
 
@@ -81,6 +84,9 @@ class Trial:
     strict: bool = False
     attendant: Attendant | None = None
     """Somebody who watches it live."""
+    repetition: int = 1
+    retried: str = ""
+    """Why it runs once more: what the lab was too late for."""
 
 
 def run_trial(
@@ -93,24 +99,45 @@ def run_trial(
     began = monotonic()
 
     def timed(record: ScenarioRecord) -> ScenarioRecord:
-        return record.model_copy(update={"wall_s": monotonic() - began})
+        return record.model_copy(
+            update={
+                "wall_s": monotonic() - began,
+                "repetition": trial.repetition,
+                "retried": trial.retried,
+            }
+        )
 
     def stand(world: World, record: ScenarioRecord) -> None:
-        if keep_standing is not None and record.outcome in {"failed", "broken"}:
+        comes_again = was_late(record) and not trial.retried
+        if keep_standing is not None and record.outcome in {"failed", "broken"} and not comes_again:
             keep_standing(world, timed(record))
 
-    try:
-        record = _run(trial, stand)
-    except WorldUnavailable as error:
-        record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
-    except (FaultNotPossible, WorldBroken, CaptureError) as error:
-        record = broken(trial, str(error))
-    except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
-        record = broken(trial, traceback.format_exc())
+    with _witness(trial.world) as witness:
+        try:
+            record = _run(trial, witness, stand)
+        except WorldUnavailable as error:
+            record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
+        except WorldBroken as error:
+            record = excused(broken(trial, str(error)), _lateness_ns(witness))
+        except (FaultNotPossible, CaptureError) as error:
+            record = broken(trial, str(error))
+        except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
+            record = broken(trial, traceback.format_exc())
     return timed(record)
 
 
-def _run(trial: Trial, judged: Callable[[World, ScenarioRecord], None]) -> ScenarioRecord:
+def _witness(world: WorldName) -> AbstractContextManager[Witness | None]:
+    """Whoever sees how late the world is; virtual time never is."""
+    return Witness() if world == "mininet" else nullcontext()
+
+
+def _lateness_ns(witness: Witness | None) -> Duration | None:
+    return None if witness is None else witness.longest_ns()
+
+
+def _run(
+    trial: Trial, witness: Witness | None, judged: Callable[[World, ScenarioRecord], None]
+) -> ScenarioRecord:
     actual = trial.plan
     for fault in trial.scenario.faults:
         actual = apply_fault(actual, fault)
@@ -126,7 +153,9 @@ def _run(trial: Trial, judged: Callable[[World, ScenarioRecord], None]) -> Scena
         stage.perform(trial.scenario.steps, before_each)
         duration_ns = world.now() - began_at
         capture = world.seal()
+        late_ns = _lateness_ns(witness)
         record = _judged(trial, actual, capture, world.clock, tuple(stage.records))
+        record = excused(record, late_ns)
         record = record.model_copy(update={"duration_s": duration_ns / SECOND})
         judged(world, record)
     finally:

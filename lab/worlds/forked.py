@@ -42,8 +42,8 @@ class Forked:
             return call_and_report(function, pipe)
 
         with interrupts_held():
-            self._pid = os.fork()
-            if self._pid == 0:
+            self.pid = os.fork()
+            if self.pid == 0:
                 live_as(be_child)
         os.close(pipe)
         self._received = bytearray()
@@ -70,13 +70,13 @@ class Forked:
         """End the process and wait until it is gone. Idempotent."""
         if not self._ended:
             with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
             self._bury()
 
     def _bury(self) -> int:
         self._ended = True
         os.close(self._outcome)
-        return os.waitpid(self._pid, 0)[1]
+        return os.waitpid(self.pid, 0)[1]
 
 
 def _how_it_ended(status: int) -> str:
