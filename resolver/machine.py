@@ -180,6 +180,8 @@ class Open(NamedTuple):
     framing: Framing = Framing.LENGTH_PREFIXED
     source_address: str | None = None
     """Which of the host's addresses to use, for a host with many; None leaves it to the host."""
+    shares_port: bool = False
+    """UDP, with `source_port`: other flows of this machine to other remotes have the port too."""
 
 
 class Close(NamedTuple):

@@ -141,6 +141,8 @@ class SocketShell(Shell):
         made: socket.socket | None = None
         try:
             made = self._new_socket(remote, transport)
+            if effect.shares_port:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if effect.source_port is not None or effect.source_address is not None:
                 made.bind((effect.source_address or "", effect.source_port or 0))
             if transport is Transport.UDP:

@@ -236,7 +236,12 @@ class Process:
         try:
             if wanted.transport is Transport.UDP:
                 socket: Socket = self._host.udp.connect(
-                    self, wanted.flow, wanted.remote, wanted.source_port, wanted.source_address
+                    self,
+                    wanted.flow,
+                    wanted.remote,
+                    wanted.source_port,
+                    wanted.source_address,
+                    shares_port=wanted.shares_port,
                 )
             else:
                 socket = self._host.tcp.connect(

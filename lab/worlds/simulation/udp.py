@@ -74,12 +74,18 @@ class UdpSockets:
         remote: Endpoint,
         source_port: int | None,
         source_address: str | None = None,
+        *,
+        shares_port: bool = False,
     ) -> UdpSocket:
         """A fresh connected socket. Raises NoRoute or PortInUse."""
         address = self._host.source_towards(remote.address, source_address)
         if address is None:
             raise NoRoute(remote.address)
-        port = self._ports.take(source_port)
+        if shares_port and source_port is not None:
+            port = source_port
+            self._ports.share(port)
+        else:
+            port = self._ports.take(source_port)
         pair = (address, port, remote.address, remote.port)
         socket = self._connected[pair] = UdpSocket(self, process, flow, pair)
         return socket
