@@ -86,8 +86,14 @@ class Permissions:
         names = {name for node in self._plan.nodes for name in self._names_in(node)}
         if self._plan.cluster_name is not None:
             names.add(self._plan.cluster_name)
-        found = {name: self.hearers(name) for name in sorted(names - {ROOT})}
-        return {name: hearers for name, hearers in found.items() if hearers}
+        heard = {name: self.hearers(name) for name in sorted(names - {ROOT})}
+        public = [name for name, hearers in heard.items() if hearers is None]
+        # Whoever looks for a public name is told of by the names above it.
+        return {
+            name: hearers
+            for name, hearers in heard.items()
+            if hearers and not any(is_at_or_below(other, name) for other in public)
+        }
 
     # --- one node ----------------------------------------------------------------------------
 
@@ -125,9 +131,12 @@ class Permissions:
             if rule is None or not is_at_or_below(normalise(rule.zone), zone.origin):
                 glue = [each for each in found.additional if each.rtype in ADDRESS_TYPES]
                 return frozenset(str(ip_address(each.rdata)) for each in glue) or None
+        open_rules = [each for each in config.forward if each.recursion or not each.servers]
+        # On the way from the root to a name, the names above it are asked for (RFC 9156).
+        below = any(is_at_or_below(normalise(each.zone), name) for each in open_rules)
+        if config.recursion and (rule in open_rules or below):
+            return None
         if rule is not None and rule.servers:
-            if rule.recursion and config.recursion:
-                return None
             return _addresses(rule.servers)
         return None if config.recursion else NOBODY
 
