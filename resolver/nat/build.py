@@ -6,6 +6,8 @@ addresses of a packet are of one family, which decides the IP version.
 
 from __future__ import annotations
 
+import struct
+from functools import lru_cache
 from ipaddress import ip_address
 
 from resolver.machine import Endpoint
@@ -14,6 +16,11 @@ from resolver.nat.packet import ECHO_REPLY, ECHO_REQUEST, ICMP, ICMPV6, TCP, UDP
 
 _ICMPV6_ECHO_REQUEST = 128  # RFC 4443 4.1
 _ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
+
+_UDP_HEADER = struct.Struct("!HHHH")
+_TCP_HEADER = struct.Struct("!HHIIBBHHH")
+_IPV4_HEADER = struct.Struct("!HHHHBBH4s4s")
+_IPV6_HEADER = struct.Struct("!IHBB16s16s")
 
 
 def build_udp(
@@ -27,8 +34,7 @@ def build_udp(
     """A UDP datagram in one IP packet; ValueError when the payload is too long for one."""
     length = 8 + len(payload)
     _refuse_oversize(source.address, length)
-    header = b"".join(n.to_bytes(2, "big") for n in (source.port, destination.port, length, 0))
-    segment = header + payload
+    segment = _UDP_HEADER.pack(source.port, destination.port, length, 0) + payload
     checksum = _transport_checksum(source.address, destination.address, UDP, segment)
     # RFC 768: zero would say "no checksum"; RFC 8200 8.1: which IPv6 forbids.
     segment = _with_checksum(segment, 6, checksum or 0xFFFF)
@@ -51,16 +57,18 @@ def build_tcp(
 ) -> bytes:
     """A TCP segment without options in one IP packet; ValueError when it is too long for one."""
     _refuse_oversize(source.address, 20 + len(payload))
-    segment = (
-        source.port.to_bytes(2, "big")
-        + destination.port.to_bytes(2, "big")
-        + (sequence % 2**32).to_bytes(4, "big")
-        + (acknowledgment % 2**32).to_bytes(4, "big")
-        + bytes((5 << 4, flags))
-        + window.to_bytes(2, "big")
-        + bytes(4)  # checksum and urgent pointer
-        + payload
+    header = _TCP_HEADER.pack(
+        source.port,
+        destination.port,
+        sequence % 2**32,
+        acknowledgment % 2**32,
+        5 << 4,
+        flags,
+        window,
+        0,  # checksum
+        0,  # urgent pointer
     )
+    segment = header + payload
     checksum = _transport_checksum(source.address, destination.address, TCP, segment)
     segment = _with_checksum(segment, 16, checksum)
     return _ip(
@@ -80,7 +88,7 @@ def build_icmp_echo(
     identification: int = 0,
 ) -> bytes:
     """An echo request or reply (RFC 792; RFC 4443 4)."""
-    if ip_address(source).version == 4:
+    if len(_packed(source)) == 4:
         kind = ECHO_REPLY if reply else ECHO_REQUEST
     else:
         kind = _ICMPV6_ECHO_REPLY if reply else _ICMPV6_ECHO_REQUEST
@@ -106,7 +114,7 @@ def build_icmp_error(
     `rest` is octets 4 to 8 of the message (the MTU of "fragmentation needed" lies there).
     """
     # RFC 1812 4.3.2.3: as much as fits a datagram of 576 octets; RFC 4443 3: the minimum MTU, 1280.
-    room = 576 - 28 if ip_address(source).version == 4 else 1280 - 48
+    room = 576 - 28 if len(_packed(source)) == 4 else 1280 - 48
     body = rest + offending[:room]
     return _icmp(source, destination, icmp_type, code, body, ttl=ttl, identification=identification)
 
@@ -126,7 +134,7 @@ def _icmp(
 ) -> bytes:
     message = bytes((icmp_type, code, 0, 0)) + body
     _refuse_oversize(source, len(message))
-    if ip_address(source).version == 4:
+    if len(_packed(source)) == 4:
         message = _with_checksum(message, 2, internet_checksum(message))
         return _ip(source, destination, ICMP, message, ttl=ttl, identification=identification)
     # RFC 4443 2.3: unlike ICMP, ICMPv6 covers the pseudo-header.
@@ -136,8 +144,8 @@ def _icmp(
 
 
 def _transport_checksum(source: str, destination: str, protocol: int, segment: bytes) -> int:
-    addresses = ip_address(source).packed, ip_address(destination).packed
-    return internet_checksum(pseudo_header(*addresses, protocol, len(segment)) + segment)
+    pseudo = pseudo_header(_packed(source), _packed(destination), protocol, len(segment))
+    return internet_checksum(pseudo + segment)
 
 
 def _with_checksum(segment: bytes, place: int, checksum: int) -> bytes:
@@ -153,31 +161,26 @@ def _ip(
     ttl: int,
     identification: int,
 ) -> bytes:
-    sender, receiver = ip_address(source), ip_address(destination)
-    if sender.version != receiver.version:
+    sender, receiver = _packed(source), _packed(destination)
+    if len(sender) != len(receiver):
         raise ValueError(f"{source} and {destination} are of two families: no packet joins them")
-    if sender.version == 6:
-        return (
-            (6 << 28).to_bytes(4, "big")
-            + len(payload).to_bytes(2, "big")
-            + bytes((protocol, ttl))
-            + sender.packed
-            + receiver.packed
-            + payload
-        )
-    header = (
-        b"\x45\x00"
-        + (20 + len(payload)).to_bytes(2, "big")
-        + identification.to_bytes(2, "big")
-        + b"\x00\x00"
-        + bytes((ttl, protocol, 0, 0))
-        + sender.packed
-        + receiver.packed
+    if len(sender) == 16:
+        head = _IPV6_HEADER.pack(6 << 28, len(payload), protocol, ttl, sender, receiver)
+        return head + payload
+    length = 20 + len(payload)
+    header = _IPV4_HEADER.pack(
+        0x4500, length, identification, 0, ttl, protocol, 0, sender, receiver
     )
     return _with_checksum(header, 10, internet_checksum(header)) + payload
 
 
+# Every packet of a world is built here, between the same few addresses.
+@lru_cache(maxsize=4096)
+def _packed(address: str) -> bytes:
+    return ip_address(address).packed
+
+
 def _refuse_oversize(address: str, octets: int) -> None:
-    room = 65_535 - (20 if ip_address(address).version == 4 else 0)
+    room = 65_535 - (20 if len(_packed(address)) == 4 else 0)
     if octets > room:
         raise ValueError(f"{octets} octets do not fit one IP packet: at most {room}")
