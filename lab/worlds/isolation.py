@@ -159,7 +159,7 @@ def _keep(
     caller: int, life: int, pipe: int, function: Callable[[], Any], hide: Sequence[str]
 ) -> int:
     """The keeper: make the namespaces, start pid 1 in them, wait for its end."""
-    _forget_leases()
+    forget_leases()
     _follow(life)
     if os.getppid() != caller:
         return 1
@@ -185,7 +185,8 @@ def _keep(
     return 0
 
 
-def _forget_leases() -> None:
+def forget_leases() -> None:
+    """In a forked process: hold no world open that its parent has."""
     for lease in Isolated._leases:  # noqa: SLF001 - same module
         os.close(lease)
     Isolated._leases.clear()  # noqa: SLF001 - same module
@@ -238,6 +239,12 @@ def way_in() -> tuple[str, ...]:
     if not _way_in:
         raise LookupError("this process is not isolated")
     return tuple(_way_in)
+
+
+def outside_number() -> int:
+    """The number that the caller's host has for pid 1 of the isolated world this process lives in.
+    LookupError in a process that is not isolated."""
+    return int(way_in()[-1].removeprefix("--target="))
 
 
 def _init(
@@ -321,4 +328,11 @@ def _bring_up_loopback() -> None:
         ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", now | _IFF_UP))
 
 
-__all__ = ["Isolated", "IsolationFailed", "run_isolated", "way_in"]
+__all__ = [
+    "Isolated",
+    "IsolationFailed",
+    "forget_leases",
+    "outside_number",
+    "run_isolated",
+    "way_in",
+]
