@@ -89,6 +89,12 @@ def enter_network(descriptor: int) -> None:
     _checked(_libc.setns(descriptor, NEW_NETWORK), "setns")
 
 
+def enter(descriptor: int, kind: int) -> None:
+    """Move this process into a namespace of any kind, one of the NEW_ numbers; for NEW_PIDS, its
+    future children. The process must have one thread (setns(2))."""
+    _checked(_libc.setns(descriptor, kind), "setns")
+
+
 @contextmanager
 def inside(descriptor: int, home: int) -> Iterator[None]:
     """Be in the network namespace `descriptor` for a while, then back in `home`. Sockets opened
