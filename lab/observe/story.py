@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from lab.observe.causes import Causes
@@ -12,9 +13,13 @@ from lab.observe.dns_exchange import DnsExchange
 from lab.observe.hop import Hop
 from lab.observe.journey import ACTOR_ROLES, Journey
 from lab.observe.passage import Trip
+from lab.observe.phases import Phase, PhaseMaker
 from lab.observe.timeline import Timeline
-from lab.report.record import ExchangeRecord, HopRecord
+from lab.observe.visit import VISIT, VISITED
+from lab.report.record import ExchangeRecord, HopRecord, MarkRecord, PhaseRecord
 from resolver.machine import MILLISECOND, Duration, Instant
+
+_TOLD_ELSEWHERE = frozenset({"step", "not-connected", VISIT, VISITED})
 
 NormalisedHop: TypeAlias = tuple[str, str, str, str]
 """Sender, receiver, kind, text without TTL."""
@@ -23,12 +28,14 @@ NormalisedHop: TypeAlias = tuple[str, str, str, str]
 def exchange_records(timeline: Timeline) -> tuple[ExchangeRecord, ...]:
     """Every journey, with the steps of the FAQ's figures numbered on the first."""
     steps = _steps(timeline)
+    maker = PhaseMaker(timeline)
     return tuple(
         ExchangeRecord(
             title=journey.title,
             started_ms=_ms(journey.started_at - timeline.began_at),
             waited_ms=None if journey.waited_ns is None else _ms(journey.waited_ns),
             hops=tuple(_hop_record(hop, timeline.began_at, steps) for hop in journey.hops),
+            phases=_phase_records(_phases(journey, maker)),
         )
         for journey in timeline.journeys
     )
@@ -41,12 +48,51 @@ def time_to_connect_ns(timeline: Timeline) -> Duration | None:
     The first question is the first of an unbroken row about that name: failed tries and questions
     of the other family before the answer count, lookups that had an answer of their own do not.
     """
+    session = _first_session(timeline)
+    return None if session is None else session.ended_at - session.began_at
+
+
+def connect_phases(timeline: Timeline) -> tuple[PhaseRecord, ...]:
+    """Where the time to connect went; nothing where there is none."""
+    session = _first_session(timeline)
+    if session is None:
+        return ()
+    maker = PhaseMaker(timeline)
+    return _phase_records(
+        maker.of_session(session.viewer, session.began_at, session.ended_at, timeline.connections)
+    )
+
+
+def mark_records(timeline: Timeline) -> tuple[MarkRecord, ...]:
+    """What the steps broke, repaired and changed; not what they asked, which exchanges tell."""
+    return tuple(
+        MarkRecord(
+            at_ms=_ms(mark.at - timeline.began_at),
+            kind=mark.kind,
+            text=mark.text,
+            node=mark.fields.get("node"),
+        )
+        for mark in timeline.marks
+        if mark.kind not in _TOLD_ELSEWHERE
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A viewer's way from its first question to its connection."""
+
+    viewer: str
+    began_at: Instant
+    ended_at: Instant
+
+
+def _first_session(timeline: Timeline) -> _Session | None:
     viewers = {node.name for node in timeline.plan.with_role("viewer")}
     for connection in timeline.connections:
         if connection.opener in viewers and connection.established_at is not None:
             asked_at = _first_question(timeline, connection)
             if asked_at is not None:
-                return connection.established_at - asked_at
+                return _Session(connection.opener, asked_at, connection.established_at)
     return None
 
 
@@ -101,6 +147,18 @@ def _answered_with(exchange: DnsExchange, address: str, before: Instant) -> bool
         for reply in exchange.replies
         if reply.arrived_at is not None and reply.arrived_at <= before
     )
+
+
+def _phases(journey: Journey, maker: PhaseMaker) -> tuple[Phase, ...]:
+    if isinstance(journey.root, DnsExchange):
+        return maker.of_exchange(journey.root)
+    if isinstance(journey.root, Connection):
+        return maker.of_connection(journey.root)
+    return ()
+
+
+def _phase_records(phases: Iterable[Phase]) -> tuple[PhaseRecord, ...]:
+    return tuple(PhaseRecord(name=each.name, took_ms=_ms(each.took_ns)) for each in phases)
 
 
 # --- the FAQ's numbers ------------------------------------------------------------------------

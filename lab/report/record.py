@@ -69,6 +69,16 @@ class HopRecord(_Part):
     """"192.168.1.10:40000 → 192.168.1.100:53", as on the wire."""
 
 
+class PhaseRecord(_Part):
+    """A part of a wait: who had the message, or was waited for."""
+
+    name: str
+    """A message on its way, there or back: "stub → resolver", "resolver → translator",
+    "translator → responder"; a server at work: "resolver"; "waiting" for what does not answer;
+    "NAT"; "TCP"; the viewer's own time: "stub"."""
+    took_ms: float
+
+
 class ExchangeRecord(_Part):
     """A question or connection of an actor and everything it caused, in causal order."""
 
@@ -78,6 +88,8 @@ class ExchangeRecord(_Part):
     waited_ms: float | None
     """How long the actor waited for its answer or connection; None when it got none."""
     hops: tuple[HopRecord, ...]
+    phases: tuple[PhaseRecord, ...] = ()
+    """Where that wait went; they add up to it."""
 
 
 class StepRecord(_Part):
@@ -98,15 +110,6 @@ class MarkRecord(_Part):
     text: str
     node: str | None = None
     """The node it happened to."""
-
-
-class PhaseRecord(_Part):
-    """A part of a visit's way, and how long it took."""
-
-    name: str
-    """"stub → resolver", "resolver → translator", "translator → responder", "waiting", "NAT",
-    "TCP"."""
-    took_ms: float
 
 
 class VisitRecord(_Part):
@@ -162,6 +165,8 @@ class ScenarioRecord(_Part):
     wall_s: float
     time_to_connect_ms: float | None
     """From the viewer's first question to its first completed handshake, on the capture's clock."""
+    connect_phases: tuple[PhaseRecord, ...] = ()
+    """Where that time went; they add up to it."""
     clock: Literal["virtual", "measured"]
     duration_s: float = 0.0
     """How long the steps took on the scenario's own clock."""
@@ -170,6 +175,9 @@ class ScenarioRecord(_Part):
     """Path of the pcapng file, relative to the run's folder."""
     frames: int = 0
     frames_lost: int = 0
+    links: dict[str, str] = Field(default_factory=dict)
+    """By what links could get bad: interface → "netem" (the kernel) or "wire" (a process of ours);
+    in virtual time, by the simulation itself."""
     steps: tuple[StepRecord, ...] = ()
     expectations: tuple[ExpectationRecord, ...] = ()
     violates: tuple[str, ...] = ()

@@ -19,7 +19,12 @@ from lab.judge.judgement import Judgement, judge
 from lab.judge.rules import strictest
 from lab.judge.verdict import Outcome
 from lab.observe.pcapng import CaptureError
-from lab.observe.story import exchange_records, time_to_connect_ns
+from lab.observe.story import (
+    connect_phases,
+    exchange_records,
+    mark_records,
+    time_to_connect_ns,
+)
 from lab.observe.timeline import Timeline
 from lab.report.record import (
     EvidenceRecord,
@@ -28,6 +33,7 @@ from lab.report.record import (
     ScenarioRecord,
     StepRecord,
 )
+from lab.scenario.impairable import impaired_links
 from lab.scenario.lateness import excused, was_late
 from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
@@ -131,8 +137,8 @@ def _witness(world: WorldName) -> AbstractContextManager[Witness | None]:
     return Witness() if world == "mininet" else nullcontext()
 
 
-def _lateness_ns(witness: Witness | None) -> Duration | None:
-    return None if witness is None else witness.longest_ns()
+def _lateness_ns(witness: Witness | None, wire_ns: Duration = 0) -> Duration | None:
+    return None if witness is None else max(witness.longest_ns(), wire_ns)
 
 
 def _run(
@@ -145,6 +151,7 @@ def _run(
     make = make_world if attendant is None else attendant.make_world
     world = make(trial.world, actual, trial.folder, trial.seed)
     _require(trial, actual, world)
+    world.may_impair(impaired_links(trial.scenario.steps, actual))
     try:
         world.start()
         stage = Stage(world, actual, trial.seed)
@@ -153,7 +160,7 @@ def _run(
         stage.perform(trial.scenario.steps, before_each)
         duration_ns = world.now() - began_at
         capture = world.seal()
-        late_ns = _lateness_ns(witness)
+        late_ns = _lateness_ns(witness, capture.late_ns)
         record = _judged(trial, actual, capture, world.clock, tuple(stage.records))
         record = excused(record, late_ns)
         record = record.model_copy(update={"duration_s": duration_ns / SECOND})
@@ -222,10 +229,13 @@ def _judged(
         capture=str(trial.capture.relative_to(trial.run_folder)),
         frames=len(timeline.records),
         frames_lost=capture.frames_lost,
+        links=dict(capture.links),
         steps=steps,
         expectations=_expectation_records(judgement, trusted=not problems),
         violates=trial.scenario.violates,
+        connect_phases=connect_phases(timeline),
         exchanges=exchange_records(timeline),
+        marks=mark_records(timeline),
         nodes=_node_records(actual, trial.folder),
         reproduce=trial.reproduce,
         scenario=trial.scenario.model_dump(mode="json"),
