@@ -10,7 +10,6 @@ from typing import TypeAlias
 from resolver.dns.asking import Ask, Resolution
 from resolver.dns.outcome import Outcome, Terms
 from resolver.dns.reception import Client
-from resolver.dns.straight import Straight
 from resolver.machine import Endpoint, Flow, Transport
 
 Topic: TypeAlias = tuple[str, int, int, Terms]
@@ -22,8 +21,7 @@ class Errand:
     """A search under way and the clients it is for."""
 
     topic: Topic
-    resolution: Resolution[Outcome] | Straight
-    """Straight to a forwarder, until more has to be thought about it."""
+    resolution: Resolution[Outcome]
     clients: list[Client] = field(default_factory=list)
     datagrams: set[tuple[Flow, int]] = field(default_factory=set)
     """Flow and ID of the questions that came as datagrams."""

@@ -11,11 +11,10 @@ waiting goes on (draft-li-dnsop-response-preprocessing: a forgery must not end t
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from itertools import count
 from random import Random
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, TypeAlias
 
 from resolver import limits
 from resolver.dns.asking import EDNS_REFUSED, TIMED_OUT, UNREACHABLE, Ask, Heard, Silence
@@ -28,12 +27,14 @@ from resolver.dns.facts import (
     ServerUnreachable,
 )
 from resolver.dns.idle_sockets import IdleSockets, UpstreamSocket
+from resolver.dns.in_flight import AskerT, InFlight, Settled, Wait
 from resolver.dns.message import Malformed, Reply, build_query
 from resolver.dns.message_reading import parse_reply
 from resolver.dns.timers import Timers, earliest
 from resolver.machine import (
     Close,
     Effect,
+    Endpoint,
     Event,
     Flow,
     Instant,
@@ -48,35 +49,6 @@ from resolver.machine import (
     Unreachable,
 )
 
-AskerT = TypeVar("AskerT")
-
-
-class Settled(NamedTuple, Generic[AskerT]):
-    """A question is over; `asker` is whatever was given with it."""
-
-    asker: AskerT
-    heard: Heard
-
-
-@dataclass(slots=True)
-class _InFlight(Generic[AskerT]):
-    ask: Ask
-    id: int
-    message: bytes
-    socket: UpstreamSocket
-    waits: list[_Wait[AskerT]] = field(default_factory=list)
-    draws: int = 0
-    """Source ports that turned out taken."""
-
-
-@dataclass(slots=True, eq=False)
-class _Wait(Generic[AskerT]):
-    """Somebody who waits for a reply."""
-
-    asker: AskerT
-    pending: _InFlight[AskerT]
-
-
 _Sameness: TypeAlias = tuple[Hashable, ...]
 
 
@@ -87,17 +59,19 @@ class Exchanges(Generic[AskerT]):
         self._identifiers = identifiers
         self._ledger = ledger or Ledger()
         self._flows = count(1)
-        self._in_flight: dict[Flow, _InFlight[AskerT]] = {}
+        self.in_flight: dict[Flow, InFlight[AskerT] | Wait[AskerT]] = {}
+        self.unfold: Callable[[Wait[AskerT]], InFlight[AskerT]] = _never_in_one_piece
+        """Makes of a wait in the table the question that it stands for."""
         self._ports: set[int] = set()
         """Those of all sockets that are open."""
         self._idle = IdleSockets()
         self._load_ends: Instant = 0
         """When idle sockets are no longer kept, unless many questions are in flight by then."""
-        self._joinable: dict[_Sameness, _InFlight[AskerT]] = {}
-        self._timers: Timers[_Wait[AskerT]] = Timers()
+        self._joinable: dict[_Sameness, InFlight[AskerT]] = {}
+        self._timers: Timers[Wait[AskerT]] = Timers()
 
     def __len__(self) -> int:
-        return len(self._in_flight)
+        return len(self.in_flight)
 
     def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
         """Send a question on a socket that nobody else uses, unless it is under way; `asker` comes
@@ -106,7 +80,7 @@ class Exchanges(Generic[AskerT]):
         pending = None if ask.verbatim else self._joinable.get(same)
         if pending is None:
             pending = self._joinable[same] = self._send(ask, effects)
-        wait = _Wait(asker, pending)
+        wait = Wait(asker, pending)
         pending.waits.append(wait)
         self._timers.set(wait, ask.until)
 
@@ -116,9 +90,11 @@ class Exchanges(Generic[AskerT]):
         """Take an event of a flow that was opened here; late ones are no error. Everybody who waits
         for the same is settled at once."""
         flow = getattr(event, "flow", None)
-        pending = self._in_flight.get(flow)
+        pending = self.in_flight.get(flow)
         if flow is None or pending is None:
             return ()
+        if isinstance(pending, Wait):
+            pending = self.unfold(pending)
         if isinstance(event, MessageArrived):
             return self._weigh(event, pending, now, effects)
         refusal: str | None = None
@@ -146,7 +122,7 @@ class Exchanges(Generic[AskerT]):
         wait = self._timers.take_due(now)
         if wait is None:
             return None
-        pending = wait.pending
+        pending = wait.pending or self.unfold(wait)
         pending.waits.remove(wait)
         # Who asks from now on has it sent anew: the question or its reply may be lost.
         self._let_nobody_join(pending)
@@ -161,20 +137,58 @@ class Exchanges(Generic[AskerT]):
         """When the next wait ends, or the load."""
         return earliest(self._timers.earliest(), self._load_ends if self._idle else None)
 
-    def _send(self, ask: Ask, effects: list[Effect]) -> _InFlight[AskerT]:
+    def send(
+        self, wait: Wait[AskerT], server: Endpoint, tail: bytes, until: Instant, out: list[Effect]
+    ) -> tuple[int, UpstreamSocket]:
+        """Send a question in one piece, whose octets behind the ID are `tail`, by UDP; the ID that
+        was drawn for it, and its socket."""
+        id_, port = self._draw()
+        message = id_.to_bytes(2, "big") + tail
+        carrier = self._idle.take(server, port)
+        if carrier is None:
+            carrier = UpstreamSocket(next(self._flows), server, port)
+            self._ports.add(port)
+            out.append(Open(carrier.flow, Transport.UDP, server, port))
+        out.append(Send(carrier.flow, message))
+        self.in_flight[carrier.flow] = wait
+        self._timers.set(wait, until)
+        self._ledger.counters.upstream_questions += 1
+        return id_, carrier
+
+    def settle(self, wait: Wait[AskerT], carrier: UpstreamSocket, now: Instant) -> list[Effect]:
+        """A question in one piece was answered."""
+        effects: list[Effect] = []
+        self._timers.cancel(wait)
+        self._release(carrier, now, effects, answered=True)
+        return effects
+
+    def unfolded(self, pending: InFlight[AskerT]) -> None:
+        """What went out in one piece is now to be treated like every other question."""
+        self.in_flight[pending.socket.flow] = pending
+        self._joinable[_sameness(pending.ask)] = pending
+
+    def has_joinable(self) -> bool:
+        """Whether there is any question, but for those in one piece, that others may wait for."""
+        return bool(self._joinable)
+
+    def is_under_way(self, ask: Ask) -> bool:
+        """Whether who asked this would wait for a question that went out already."""
+        return _sameness(ask) in self._joinable
+
+    def _send(self, ask: Ask, effects: list[Effect]) -> InFlight[AskerT]:
         id_, port = self._draw()
         if ask.verbatim:
             message = id_.to_bytes(2, "big") + ask.verbatim[2:]
         else:
             message = build_query(id_, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         idle = self._idle.take(ask.server, port) if ask.transport is Transport.UDP else None
-        pending: _InFlight[AskerT]
+        pending: InFlight[AskerT]
         if idle is None:
-            pending = _InFlight(ask, id_, message, self._fresh(ask, port))
+            pending = InFlight(ask, id_, message, self._fresh(ask, port))
             self._open(pending, effects)
         else:
-            pending = _InFlight(ask, id_, message, idle)
-            self._in_flight[idle.flow] = pending
+            pending = InFlight(ask, id_, message, idle)
+            self.in_flight[idle.flow] = pending
             effects.append(Send(idle.flow, message))
         self._ledger.counters.upstream_questions += 1
         if self._ledger.each_question:
@@ -193,17 +207,17 @@ class Exchanges(Generic[AskerT]):
     def _fresh(self, ask: Ask, port: int) -> UpstreamSocket:
         return UpstreamSocket(next(self._flows), ask.server, port)
 
-    def _open(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
+    def _open(self, pending: InFlight[AskerT], effects: list[Effect]) -> None:
         ask, flow, port = pending.ask, pending.socket.flow, pending.socket.port
-        self._in_flight[flow] = pending
+        self.in_flight[flow] = pending
         self._ports.add(port)
         effects.append(Open(flow, ask.transport, ask.server, port))
         if ask.transport is Transport.UDP:
             effects.append(Send(flow, pending.message))
 
-    def _reopen(self, pending: _InFlight[AskerT], effects: list[Effect]) -> None:
+    def _reopen(self, pending: InFlight[AskerT], effects: list[Effect]) -> None:
         # Nothing went out under the ID, so it is as good as a new one.
-        del self._in_flight[pending.socket.flow]
+        del self.in_flight[pending.socket.flow]
         self._ports.discard(pending.socket.port)
         pending.socket = self._fresh(pending.ask, self._draw()[1])
         pending.draws += 1
@@ -212,7 +226,7 @@ class Exchanges(Generic[AskerT]):
     def _weigh(
         self,
         event: MessageArrived,
-        pending: _InFlight[AskerT],
+        pending: InFlight[AskerT],
         now: Instant,
         effects: list[Effect],
     ) -> tuple[Settled[AskerT], ...]:
@@ -234,31 +248,37 @@ class Exchanges(Generic[AskerT]):
 
     def _settle(
         self,
-        pending: _InFlight[AskerT],
+        pending: InFlight[AskerT],
         outcome: Reply | Silence,
         now: Instant,
         effects: list[Effect],
     ) -> tuple[Settled[AskerT], ...]:
-        del self._in_flight[pending.socket.flow]
         self._let_nobody_join(pending)
-        if len(self._in_flight) >= limits.QUESTIONS_UNDER_LOAD:
-            self._load_ends = now + limits.LOAD_LASTS
-        under_load = now < self._load_ends
         answered = isinstance(outcome, Reply) and pending.ask.transport is Transport.UDP
-        if not under_load or not answered or not self._idle.keep(pending.socket):
-            self._close(pending.socket, effects)
-        if not under_load:
-            self._dismiss_idle(effects)
+        self._release(pending.socket, now, effects, answered=answered)
         heard = Heard(outcome, now)
         for wait in pending.waits:
             self._timers.cancel(wait)
         return tuple([Settled(wait.asker, heard) for wait in pending.waits])
 
+    def _release(
+        self, used: UpstreamSocket, now: Instant, effects: list[Effect], *, answered: bool
+    ) -> None:
+        """A socket's question is over; `answered` says whether by a datagram."""
+        del self.in_flight[used.flow]
+        if len(self.in_flight) >= limits.QUESTIONS_UNDER_LOAD:
+            self._load_ends = now + limits.LOAD_LASTS
+        under_load = now < self._load_ends
+        if not under_load or not answered or not self._idle.keep(used):
+            self._close(used, effects)
+        if not under_load:
+            self._dismiss_idle(effects)
+
     def _dismiss_idle(self, effects: list[Effect]) -> None:
         for idle in self._idle.dismiss():
             self._close(idle, effects)
 
-    def _let_nobody_join(self, pending: _InFlight[AskerT]) -> None:
+    def _let_nobody_join(self, pending: InFlight[AskerT]) -> None:
         same = _sameness(pending.ask)
         if self._joinable.get(same) is pending:
             del self._joinable[same]
@@ -266,6 +286,10 @@ class Exchanges(Generic[AskerT]):
     def _close(self, socket: UpstreamSocket, effects: list[Effect]) -> None:
         self._ports.discard(socket.port)
         effects.append(Close(socket.flow))
+
+
+def _never_in_one_piece(wait: Wait[AskerT]) -> InFlight[AskerT]:
+    raise NotImplementedError(f"nobody said how to unfold {wait}")
 
 
 def _sameness(ask: Ask) -> _Sameness:
@@ -277,7 +301,7 @@ def _sameness(ask: Ask) -> _Sameness:
 
 
 def _fault(
-    reply: Reply | Malformed, pending: _InFlight[AskerT], event: MessageArrived
+    reply: Reply | Malformed, pending: InFlight[AskerT], event: MessageArrived
 ) -> str | None:
     """What is wrong with a reply (RFC 5452 9.1); None when it is the one awaited."""
     ask = pending.ask

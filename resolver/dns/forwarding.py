@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import Enum
 from ipaddress import ip_address
@@ -46,6 +46,9 @@ class ForwardTable:
     def __bool__(self) -> bool:
         """Whether there is anybody to forward to."""
         return self._has_servers
+
+    def __iter__(self) -> Iterator[ForwardRule]:
+        return iter(self._rules.values())
 
     def longest_match(self, name: str) -> ForwardRule | None:
         """The rule with the most labels at or above `name` (normalised); zones come normalised."""

@@ -2,8 +2,8 @@
 
 What was answered before and still holds is given as it was written (`wire_answers`). Otherwise a
 client's message is read, its question resolved by a generator that stops wherever a server must be
-asked (or, where one forwarder's word will do, without one: `straight`), and the outcome written for
-every client that waits for it.
+asked, and the outcome written for every client that waits for it. Where one forwarder's word will
+do, there is a shorter way (`straight`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from random import Random
 from resolver import limits
 from resolver.config import Journal, ResolverConfig
 from resolver.dns.access import Access
-from resolver.dns.asking import Ask, Heard, Resolution
+from resolver.dns.asking import Ask, Heard
 from resolver.dns.cache import Wishes
 from resolver.dns.counters import Ledger, read
 from resolver.dns.errands import Errand, Topic
-from resolver.dns.exchange import Exchanges, Settled
+from resolver.dns.exchange import Exchanges
 from resolver.dns.facts import (
     Answered,
     ConfigurationRejected,
@@ -28,14 +28,15 @@ from resolver.dns.facts import (
     QuestionReturned,
     ZoneRejected,
 )
+from resolver.dns.in_flight import Settled
 from resolver.dns.intermediary import Intermediary
-from resolver.dns.message import Query, Question, build_reply, rcode_text
+from resolver.dns.message import Question, build_reply, rcode_text
 from resolver.dns.outcome import FAILED, Outcome, Source, Terms
 from resolver.dns.reception import Client, Reception
 from resolver.dns.records import Record
 from resolver.dns.resolution import Sources
 from resolver.dns.selection import Selector
-from resolver.dns.straight import Straight
+from resolver.dns.straight import StraightWay
 from resolver.dns.timers import Timers, earliest
 from resolver.dns.wire_answers import Form, WireAnswers
 from resolver.machine import (
@@ -84,25 +85,31 @@ class Resolver(Intermediary[Errand]):
         self._access = Access(config.recursion_for)
         self._sources = Sources(config, selection)
         self._selector = Selector(config.selection, selection)
-        self._straight = straight
         self._errands: dict[Topic, Errand] = {}
         self._most_in_flight = most_in_flight or limits.RESOLUTIONS_IN_FLIGHT
         self._patience: Timers[Topic] = Timers()
         self._count_at: Instant | None = 0 if config.counters_every_ns else None
         self._ready = WireAnswers(self._access.allows, self._ledger.counters)
         self._sources.cache.on_change = self._ready.changed
+        self._may_go_straight = straight
+        self._straight = StraightWay(
+            self._sources,
+            reception,
+            self._exchanges,
+            self._errands,
+            self._ready,
+            self._ledger,
+            self._most_in_flight,
+        )
+        self._open_straight_way()
         self.answer_datagram = self._ready.answer
         """`AnswersDatagrams`, without a call in between: it is where the time goes."""
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Take an event; return what is to be done. Never raises, whatever bytes came in."""
         if isinstance(event, MessageArrived):
-            if event.transport is Transport.UDP and not isinstance(event.flow, int):
-                id_, question = event.payload[:ID_OCTETS], event.payload[ID_OCTETS:]
-                ready = self._ready.answer(question, event.source.address, now)
-                if ready is not None:
-                    return (Send(event.flow, id_ + ready),)
-            return super().handle(event, now)
+            done = self._at_once(event, now) if event.transport is Transport.UDP else None
+            return done or super().handle(event, now)
         match event:
             case Reconfigured(config):
                 return self._take_over(config)
@@ -111,6 +118,15 @@ class Resolver(Intermediary[Errand]):
             case StopRequested():
                 self._ready.clear(self._access.allows)  # no new question is taken
         return super().handle(event, now)
+
+    def _at_once(self, event: MessageArrived, now: Instant) -> Sequence[Effect] | None:
+        """What most datagrams come to; None where more has to be thought about them."""
+        if isinstance(event.flow, int):
+            return self._straight.hear(event, now)
+        ready = self._ready.answer(event.payload[ID_OCTETS:], event.source.address, now)
+        if ready is not None:
+            return (Send(event.flow, event.payload[:ID_OCTETS] + ready),)
+        return self._straight.ask(event, now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """End every wait that is over at `now`."""
@@ -145,10 +161,7 @@ class Resolver(Intermediary[Errand]):
         if not isinstance(config, ResolverConfig):
             problem = f"it is a {type(config).__name__}; stop this program and start the other"
             return (Note(ConfigurationRejected((problem,))),)
-        for errand in self._errands.values():
-            if isinstance(errand.resolution, Straight):
-                # It goes on by the configuration that it began with.
-                self._resumed(errand, errand.resolution)
+        self._straight.unfold_all()
         try:
             access = Access(config.recursion_for)
             rejected = self._sources.take_over(config)
@@ -163,8 +176,19 @@ class Resolver(Intermediary[Errand]):
         self._ledger.each_question = config.journal is Journal.QUESTIONS
         self._reception.streams.idle_ns = config.tcp_idle_ns
         self._config = config
+        self._open_straight_way()
         bad = (Note(ZoneRejected(z.origin, z.file, z.line, z.problem)) for z in rejected)
         return (*bad, Note(ConfigurationTakenOver(len(config.zones), len(config.forward))))
+
+    def _open_straight_way(self) -> None:
+        self._straight.go_by(
+            self._access.allows,
+            self._selector,
+            # Where each question is written down, or stale data is waited for, there is more to do.
+            is_open=self._may_go_straight
+            and not self._ledger.each_question
+            and not self._config.serve_stale,
+        )
 
     def _accept(self, client: Client, now: Instant, effects: list[Effect]) -> None:
         query, question = client.query, client.query.question
@@ -177,9 +201,10 @@ class Resolver(Intermediary[Errand]):
             own_zones_only=not self._access.allows(client.endpoint.address),
         )
         topic = (question.name.lower(), question.qtype, question.qclass, terms)
+        self._straight.meet(topic[0], question.qtype, terms.wishes)
         errand = self._errands.get(topic)
         if errand is None:
-            errand = Errand(topic, self._begun(query, terms, now))
+            errand = Errand(topic, self._sources.resolve(question, terms, now))
             errand.add(client)
             comes_again = self._comes_again(client, terms)
             self._run(errand, None, now, effects)
@@ -219,13 +244,6 @@ class Resolver(Intermediary[Errand]):
         name, qtype, qclass, terms = errand.topic
         return self._sources.stale(Question(name, qtype, qclass), terms, now)
 
-    def _begun(self, query: Query, terms: Terms, now: Instant) -> Resolution[Outcome] | Straight:
-        if self._straight and not self._ledger.each_question:
-            straight = self._sources.straight.first(query, terms, now)
-            if straight is not None:
-                return straight
-        return self._sources.resolve(query.question, terms, now)
-
     def _go_on(self, settled: Settled[Errand], effects: list[Effect]) -> None:
         self._run(settled.asker, settled.heard, settled.heard.at, effects)
 
@@ -234,15 +252,6 @@ class Resolver(Intermediary[Errand]):
     ) -> None:
         """Drive a search to its next question or to its end."""
         resolution = errand.resolution
-        if isinstance(resolution, Straight):
-            if heard is None:
-                self._ask(errand, resolution.ask, now, effects)
-                return
-            outcome = self._sources.straight.learn(resolution, heard)
-            if outcome is not None:
-                self._finish(errand, outcome, now, effects)
-                return
-            resolution = self._resumed(errand, resolution)
         try:
             ask = resolution.send(heard) if heard else next(resolution)
         except StopIteration as finished:
@@ -250,19 +259,11 @@ class Resolver(Intermediary[Errand]):
             return
         self._ask(errand, ask, now, effects)
 
-    def _resumed(self, errand: Errand, straight: Straight) -> Resolution[Outcome]:
-        """The resolution that would have asked what went straight, waiting for its reply."""
-        question, terms = straight.ask.question, errand.topic[3]
-        resolution = self._sources.resolve(question, terms, straight.began, unknown=True)
-        next(resolution)
-        errand.resolution = resolution
-        return resolution
-
     def _ask(self, errand: Errand, ask: Ask, now: Instant, effects: list[Effect]) -> None:
         if not errand.under_way:
             errand.stale = self._stale(errand, now)
             crowded = self._reception.crowded(errand.clients[0])
-            if crowded or len(self._errands) >= self._most_in_flight:
+            if crowded or len(self._errands) + len(self._straight) >= self._most_in_flight:
                 self._ledger.counters.crowded_out += errand.stale is None
                 self._finish(errand, errand.stale or FAILED, now, effects)
                 return
@@ -272,6 +273,8 @@ class Resolver(Intermediary[Errand]):
             if errand.stale is not None:
                 self._patience.set(errand.topic, now + self._config.stale_after_ns)
         errand.asks(ask)
+        wishes = Wishes(ask.edns is not None and ask.edns.do, ask.cd)
+        self._straight.meet(ask.question.name.lower(), ask.question.qtype, wishes)
         self._exchanges.ask(ask, errand, effects)
 
     def _finish(

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic
 
-from resolver.dns.exchange import AskerT, Exchanges, Settled
+from resolver.dns.exchange import Exchanges
+from resolver.dns.in_flight import AskerT, Settled
 from resolver.dns.reception import Client, Reception
 from resolver.dns.timers import earliest
 from resolver.machine import Effect, Event, Instant

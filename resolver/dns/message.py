@@ -93,10 +93,7 @@ class Query(NamedTuple):
     @property
     def udp_limit(self) -> int:
         """The octets a UDP reply may have."""
-        if self.edns is None:
-            return limits.PLAIN_UDP_OCTETS
-        # RFC 6891 6.2.3: a size below 512 counts as 512.
-        return min(max(self.edns.size, limits.PLAIN_UDP_OCTETS), limits.LARGEST_UDP_REPLY_OCTETS)
+        return udp_limit(-1 if self.edns is None else self.edns.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class Malformed:
         echoed = self.flags & (OPCODE | RD | CD) | QR | (RA if recursion_available else 0)
         question = b"" if self.rcode == Rcode.NOTIMP else self.question_wire
         # RFC 3225 3: DO comes back in every response, in one that says BADVERS too.
-        opt = _opt(self.rcode, do=self.do) if self.edns else b""
+        opt = opt_record(self.rcode, do=self.do) if self.edns else b""
         counts = (int(bool(question)), 0, 0, int(self.edns))
         return HEADER.pack(self.id, echoed | self.rcode & 0xF, *counts) + question + opt
 
@@ -150,12 +147,20 @@ _Sections: TypeAlias = tuple[Sequence[Record], Sequence[Record], Sequence[Record
 _NOTHING: _Sections = ((), (), ())
 
 
+def udp_limit(size: int) -> int:
+    """The octets a UDP reply may have when the client's OPT record says `size`; -1: it sent none.
+
+    RFC 6891 6.2.3: a size below 512 counts as 512.
+    """
+    return min(max(size, limits.PLAIN_UDP_OCTETS), limits.LARGEST_UDP_REPLY_OCTETS)
+
+
 def build_query(
     id_: int, question_wire: bytes, *, rd: bool = True, cd: bool = False, edns: Edns | None
 ) -> bytes:
     """A question to a server."""
     flags = (RD if rd else 0) | (CD if cd else 0)
-    opt = _opt(Rcode.NOERROR, do=edns.do, size=edns.size) if edns else b""
+    opt = opt_record(Rcode.NOERROR, do=edns.do, size=edns.size) if edns else b""
     return HEADER.pack(id_, flags, 1, 0, 0, int(bool(opt))) + question_wire + opt
 
 
@@ -226,7 +231,7 @@ def _written(query: Query, flags: int, rcode: int, sections: _Sections) -> bytes
     counts = (1, len(answers), len(authority), len(additional) + edns)
     head = HEADER.pack(query.id, flags | rcode & 0xF, *counts) + query.question_wire
     # RFC 6891 6.1.1: an OPT record answers an OPT record, and only that.
-    opt = _opt(rcode, do=query.do) if query.edns else b""
+    opt = opt_record(rcode, do=query.do) if query.edns else b""
     records = (*answers, *authority, *additional)
     asked = query.question.name.lower()
     if all([record.name.lower() == asked for record in records]):  # noqa: C419 - a list is quicker
@@ -271,6 +276,7 @@ def _write_name(buffer: DNSBuffer, name: str) -> None:
 
 
 @lru_cache
-def _opt(rcode: int, *, do: bool, size: int = limits.UDP_PAYLOAD_OCTETS) -> bytes:
+def opt_record(rcode: int, *, do: bool, size: int = limits.UDP_PAYLOAD_OCTETS) -> bytes:
+    """An OPT record of version 0 (RFC 6891 6.1.2), with the upper bits of the RCODE."""
     ttl = rcode >> 4 << 24 | (DO if do else 0)
     return b"\0" + RECORD_TAIL.pack(Type.OPT, size, ttl, 0)

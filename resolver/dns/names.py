@@ -77,7 +77,7 @@ def from_labels(labels: tuple[bytes, ...]) -> str:
         raise MalformedName(f"a name may have {MAX_NAME} octets (RFC 1035 2.3.4)")
     if any(not 0 < len(label) <= MAX_LABEL for label in labels):
         raise MalformedName(f"a label must have 1 to {MAX_LABEL} octets (RFC 1035 2.3.4)")
-    return _text(labels)
+    return joined(labels)
 
 
 def to_labels(name: str) -> tuple[bytes, ...]:
@@ -132,7 +132,7 @@ def from_wire(message: bytes, offset: int) -> tuple[str, int]:
                 raise MalformedName("a label of an unknown kind (RFC 6891 5)")
     except IndexError:
         raise MalformedName("a name runs over the end of the message") from None
-    return _text(labels), behind or offset + 1
+    return joined(labels), behind or offset + 1
 
 
 def _labels_as_written(text: str) -> Iterator[bytes]:
@@ -150,7 +150,8 @@ def _labels_as_written(text: str) -> Iterator[bytes]:
         raise MalformedName(f"{text!r} has an empty label or a broken escape")
 
 
-def _text(labels: Sequence[bytes]) -> str:
+def joined(labels: Sequence[bytes]) -> str:
+    """The text of a name from labels that have been found to keep to RFC 1035's sizes."""
     name = b".".join(labels)
     # Nearly every name needs no escape, and then it is looked at once and not label by label.
     if _plain_or_dot(name) and name.count(b".") == len(labels) - 1:

@@ -85,11 +85,7 @@ class Reception:
         self, client: Client, reply: bytes | None, now: Instant, effects: list[Effect]
     ) -> bool:
         """Send a client its reply (None: owe it nothing any more); False when it is gone."""
-        key = (client.endpoint.address, client.transport)
-        self._waiting_in_all -= 1
-        self._waiting[key] -= 1
-        if not self._waiting[key]:
-            del self._waiting[key]  # so that only clients that wait take memory
+        self.release(client.endpoint.address, client.transport)
         if client.transport is Transport.TCP and client.flow not in self.streams:
             self._ledger.counters.dropped += 1
             return False
@@ -100,6 +96,30 @@ class Reception:
         if client.transport is Transport.TCP:
             self.streams.answered(client.flow, now, effects)
         return True
+
+    def admit(self, address: str) -> bool:
+        """Have a datagram's question wait that was read by somebody else, and is well formed;
+        False, and nothing done, where no more may wait. It is owed an answer, or `release`."""
+        key = (address, Transport.UDP)
+        waiting = self._waiting.get(key, 0)
+        if waiting >= limits.QUESTIONS_PER_CLIENT or self._stopping:
+            return False
+        if self._waiting_in_all >= limits.QUESTIONS_IN_FLIGHT:
+            return False
+        self._ledger.counters.questions_udp += 1
+        self._waiting[key] = waiting + 1
+        self._waiting_in_all += 1
+        return True
+
+    def release(self, address: str, transport: Transport = Transport.UDP) -> None:
+        """Owe a client one answer less."""
+        key = (address, transport)
+        self._waiting_in_all -= 1
+        waiting = self._waiting[key] - 1
+        if waiting:
+            self._waiting[key] = waiting
+        else:
+            del self._waiting[key]  # so that only clients that wait take memory
 
     def expire(self, now: Instant, effects: list[Effect]) -> None:
         """Close the streams that have been idle for too long."""

@@ -46,7 +46,8 @@ META_TYPES = frozenset({0, Type.OPT, *range(128, 256)}) - {Type.ANY}
 
 _TTL_LIMIT = 1 << 31
 
-_rdata_length: dict[int, int] = {Type.A: 4, Type.AAAA: 16}
+RDATA_OCTETS: dict[int, int] = {1: 4, 28: 16}
+"""Of the types whose RDATA has one length: A and AAAA."""
 
 # RFC 3597 4: the types whose RDATA may hold compressed names: octets before the names, how many
 # names, octets behind them (None: any number).
@@ -73,6 +74,9 @@ _names_in_rdata: dict[int, tuple[int, int, int | None]] = {
     39: (0, 1, 0),  # DNAME
 }
 _NAPTR = 35
+
+NAMED_TYPES = frozenset({_NAPTR, *_names_in_rdata})
+"""Types whose RDATA may hold compressed names."""
 
 
 class Record(NamedTuple):
@@ -134,7 +138,7 @@ def read_rdata(message: bytes, start: int, end: int, rtype: int) -> bytes:
 
     Raises MalformedRecord or MalformedName.
     """
-    if rtype in _rdata_length and end - start != _rdata_length[rtype]:
+    if RDATA_OCTETS.get(rtype, end - start) != end - start:
         raise MalformedRecord(f"an address of {end - start} octets")
     behind: int | None = 0
     if rtype == _NAPTR:

@@ -18,8 +18,9 @@ from resolver import limits
 from resolver.config import DnsTranslatorConfig
 from resolver.dns import names
 from resolver.dns.asking import Ask
-from resolver.dns.exchange import Exchanges, Settled
+from resolver.dns.exchange import Exchanges
 from resolver.dns.facts import Answered, QuestionArrived
+from resolver.dns.in_flight import Settled
 from resolver.dns.intermediary import Intermediary
 from resolver.dns.message import Rcode, Reply, build_reply
 from resolver.dns.reception import Client, Reception

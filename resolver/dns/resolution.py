@@ -27,6 +27,7 @@ from resolver.dns.delegation import (
 from resolver.dns.failures import Failure
 from resolver.dns.forwarding import Forwarder, ForwardTable, Unanswered
 from resolver.dns.iteration import Iteration, Recursion, Told
+from resolver.dns.lanes import Lanes
 from resolver.dns.learning import Learner, Speaker
 from resolver.dns.master_file import BadZone
 from resolver.dns.message import Question, Rcode
@@ -36,7 +37,6 @@ from resolver.dns.rebinding import PrivateAddresses
 from resolver.dns.records import IN, META_TYPES, Record, Type
 from resolver.dns.search import Pursuit
 from resolver.dns.servers import Servers
-from resolver.dns.straight import StraightWay
 from resolver.dns.zones import Zones
 from resolver.machine import Instant, Transport
 
@@ -78,17 +78,14 @@ class Sources:
 
     def _go_by(self, config: ResolverConfig) -> None:
         rules = ForwardTable(config.forward)
-        private = PrivateAddresses(config.private_addresses, config.private_zones)
+        self.private = PrivateAddresses(config.private_addresses, config.private_zones)
         self._root = delegation_of_root(config.root_hints) if config.recursion else None
         self._rules = rules
-        self._private = private
         self._config = config
         self._timing = PROFILES[config.profile]
         given = config.next_on_rcodes
         self._next_on_rcodes = self._timing.next_on_rcodes if given is None else given
-        self.straight = StraightWay(
-            config, self._zones, self._cache, rules, private, self._timing, self._next_on_rcodes
-        )
+        self.lanes = Lanes(config, rules, self._timing, self._next_on_rcodes)
         self._recursion = Recursion(
             self,
             self._cuts,
@@ -107,6 +104,10 @@ class Sources:
     def recursion_available(self) -> bool:
         """RA: whether there is anybody we would ask on a client's behalf."""
         return bool(self._rules) or self._root is not None
+
+    def knows_nothing_of(self, slot: Slot) -> bool:
+        """Whether neither own zones nor the cache have anything to do with a name and type."""
+        return self._zones.closest(slot.name) is None and self._cache.knows_nothing_of(slot)
 
     def resolve(
         self, question: Question, terms: Terms, now: Instant, *, unknown: bool = False
@@ -213,7 +214,7 @@ class Sources:
         """Resolve a name as far as the source responsible for it goes, for a client."""
         step, now = yield from self._found(question, terms, pursuit, now)
         if step.source is not Source.OWN_ZONE:
-            answers = self._private.left_out_of(step.answers)
+            answers = self.private.left_out_of(step.answers)
             if answers is not step.answers:
                 step = step._replace(answers=answers)
         return step, now

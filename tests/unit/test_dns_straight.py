@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from resolver.config import ForwardRule, HostedZone, Journal, ResolverConfig, Selection
 from resolver.dns.full import Resolver
 from resolver.dns.message import Edns, Rcode, build_reply
+from resolver.dns.message_reading import parse_reply
 from resolver.dns.records import Record, Type
 from resolver.dns.resolution import Sources
 from resolver.dns.straight import StraightWay
@@ -122,17 +123,17 @@ PLAIN = {
     "plain": lambda s: s.reply(*s.own()),
     "several": lambda s: s.reply(*s.own(3)),
     "many": lambda s: s.reply(*s.own(30)),
-    "shouted": lambda s: s.reply(*records(s.name.upper(), s.asked.query.question.qtype, 2)),
     "late": lambda s: s.reply(*s.own(), after=SECOND // 3),
     "short-lived": lambda s: s.reply(*s.own(2, ttl=0)),
+    "octets behind": lambda s: s.broken(None, b"\0\1"),
+}
+OTHERS = {
+    "forged first": Asking.forged_first,
+    "shouted": lambda s: s.reply(*records(s.name.upper(), s.asked.query.question.qtype, 2)),
     "eternal": lambda s: s.reply(*s.own(ttl=(1 << 31) + 5)),
     "talkative": lambda s: s.reply(
         *s.own(), authority=[soa()], additional=[a("ns." + ZONE, "10.6.6.6")]
     ),
-    "octets behind": lambda s: s.broken(None, b"\0\1"),
-    "forged first": Asking.forged_first,
-}
-OTHERS = {
     "signed": lambda s: s.reply(
         *s.own(), Record(s.name, Type.RRSIG, 3, _covering(s.asked.query.question.qtype))
     ),
@@ -312,15 +313,23 @@ def test_a_name_below_one_that_is_known_not_to_exist_is_noticed(monkeypatch):
 
 
 def test_an_alias_taken_for_an_answer_is_noticed(monkeypatch):
-    learn = StraightWay.learn
-
-    def credulous(self, straight, heard):
-        slot = straight.slot._replace(rtype=Type.CNAME)
-        return learn(self, straight._replace(slot=slot), heard)
+    def credulous(message, question, _name, _rtype):
+        reply = parse_reply(message)
+        end = 12 + len(question)
+        return (reply.answers, message[end:-11]) if reply.answers else None
 
     how = ({}, ["half an alias", "plain"], ["b.a." + ZONE], [ASK])
     assert not differ(*how)
-    monkeypatch.setattr(StraightWay, "learn", credulous)
+    monkeypatch.setattr("resolver.dns.straight.read_plain_answers", credulous)
+    assert differ(*how)
+
+
+def test_sending_again_what_is_on_the_straight_way_is_noticed(monkeypatch):
+    # An alias leads to a name that is being asked for.
+    history = [("ask", "a." + ZONE, 1, {}, 0), ("ask", "c." + ZONE, 1, {}, 5 * SECOND)]
+    how = ({}, ["late", "half an alias", "plain"], ["a." + ZONE], history)
+    assert not differ(*how)
+    monkeypatch.setattr(StraightWay, "meet", lambda *_: None)
     assert differ(*how)
 
 
