@@ -8,12 +8,12 @@ plan, seed and steps give the same capture, octet by octet. What is left out: do
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
 from lab.observe.pcapng import PcapngWriter
-from lab.observe.sighting import Sighting
+from lab.observe.sighting import Record, Sighting
 from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.impairing import Treatment, link_random
@@ -21,8 +21,9 @@ from lab.worlds.seeds import program_seed
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
 from lab.worlds.simulation.journal import Journals
-from lab.worlds.simulation.link import USUAL_MTU, Interface, Segment, Tap
+from lab.worlds.simulation.link import USUAL_MTU, Interface, Segment
 from lab.worlds.simulation.process import Process
+from lab.worlds.simulation.tap import FileTap, MemoryTap, Tap
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.config import ProgramConfig
 from resolver.config_file import render_config
@@ -41,6 +42,8 @@ _STARTING_ORDER: tuple[ProgramName, ...] = (
 )
 """Each before those that depend on it."""
 
+_CAPTURE = "capture.pcapng"
+
 READY_WITHIN_NS: Duration = 60 * SECOND
 """How long programs may take to be ready: many rounds of any sensible health check."""
 
@@ -53,13 +56,14 @@ class SimulatedWorld:
         {Capability.LINK_DELAY, Capability.LINK_RATE, Capability.IPV6, Capability.LONG_WAITS}
     )
 
-    def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
+    def __init__(self, plan: Plan, *, out: Path | None, seed: int) -> None:
+        """`out`: the folder for the capture and the programs' files. None: nothing is written, and
+        `records` has what was captured."""
         self._plan = plan
         self._out = out
         self._seed = seed
         self._agenda = Agenda()
         self._journals = Journals(out)
-        self._capture = out / "capture.pcapng"
         self._tap: Tap | None = None
         self._hosts: dict[str, Host] = {}
         self._seats: dict[tuple[str, ProgramName], Process] = {}
@@ -69,10 +73,12 @@ class SimulatedWorld:
 
     # --- life ---------------------------------------------------------------------------------
 
+    def may_impair(self, links: Mapping[str, tuple[Impairment, ...]]) -> None:
+        """Nothing to prepare: any link here can get bad."""
+
     def start(self) -> None:
         """Build the network, start every program and wait, in virtual time, until all are ready."""
-        self._out.mkdir(parents=True, exist_ok=True)
-        self._tap = Tap(self._agenda, PcapngWriter(self._capture))
+        self._tap = self._new_tap()
         segments = {network.name: Segment() for network in self._plan.networks}
         for node in self._plan.nodes:
             self._hosts[node.name] = Host(
@@ -95,11 +101,20 @@ class SimulatedWorld:
 
     def seal(self) -> Capture:
         """End the capture. Nothing was lost: there is no kernel to lose it."""
-        if self._tap is None:
-            raise WorldBroken("the simulated world was not started")
+        if self._tap is None or self._out is None:
+            raise WorldBroken("the simulated world was not started, or writes no capture")
         self._tap.close()
         self._journals.write()
-        return Capture(self._capture, frames_lost=0)
+        return Capture(self._out / _CAPTURE, frames_lost=0)
+
+    def records(self) -> tuple[Record, ...]:
+        """End the capture; what it holds. Only of a world that writes nothing."""
+        if not isinstance(self._tap, MemoryTap):
+            raise WorldBroken(
+                "the simulated world was not started, or writes its capture to a file"
+            )
+        self._tap.close()
+        return self._tap.records()
 
     def stop(self) -> None:
         """End everything."""
@@ -141,7 +156,7 @@ class SimulatedWorld:
         if planned is None:
             raise WorldBroken(f"{node} has no {program} whose seat a scripted peer could take")
         self.stop_program(node, program)
-        self._journals.keep(node, f"{program}.script", f"{script}\n")
+        self._journals.keep(node, f"{program}.script", lambda: f"{script}\n")
         self._await_ready((self._seat(node, program, machine, planned.config),))
 
     def stop_program(self, node: str, program: ProgramName) -> None:
@@ -163,11 +178,11 @@ class SimulatedWorld:
         process = self._seats.get((node, program.name))
         if process is None:
             raise WorldBroken(f"{node} runs no {program.name} that could be reconfigured")
-        self._journals.keep(node, f"{program.name}.toml", render_config(program.config))
+        self._journals.keep(node, f"{program.name}.toml", lambda: render_config(program.config))
         process.tell(Reconfigured(program.config))
 
     def _run(self, node: str, program: PlannedProgram) -> Process:
-        self._journals.keep(node, f"{program.name}.toml", render_config(program.config))
+        self._journals.keep(node, f"{program.name}.toml", lambda: render_config(program.config))
         try:
             machine = build_machine(
                 program.config, seed=program_seed(self._seed, node, program.name)
@@ -270,6 +285,12 @@ class SimulatedWorld:
         self._tap.mark(kind, text, fields)
 
     # --- parts --------------------------------------------------------------------------------
+
+    def _new_tap(self) -> Tap:
+        if self._out is None:
+            return MemoryTap(self._agenda)
+        self._out.mkdir(parents=True, exist_ok=True)
+        return FileTap(self._agenda, PcapngWriter(self._out / _CAPTURE))
 
     def _host(self, node: str) -> Host:
         host = self._hosts.get(node)

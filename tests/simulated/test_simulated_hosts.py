@@ -38,8 +38,9 @@ from lab.topology.plan import (
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
 from lab.worlds.simulation.link import WIRE_TIME_NS as WIRE
-from lab.worlds.simulation.link import Segment, Tap
+from lab.worlds.simulation.link import Segment
 from lab.worlds.simulation.process import PROCESSING_TIME_NS as PROCESSING
+from lab.worlds.simulation.tap import FileTap
 from resolver.machine import (
     MILLISECOND,
     SECOND,
@@ -235,7 +236,7 @@ def test_the_longest_matching_route_wins_as_brute_force_finds_it(data):
         node("host", "router", interface("host-eth0", "lan", "10.9.0.200/24"), routes=planned),
         {"lan": Segment()},
         agenda,
-        Tap(agenda, PcapngWriter(Path(os.devnull))),
+        FileTap(agenda, PcapngWriter(Path(os.devnull))),
         random=Random(1),
         realm=(),
     )

@@ -9,10 +9,11 @@ from random import Random
 from lab.topology.plan import PlannedNode
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.firewall import Firewall
-from lab.worlds.simulation.link import Interface, Segment, Tap
+from lab.worlds.simulation.link import Interface, Segment
 from lab.worlds.simulation.packet import Packet
 from lab.worlds.simulation.refusal import Refusal, read_refusal
 from lab.worlds.simulation.routes import Routes, on_link
+from lab.worlds.simulation.tap import Tap
 from lab.worlds.simulation.tcp import TcpSockets
 from lab.worlds.simulation.translation import Translation
 from lab.worlds.simulation.udp import UdpSockets

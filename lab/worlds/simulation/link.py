@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from lab.observe.pcapng import RAW_IP, PcapngWriter
-from lab.observe.sighting import Sighting
 from lab.topology.plan import PlannedInterface
 from lab.worlds.impairing import Treatment
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.packet import Packet
-from lab.worlds.world import WorldBroken
+from lab.worlds.simulation.tap import Tap
 from resolver.machine import Duration
 
 WIRE_TIME_NS: Duration = 10_000
@@ -34,50 +31,6 @@ class Attached(Protocol):
     def receive(self, packet: Packet, interface: Interface) -> None:
         """Take a packet that has just arrived."""
         ...
-
-
-class Tap:
-    """Sees every packet at every interface: writes the capture, tells the watcher."""
-
-    def __init__(self, agenda: Agenda, writer: PcapngWriter) -> None:
-        self.watcher: Callable[[Sighting], None] | None = None
-        self._agenda = agenda
-        self._writer: PcapngWriter | None = writer
-        self._frames = 0
-
-    def interface(self, node: str, name: str) -> int:
-        """Declare an interface in the capture; its number there. Packets are written bare: this
-        world has no link layer."""
-        return self._open_writer().interface(name, RAW_IP, node)
-
-    def see(self, interface: Interface, packet: Packet, *, outgoing: bool) -> None:
-        """A packet leaves or enters an interface now."""
-        if self._writer is None:
-            return
-        self._frames += 1
-        now = self._agenda.now
-        self._writer.packet(interface.capture_id, now, packet.raw, outgoing)
-        if self.watcher is not None:
-            node = interface.host.name
-            self.watcher(
-                Sighting(self._frames, now, node, interface.name, outgoing, packet.decoded())
-            )
-
-    def mark(self, kind: str, text: str, fields: dict[str, Any]) -> None:
-        """Write into the capture what a step does now."""
-        self._frames += 1
-        self._open_writer().mark(self._agenda.now, kind, text, fields)
-
-    def close(self) -> None:
-        """End the capture: what happens from now on is seen by nobody."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _open_writer(self) -> PcapngWriter:
-        if self._writer is None:
-            raise WorldBroken("the capture has been sealed")
-        return self._writer
 
 
 class Segment:
