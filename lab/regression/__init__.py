@@ -1,0 +1,1 @@
+"""Whether a run is worse than an earlier one: baselines, and comparisons with them."""
