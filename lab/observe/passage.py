@@ -41,8 +41,9 @@ class Passage:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Frame numbers of its sightings."""
-        return tuple(seen.number for seen in (self.sent, self.arrived) if seen is not None)
+        """Frame numbers of its sightings; in a capture from elsewhere both may be one frame."""
+        seen = (each.number for each in (self.sent, self.arrived) if each is not None)
+        return tuple(dict.fromkeys(seen))
 
     @property
     def frame(self) -> int:
@@ -185,9 +186,9 @@ def trips_of(passages: Sequence[Passage], plan: Plan) -> list[Trip]:
     )
     for passage in passages:
         if passage.receiver in passing_on:
-            groups[passage.receiver, _fingerprint(passage.ip)][0].append(passage)
+            groups[passage.receiver, fingerprint(passage.ip)][0].append(passage)
         if passage.sender in passing_on:
-            groups[passage.sender, _fingerprint(passage.ip)][1].append(passage)
+            groups[passage.sender, fingerprint(passage.ip)][1].append(passage)
     onward: dict[int, Passage] = {}
     continued: set[int] = set()
     for before, after in groups.values():
@@ -217,7 +218,7 @@ def _departure(passage: Passage) -> Instant:
     return passage.at
 
 
-def _fingerprint(ip: Ip) -> Hashable:
+def fingerprint(ip: Ip) -> Hashable:
     """What neither a router nor a one-to-one translator changes."""
     match ip.transport:
         case Udp() as udp:
