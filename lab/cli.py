@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab import cli_runs
+from lab import cli_runs, cli_teaching
+from lab.cli_choices import WORLD, WorldChoice, scenario_ids, world_choice
 from lab.cli_frame import Command, Exit, Group, refuse
 
 app = typer.Typer(
@@ -31,14 +31,6 @@ app = typer.Typer(
 
 
 _INTERRUPTED = 128 + 2  # what a shell makes of SIGINT; Typer exits with it as well
-
-
-class WorldChoice(StrEnum):
-    """Where scenarios run."""
-
-    MININET = "mininet"
-    SIMULATED = "simulated"
-    AUTO = "auto"
 
 
 def _show_version(wanted: bool) -> None:
@@ -62,22 +54,6 @@ def _top(
     del version
 
 
-def _world(word: str) -> str:
-    if word not in list(WorldChoice):
-        raise typer.BadParameter(f"there is no world {word!r}; choose {', '.join(WorldChoice)}")
-    return word
-
-
-def _ids() -> list[str]:
-    """Complete scenario ids in the shell; silent where there are none to find."""
-    from lab.scenario.catalogue import CatalogueError, read_catalogue
-
-    try:
-        return list(read_catalogue().scenarios)
-    except CatalogueError:
-        return []
-
-
 @app.command(
     cls=Command,
     epilog="Examples:  [bold]forwardlab run[/]  ·  "
@@ -87,17 +63,9 @@ def _ids() -> list[str]:
 def run(
     scenario: Annotated[
         list[str] | None,
-        typer.Argument(help="Ids, paths, folders or globs; none runs all.", autocompletion=_ids),
+        typer.Argument(help="Ids, paths, folders or globs; none runs all.", autocompletion=scenario_ids),
     ] = None,
-    world: Annotated[
-        str,
-        typer.Option(
-            metavar="WORLD",
-            callback=_world,
-            autocompletion=lambda: list(WorldChoice),
-            help="mininet, simulated, or auto: Mininet where this host can, else simulated.",
-        ),
-    ] = WorldChoice.AUTO.value,
+    world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -147,7 +115,7 @@ def run(
     try:
         session = Session.prepare(
             wanted=scenario or [],
-            world=WorldChoice(world).value,
+            world=world_choice(world),
             workers=workers,
             seed=seed,
             out=out,
@@ -268,6 +236,7 @@ def doctor() -> None:
 
 
 app.add_typer(cli_runs.app)
+app.add_typer(cli_teaching.app)
 
 
 def main() -> None:
