@@ -63,7 +63,9 @@ def _top(
 def run(
     scenario: Annotated[
         list[str] | None,
-        typer.Argument(help="Ids, paths, folders or globs; none runs all.", autocompletion=scenario_ids),
+        typer.Argument(
+            help="Ids, paths, folders or globs; none runs all.", autocompletion=scenario_ids
+        ),
     ] = None,
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
     workers: Annotated[
