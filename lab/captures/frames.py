@@ -49,6 +49,9 @@ class Losses:
     damage: list[str] = field(default_factory=list)
     """Faults of the file after which nothing, or nothing of a block, could be read; with offset."""
 
+    dropped: dict[int, int] = field(default_factory=dict)
+    """Interface → packets that the capturing machine had no room for, where the file says so."""
+
     def count(self, reason: str) -> None:
         """One more frame that could not be used."""
         self.frames[reason] += 1

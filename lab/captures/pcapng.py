@@ -24,6 +24,7 @@ _LARGEST_BLOCK = 16 * 1024 * 1024
 _INTERFACE = 1
 _OLD_PACKET = 2
 _SIMPLE_PACKET = 3
+_STATISTICS = 5
 _PACKET = 6
 _JOURNAL = 9
 _SECTION = 0x0A0D0D0A
@@ -34,6 +35,8 @@ _DESCRIPTION = 3
 _FLAGS = 2
 _RESOLUTION = 9
 _OFFSET = 14
+_DROPPED: Final = frozenset({5, 7})
+"""By the interface, and by the operating system."""
 _DIRECTIONS: Final = (None, False, True, None)
 """By the low two bits of a packet's flags: unknown, inbound, outbound."""
 
@@ -120,6 +123,8 @@ def _frame(kind: int, body: bytes, reading: _Reading) -> Frame | None:
         reading.section.append(_interface(body, reading))
     elif kind == _SECTION:
         reading.section = []
+    elif kind == _STATISTICS:
+        _statistics(body, reading)
     elif kind == _SIMPLE_PACKET:
         reading.number += 1
         reading.losses.count("no time stamp (simple packet block)")
@@ -190,6 +195,20 @@ def _stamped_packet(
         max(octets, captured),
         outgoing,
     )
+
+
+def _statistics(body: bytes, reading: _Reading) -> None:
+    """What the capturing machine dropped, counted from the beginning each time it is told."""
+    if len(body) < 12:
+        return
+    (index,) = struct.unpack_from(reading.order + "I", body)
+    options = _options(body, 12, reading.order)
+    told = [value for code, value in options if code in _DROPPED and len(value) == 8]
+    dropped = sum(struct.unpack(reading.order + "Q", value)[0] for value in told)
+    stamped = reading.section[index] if index < len(reading.section) else None
+    if dropped and stamped is not None:
+        place = stamped.interface.place
+        reading.losses.dropped[place] = max(dropped, reading.losses.dropped.get(place, 0))
 
 
 def _options(body: bytes, place: int, order: str) -> Iterator[tuple[int, bytes]]:

@@ -73,6 +73,7 @@ from lab.judge.checks.selection import SelectionRecognised
 from lab.judge.checks.signed import SignedUnchanged
 from lab.judge.checks.standing import AskedAllowedOnly, PrivateNamesStay, RealAddressesStay
 from lab.judge.checks.standing_answers import HandedOutAvailable, HandedOutLeads
+from lab.judge.checks.standing_replies import RepliedFromThere, RepliedInTime, RepliedOnce
 from lab.judge.checks.standing_visits import EveryVisitEnds, ServedWhenWhole
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
@@ -159,6 +160,9 @@ Check = Annotated[
     | Referred
     | RelayedUnchanged
     | ReplayedAlike
+    | RepliedFromThere
+    | RepliedInTime
+    | RepliedOnce
     | RepliesFromAskedAddress
     | ReplyFits
     | ReplyHeader
@@ -245,6 +249,9 @@ __all__ = [
     "Referred",
     "RelayedUnchanged",
     "ReplayedAlike",
+    "RepliedFromThere",
+    "RepliedInTime",
+    "RepliedOnce",
     "RepliesFromAskedAddress",
     "ReplyFits",
     "ReplyHeader",
