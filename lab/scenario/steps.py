@@ -44,11 +44,13 @@ from lab.scenario.model import (
     Step,
     Unplug,
     Until,
+    Visit,
 )
 from lab.scenario.peers import peer_for
 from lab.scenario.replaying import perform_replay
 from lab.scenario.strays import Stray, stray_datagram, stray_echo
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
+from lab.viewer.visiting import Visits
 from lab.worlds.world import World, WorldBroken
 from resolver.config import ResolverConfig
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant
@@ -76,6 +78,7 @@ class Stage:
         self._open: dict[str, _OpenQuestion] = {}
         self._configured: dict[tuple[str, ProgramName], PlannedProgram] = {}
         """Programs that were reconfigured, as they are now."""
+        self._visits = Visits(world, plan, seed)
         self._disturbances = Disturbances(world, plan, self._program)
         self._began_at = world.now()
 
@@ -114,6 +117,8 @@ class Stage:
                 self._collect(self._open.pop(step.label))
             case Connect():
                 self._connect(step)
+            case Visit():
+                self._visits.perform(step)
             case Ping():
                 self._ping(step)
             case Datagram():
