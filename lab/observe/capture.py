@@ -75,7 +75,7 @@ class LiveCapture:
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
             ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            _widen(ear)
+            widen(ear)
             ear.setblocking(False)
             # Bound with its protocol: unbound, it would hear the other interfaces first.
             ear.bind((interface, _ETH_P_ALL))
@@ -135,7 +135,7 @@ class LiveCapture:
             if kind in {socket.PACKET_OTHERHOST, _PACKET_LOOPBACK} or address[1] == TRIAL_FRAME:
                 continue
             outgoing = kind == socket.PACKET_OUTGOING
-            at = _stamp(ancillary)
+            at = stamp_of(ancillary)
             self._push(at, _written(self._writer, ear.number, at, frame, outgoing))
             if self.on_sighting is not None:
                 network = decode(frame, ear.linktype)
@@ -165,7 +165,7 @@ def _written(
     return lambda: writer.packet(number, at, frame, outgoing)
 
 
-def _stamp(ancillary: list[tuple[int, int, bytes]]) -> Instant:
+def stamp_of(ancillary: list[tuple[int, int, bytes]]) -> Instant:
     """The kernel's stamp (a timespec) among a frame's control messages."""
     for level, kind, value in ancillary:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
@@ -174,7 +174,8 @@ def _stamp(ancillary: list[tuple[int, int, bytes]]) -> Instant:
     raise OSError("the kernel gave a frame without a stamp")
 
 
-def _widen(ear: socket.socket) -> None:
+def widen(ear: socket.socket) -> None:
+    """Give a packet socket as much room as it may have."""
     try:
         ear.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
     except PermissionError:

@@ -9,9 +9,9 @@ sees each packet as it passes.
 from __future__ import annotations
 
 import shlex
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -25,8 +25,9 @@ from lab.worlds.mininet_calendar import Calendar
 from lab.worlds.mininet_commands import has_discipline
 from lab.worlds.mininet_links import Links
 from lab.worlds.mininet_network import PlanNet
-from lab.worlds.mininet_next_hop import next_hop
 from lab.worlds.mininet_programs import STARTING_ORDER, Programs
+from lab.worlds.mininet_transmitting import Transmitters
+from lab.worlds.mininet_wires import means_of
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import Duration, Instant, Machine
 from resolver.programs import Listening, listens, may_be_foreign
@@ -35,9 +36,6 @@ from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
 from resolver.shells.shell import CannotStart, MachineFailed
 from resolver.shells.sockets import SocketShell
-
-_ETHERTYPE_IPV4 = 0x0800
-_ETHERTYPE_IPV6 = 0x86DD
 
 
 class MininetWorld:
@@ -51,6 +49,8 @@ class MininetWorld:
 
     def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
         self._plan = plan
+        self._seed = seed
+        self._may_impair: Mapping[str, tuple[Impairment, ...]] = {}
         self._path = out / "capture.pcapng"
         self._folder = out
         self._loop = Loop()
@@ -63,7 +63,7 @@ class MininetWorld:
         self._actors: dict[int, SocketShell] = {}
         self._peers: dict[tuple[str, ProgramName], SocketShell] = {}
         self._journals: list[TextIO] = []
-        self._transmitters: dict[tuple[str, str], socket.socket] = {}
+        self._transmitters = Transmitters(plan, self._inside)
         self._capabilities: frozenset[Capability] | None = None
         self._over = False
 
@@ -72,10 +72,7 @@ class MininetWorld:
         """What this kernel can do, tried once."""
         if self._capabilities is None:
             found = {Capability.IPV6} if Path("/proc/sys/net/ipv6").exists() else set()
-            if has_discipline("netem", "delay 1ms"):
-                found |= {Capability.LINK_DELAY, Capability.LINK_RATE}
-            elif has_discipline("tbf", "rate 1mbit burst 3028 latency 1s"):
-                found.add(Capability.LINK_RATE)
+            found |= {Capability.LINK_DELAY, Capability.LINK_RATE}
             self._capabilities = frozenset(found)
         return self._capabilities
 
@@ -88,11 +85,18 @@ class MininetWorld:
 
     # --- life ---------------------------------------------------------------------------------
 
+    def may_impair(self, links: Mapping[str, tuple[Impairment, ...]]) -> None:
+        """These links get a wire from the start."""
+        self._may_impair = links
+
     def start(self) -> None:
         """Build the network, start captures and programs; return when all are ready."""
         self._folder.mkdir(parents=True, exist_ok=True)
         take_files()  # actors ask from sockets of this process, thousands at once
-        self._net = PlanNet(self._plan)
+        means = means_of(
+            self._plan, self._may_impair, partial(has_discipline, "netem", "delay 1ms")
+        )
+        self._net = PlanNet(self._plan, means, self._seed)
         self._net.start()
         self._standing = Links(self._plan, self._net, self._loop)
         self._clock_offset = _clock_offset()
@@ -127,11 +131,14 @@ class MininetWorld:
             self._loop.remove_reader(ear)
         capture.close()
         self._capture = None
+        wires = self.net.wires.review()
         return Capture(
             path=self._path,
-            frames_lost=capture.frames_lost,
+            frames_lost=capture.frames_lost + wires.dropped,
             clock_step_ns=_clock_offset() - self._clock_offset,
-            problems=self._programs.deaths(),
+            links=dict(self.net.means),
+            late_ns=wires.late_ns,
+            problems=(*self._programs.deaths(), *wires.problems),
         )
 
     def stop(self) -> None:
@@ -142,8 +149,7 @@ class MininetWorld:
         if self._capture is not None:
             self.seal()
         self._programs.stop_all()
-        for transmitter in self._transmitters.values():
-            transmitter.close()
+        self._transmitters.close()
         for journal in self._journals:
             journal.close()
         self._loop.close()
@@ -230,14 +236,13 @@ class MininetWorld:
         folder.mkdir(parents=True, exist_ok=True)
         words = (folder / f"{name}.stderr").open("a", encoding="utf-8", buffering=1)
         self._journals.append(words)
-        net = self.net
         try:
             return SocketShell(
                 self._loop,
                 machine,
                 listening,
                 foreign_addresses=foreign_addresses,
-                enter=lambda: net.inside(node),
+                enter=partial(self._inside, node),
                 journal=JournalWriter(words),
             )
         except CannotStart as error:
@@ -300,32 +305,10 @@ class MininetWorld:
         """Make a link bad in one direction, or as planned again."""
         self._links.impair(self._interface(self._node(node), interface), direction, impairment)
 
-    # --- forgeries ----------------------------------------------------------------------------
-
     def transmit(self, node: str, interface: str, packet: bytes) -> None:
-        """Put an IP packet on the wire as it is."""
+        """Put an IP packet on the wire as it is: a forgery."""
         planned = self._node(node)
-        out = self._interface(planned, interface)
-        version = packet[0] >> 4 if packet else 0
-        if version == 4 and len(packet) >= 20:
-            destination, protocol = socket.inet_ntop(socket.AF_INET, packet[16:20]), _ETHERTYPE_IPV4
-        elif version == 6 and len(packet) >= 40:
-            destination = socket.inet_ntop(socket.AF_INET6, packet[24:40])
-            protocol = _ETHERTYPE_IPV6
-        else:
-            raise WorldBroken(f"{node}: what is to be transmitted is no IP packet")
-        receiver = bytes.fromhex(next_hop(self._plan, planned, out, destination).replace(":", ""))
-        transmitter = self._transmitter(node, interface)
-        transmitter.sendto(packet, (interface, protocol, 0, 0, receiver))
-
-    def _transmitter(self, node: str, interface: str) -> socket.socket:
-        known = self._transmitters.get((node, interface))
-        if known is None:
-            with self.net.inside(node):
-                # Protocol 0: it sends and hears nothing.
-                known = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-            self._transmitters[node, interface] = known
-        return known
+        self._transmitters.transmit(planned, self._interface(planned, interface), packet)
 
     @property
     def _links(self) -> Links:
@@ -334,6 +317,9 @@ class MininetWorld:
         return self._standing
 
     # --- what must be there -------------------------------------------------------------------
+
+    def _inside(self, node: str) -> AbstractContextManager[None]:
+        return self.net.inside(node)
 
     def _capturing(self) -> LiveCapture:
         if self._capture is None:

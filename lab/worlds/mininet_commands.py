@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
-from lab.worlds.world import REMEDIES, Capability, WorldBroken, WorldUnavailable
+from lab.worlds.world import WorldBroken, WorldUnavailable
 
 Batch: TypeAlias = tuple[str, Callable[[], AbstractContextManager[None]], Iterable[str]]
 """Where it is run (for the error), the way into the namespace it is run in, and its commands."""
@@ -61,23 +61,6 @@ def _blame(tool: str, script: list[str], words: str) -> str:
     if line.isdigit() and 0 < int(line) <= len(script):
         return f"`{tool} {script[int(line) - 1]}`: {reason.strip()}"
     return f"{tool}: {words.strip()}"
-
-
-def add_discipline(interface: str, discipline: str, line: str) -> None:
-    """Put a queueing discipline on an interface. Raises WorldUnavailable where the kernel lacks it,
-    WorldBroken where it does not stand afterwards."""
-    needed = Capability.LINK_DELAY if discipline == "netem" else Capability.LINK_RATE
-    added = subprocess.run(["tc", *line.split()], capture_output=True, text=True, check=False)
-    if added.returncode != 0:
-        raise WorldUnavailable(
-            f"this kernel cannot shape {interface} with {discipline} ({added.stderr.strip()}): "
-            f"{REMEDIES[needed]}"
-        )
-    shown = subprocess.run(
-        ["tc", "qdisc", "show", "dev", interface], capture_output=True, text=True, check=False
-    )
-    if discipline not in shown.stdout.split():
-        raise WorldBroken(f"{interface}: {discipline} was set and is not there: {shown.stdout}")
 
 
 def load_rules(place: str, rules: str) -> None:

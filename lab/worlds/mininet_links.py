@@ -68,8 +68,7 @@ class Links:
         self, interface: PlannedInterface, direction: Direction, impairment: Impairment | None
     ) -> None:
         """Make a link bad in one direction; None: as planned."""
-        if impairment is not None:
-            raise WorldBroken(f"{interface.name}: this link cannot get bad {direction}wards")
+        self._net.wires.impair(interface.name, direction, impairment)
 
     def await_carrier(self, node: str, interfaces: list[str], *, expected: bool) -> None:
         """Return when the node's own stack sees these interfaces in working order, or out of it.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,8 @@ from mininet.node import Node, Switch
 from lab.topology.plan import Plan
 from lab.worlds import mininet_settings as settings
 from lab.worlds.mininet_carrying import has_carrier, switch_offloads_off, wait_until_carrying
-from lab.worlds.mininet_commands import add_discipline, load_rules, run_batch, run_batches
+from lab.worlds.mininet_commands import load_rules, run_batch, run_batches
+from lab.worlds.mininet_wires import Means, Wires, ends_of
 from lab.worlds.namespaces import inside, open_network
 from lab.worlds.world import WorldBroken, WorldUnavailable
 
@@ -135,8 +136,9 @@ class _PlanCable(Link):  # type: ignore[misc]  # Mininet has no types
 class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     """The Mininet network of a plan. `start()` returns when it carries."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Nodes come alive here, without waiting for each; `build` does the rest."""
+    def __init__(self, plan: Plan, means: Mapping[str, Means], seed: int) -> None:
+        """Nodes come alive here, without waiting for each; `build` does the rest. `means`: by what
+        the links of interfaces can get bad."""
         if shutil.which("mnexec") is None:
             raise WorldUnavailable(
                 "mnexec is missing: apt-get install --no-install-recommends mininet"
@@ -152,8 +154,13 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         self.plan = plan
         self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.namespaces: dict[str, int] = {}
+        self.means = means
         self.ports: dict[str, tuple[str, ...]] = {}
-        """Node → the switch ports its interfaces hang on, in their order."""
+        """Node → the far ends of its interfaces' cables, in their order."""
+        self._switch_ports: dict[str, str] = {}
+        """Interface → the port of the switch that its link leads to."""
+        self._seed = seed
+        self._wires: Wires | None = None
         for position, network in enumerate(plan.networks, 1):
             self.addSwitch(network.switch, dpid=f"{position:x}")
         for node in plan.nodes:
@@ -168,12 +175,14 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             for position, interface in enumerate(node.interfaces):
                 network = networks[interface.network]
                 count[network.name] += 1
-                ports.append(settings.port_name(network, count[network.name]))
+                port = settings.port_name(network, count[network.name])
+                self._switch_ports[interface.name] = port
+                ports.append(ends_of(port)[0] if interface.name in self.means else port)
                 link = self.addLink(
                     node.name,
                     network.switch,
                     intfName1=interface.name,
-                    intfName2=ports[-1],
+                    intfName2=port,
                     addr1=settings.link_address(place, position),
                 )
                 first = next(iter(interface.addresses), None)
@@ -191,7 +200,7 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
             with self.inside(node.name):
                 self._write_settings(settings.node_settings(node))
         holders = {host.name: host.pid for host in self.hosts}
-        run_batch("ip", "switches", settings.switch_lines(self.plan, holders))
+        run_batch("ip", "switches", settings.switch_lines(self.plan, holders, self.means))
         run_batches(
             "ip",
             [
@@ -199,14 +208,27 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
                 for node in self.plan.nodes
             ],
         )
-        self._shape()
         self._raise_firewalls()
         for node in self.plan.nodes:
             with self.inside(node.name):
                 self._write_settings(settings.interface_settings(node))
                 switch_offloads_off(interface.name for interface in node.interfaces)
+        self._lay_wires()
         self.wait_until_carrying()
         self.built = True
+
+    def _lay_wires(self) -> None:
+        interfaces = {
+            interface.name: interface for node in self.plan.nodes for interface in node.interfaces
+        }
+        self._wires = Wires(interfaces, self.means, self._switch_ports, self._seed)
+
+    @property
+    def wires(self) -> Wires:
+        """What links get bad by."""
+        if self._wires is None:
+            raise WorldBroken("the network was not built")
+        return self._wires
 
     def inside(self, node: str) -> AbstractContextManager[None]:
         """Be in a node's network namespace for a while."""
@@ -242,14 +264,6 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
                 if not key.endswith("?"):
                     raise WorldBroken(f"{path} = {value}: {error.strerror}") from error
 
-    def _shape(self) -> None:
-        """Delays and rates. `tc` only prints when it fails inside a shell: here it is asked, and
-        then the kernel is asked what stands."""
-        for node in self.plan.nodes:
-            for interface, discipline, line in settings.shaping_lines(node):
-                with self.inside(node.name):
-                    add_discipline(interface, discipline, line)
-
     def _raise_firewalls(self) -> None:
         for node in self.plan.nodes:
             rules = settings.firewall_rules(node)
@@ -259,6 +273,8 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
 
     def stop(self) -> None:
         """End every node and remove every device. Ends no process but those of this network."""
+        if self._wires is not None:
+            self._wires.stop()
         for host in self.hosts:
             host.terminate()
         for switch in self.switches:

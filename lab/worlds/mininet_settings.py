@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface
 
 from lab.topology.plan import Plan, PlannedNetwork, PlannedNode
+from lab.worlds.mininet_wires import Means, bridge_of, ends_of
 from lab.worlds.world import WorldBroken
 from resolver.config import NatConfig
 
@@ -19,6 +20,8 @@ _INTO_TRANSLATOR = 54
 
 USUAL_MTU = 1500
 """Octets of the largest IP packet that an Ethernet frame takes."""
+
+_NO_MEANS: Mapping[str, Means] = {}
 
 DEVICES = 7
 """Device group of a world's bridges and ports: one request removes them all together."""
@@ -98,9 +101,12 @@ def interface_settings(node: PlannedNode) -> dict[str, str]:
     }
 
 
-def switch_lines(plan: Plan, holders: Mapping[str, int | str]) -> Iterator[str]:
+def switch_lines(
+    plan: Plan, holders: Mapping[str, int | str], means: Mapping[str, Means] = _NO_MEANS
+) -> Iterator[str]:
     """`ip` commands that make switches and cables. `holders`: a process in each node's
-    namespace, or the namespace's name; the node's end of a cable is born there."""
+    namespace, or the namespace's name; the node's end of a cable is born there. `means`: the
+    interfaces whose links can get bad, and by what."""
     for network in plan.networks:
         # No spanning tree and no forward delay: a port forwards as soon as it is up. No snooping:
         # the bridge would take part in multicast itself.
@@ -116,12 +122,31 @@ def switch_lines(plan: Plan, holders: Mapping[str, int | str]) -> Iterator[str]:
             network = networks[interface.network]
             positions[network.name] += 1
             port = port_name(network, positions[network.name])
+            by = means.get(interface.name)
             yield (
                 f"link add name {interface.name} netns {holders[node.name]} "
                 f"address {link_address(node_position, position)} "
-                f"type veth peer name {port} group {DEVICES}"
+                f"type veth peer name {ends_of(port)[0] if by else port} group {DEVICES}"
             )
+            if by:
+                yield from _wire_lines(port, by)
             yield f"link set dev {port} master {network.switch} up"
+
+
+def _wire_lines(port: str, by: Means) -> Iterator[str]:
+    near, far = ends_of(port)
+    yield f"link add name {far} group {DEVICES} type veth peer name {port} group {DEVICES}"
+    master = ""
+    if by == "netem":
+        bridge = bridge_of(port)
+        yield (
+            f"link add name {bridge} group {DEVICES} type bridge "
+            "stp_state 0 forward_delay 0 mcast_snooping 0"
+        )
+        yield f"link set dev {bridge} up"
+        master = f" master {bridge}"
+    yield f"link set dev {near}{master} up"
+    yield f"link set dev {far}{master} up"
 
 
 def node_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
@@ -235,17 +260,3 @@ def firewall_rules(node: PlannedNode) -> str | None:
             "",
         ]
     )
-
-
-def shaping_lines(node: PlannedNode) -> Iterator[tuple[str, str, str]]:
-    """(interface, queueing discipline, `tc` command) for each delayed or limited interface."""
-    for interface in node.interfaces:
-        add = f"qdisc add dev {interface.name} root"
-        rate = f" rate {interface.rate_bit_s}bit" if interface.rate_bit_s else ""
-        if interface.delay_ns:
-            delay = f"{add} netem limit 100000 delay {interface.delay_ns}ns{rate}"
-            yield interface.name, "netem", delay
-        elif rate:
-            # tbf must hold what arrives between two timer ticks (250 Hz), and one whole frame.
-            burst = max(interface.rate_bit_s // 8 // 250, 2 * 1514)
-            yield interface.name, "tbf", f"{add} tbf{rate} burst {burst} latency 1s"

@@ -65,8 +65,10 @@ class Capture:
     clock_step_ns: Duration = 0
     """How far the capture clock moved against the monotonic clock between start and end."""
     links: Mapping[str, str] = field(default_factory=dict)
-    """How bad links were made bad: interface → "netem" (by the kernel), "wire" (by a process of
-    ours) or "virtual"; only links that could be impaired."""
+    """By what links can get bad: interface → "netem" (the kernel) or "wire" (a process of ours);
+    only links that may. Empty in virtual time."""
+    late_ns: Duration = 0
+    """The most by which our own wire passed a frame on too late."""
     problems: tuple[str, ...] = field(default=())
     """Anything else that makes the run BROKEN: a program that died by itself, a stuck interface."""
 
@@ -82,6 +84,10 @@ class World(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What scenarios may need and this world, on this host, has."""
+        ...
+
+    def may_impair(self, links: Mapping[str, tuple[Impairment, ...]]) -> None:
+        """Say, before `start`, which interfaces' links may get bad, and how; none else can."""
         ...
 
     def start(self) -> None:
@@ -154,8 +160,8 @@ class World(Protocol):
     ) -> None:
         """Make a link bad in one direction, on top of the delay and rate that the plan gives it;
         None: as planned. What an earlier call said is forgotten, and counting begins anew. The
-        impairment's `mtu` is no business of this. Raises WorldBroken for a link that the world was
-        not told of (`may_impair`) when it was made."""
+        impairment's `mtu` is no business of this. Raises WorldBroken for a link that `may_impair`
+        did not name."""
         ...
 
     def stop_program(self, node: str, program: ProgramName) -> None:

@@ -47,11 +47,12 @@ def two_hosts(first=None, addresses=("10.0.0.2/24",), programs=()):
     )
 
 
-def live(plan, folder, story):
+def live(plan, folder, story, may_impair=None):
     """Tell a story in a world of its own, and return what it returned."""
 
     def life():
         world = MininetWorld(plan, out=folder, seed=7)
+        world.may_impair(may_impair or {})
         try:
             world.start()
             return story(world)

@@ -22,9 +22,6 @@ from lab.topology.plan import (
     PlannedInterface,
     PlannedProgram,
 )
-from lab.worlds.isolation import IsolationFailed, run_isolated
-from lab.worlds.mininet import MininetWorld
-from lab.worlds.mininet_commands import has_discipline
 from lab.worlds.world import Capability
 from resolver.config import ServiceConfig
 from resolver.config_file import read_config
@@ -247,40 +244,6 @@ def test_power_of_several_nodes_comes_and_goes_independently(tmp_path):
 
 
 # --- links ------------------------------------------------------------------------------------
-
-
-def test_a_delay_is_there_or_the_world_says_what_is_missing(tmp_path):
-    slow = PlannedInterface("a-eth0", "lan", ("10.0.0.1/24",), delay_ns=30_000_000)
-    plan = two_hosts(slow)
-    if Capability.LINK_DELAY in run_isolated(
-        lambda: MininetWorld(plan, out=tmp_path, seed=1).capabilities, timeout_s=20
-    ):
-
-        def story(world):
-            run(world, "a", "ping -c3 -i0.2 10.0.0.2")
-            world.seal()
-
-        live(plan, tmp_path, story)
-        sent, came = (
-            [p.at for p in packets_of(tmp_path, [name]) if p.network.destination == "10.0.0.2"]
-            for name in ("a-eth0", "b-eth0")
-        )
-        assert all(b - a >= 30_000_000 for a, b in zip(sent, came, strict=True))
-    else:
-        with pytest.raises(IsolationFailed, match=r"WorldUnavailable: .*netem.*modprobe sch_netem"):
-            live(plan, tmp_path, lambda _world: None)
-
-
-def test_a_rate_is_there_and_can_be_told(tmp_path):
-    limited = PlannedInterface("a-eth0", "lan", ("10.0.0.1/24",), rate_bit_s=8_000_000)
-    plan = two_hosts(limited)
-    if not run_isolated(lambda: has_discipline("tbf", "rate 1mbit burst 3028 latency 1s")):
-        with pytest.raises(IsolationFailed, match="WorldUnavailable"):
-            live(plan, tmp_path, lambda _world: None)
-        return
-    words = live(plan, tmp_path, lambda world: run(world, "a", "tc qdisc show")[1])
-    assert "tbf" in words
-    assert "rate 8Mbit" in words
 
 
 def test_ipv6_works_at_once(tmp_path):

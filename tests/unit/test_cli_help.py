@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from lab import doctor
 from lab.cli import app
 from lab.cli_frame import Exit
-from lab.worlds.world import REMEDIES, Capability
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", "list", "rules", "check", "schema", "draw", "doctor", "report", "ladder")
@@ -72,10 +71,12 @@ def test_pytest_refuses_what_is_no_seed(seed: str) -> None:
     assert f"{seed!r} is no seed; write a number from 0 on" in done.stderr
 
 
-def test_doctor_and_a_scenario_that_cannot_run_name_the_same_remedy(monkeypatch) -> None:
-    monkeypatch.setattr(doctor, "_has_netem", lambda: False)
+@pytest.mark.parametrize(("has", "word"), [(True, "in the kernel"), (False, "a process of ours")])
+def test_doctor_says_what_makes_links_bad(monkeypatch, has: bool, word: str) -> None:
+    monkeypatch.setattr(doctor, "_has_netem", lambda: has)
     (netem,) = (each for each in doctor._kernel() if each.subject == "netem")
-    assert netem.remedy == REMEDIES[Capability.LINK_DELAY]
+    assert netem.fine
+    assert word in netem.found
 
 
 # --- completion ---------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def test_delays_that_the_world_lacks_are_unsupported_though_no_scenario_says_so(
     monkeypatch.setattr(SimulatedWorld, "capabilities", frozenset({Capability.IPV6}))
     (record,) = run(one)
     assert record.outcome == "unsupported"
-    assert "no link delay: modprobe sch_netem as root" in record.reason
+    assert "no link delay: use --world simulated" in record.reason
 
 
 def test_a_fault_without_a_place_is_told(make):
