@@ -98,7 +98,8 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
         case Until(answer=answer, server=server, steps=steps):
             inner = "; ".join(describe(inner) for inner in steps)
             wanted = f"{answer} {server}" if server else answer
-            return f"until the answer {wanted}: {inner}"
+            what = "a visit" if answer == "connects" else "the answer"
+            return f"until {what} {wanted}: {inner}"
         case Misconfigure(fault=fault):
             return f"broken on purpose: {fault.fault}"
 

@@ -136,11 +136,13 @@ class Repeat(Value):
 
 
 class Until(Value):
-    """Repeat steps until the node's latest answer holds, or lacks, a server's address."""
+    """Repeat steps until the node's latest answer holds, or lacks, a server's address, or until its
+    latest visit connected."""
 
     kind: Literal["until"] = "until"
     node: str = "viewer"
-    answer: Literal["has", "lacks", "is-empty"]
+    answer: Literal["has", "lacks", "is-empty", "connects"]
+    """"connects" is about the node's visits, the others about its questions."""
     server: str | None = None
     every_s: SomeSeconds = 0.25
     deadline_s: Seconds
@@ -148,7 +150,7 @@ class Until(Value):
 
     @model_validator(mode="after")
     def _server_fits(self) -> Self:
-        if (self.answer == "is-empty") is not (self.server is None):
+        if (self.answer in {"is-empty", "connects"}) is not (self.server is None):
             raise ValueError(
                 f"answer={self.answer!r} with server={self.server!r} cannot be; name a server with "
                 "answer='has' and answer='lacks', and only with these"

@@ -75,6 +75,8 @@ class Stage:
         self._plan = plan
         self._random = Random(f"{seed}/actors")  # noqa: S311 - a lab's run must repeat
         self._latest_answer: dict[str, tuple[str, ...]] = {}
+        self._is_connected: dict[str, bool] = {}
+        """Whether a node's latest visit ended well."""
         self._open: dict[str, _OpenQuestion] = {}
         self._configured: dict[tuple[str, ProgramName], PlannedProgram] = {}
         """Programs that were reconfigured, as they are now."""
@@ -118,7 +120,8 @@ class Stage:
             case Connect():
                 self._connect(step)
             case Visit():
-                self._visits.perform(step)
+                seen = self._visits.perform(step)
+                self._is_connected[step.node] = seen.outcome == "connected"
             case Ping():
                 self._ping(step)
             case Datagram():
@@ -320,6 +323,8 @@ class Stage:
             self._elapse_until(next_at)
 
     def _answer_holds(self, step: Until) -> bool:
+        if step.answer == "connects":
+            return self._is_connected.get(step.node, False)
         answer = self._latest_answer.get(step.node, ())
         if step.answer == "is-empty" or step.server is None:
             return not answer
