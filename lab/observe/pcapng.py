@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,9 @@ _SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 _BIG_ENDIAN = b"\x1a\x2b\x3c\x4d"
 _LARGEST_BLOCK = 16 * 1024 * 1024
 """Wireshark's own bound; a larger length is a damaged file, not a packet."""
+
+_WRITTEN_AT_ONCE = 1024 * 1024
+"""Octets of packets that are written many at a time."""
 
 _NOBODY: Mapping[str, str] = {}
 _CUT = "a block is cut short: the capture did not end properly; capture again"
@@ -92,6 +95,20 @@ class PcapngWriter:
         flags = struct.pack("<I", _OUTBOUND if outgoing else _INBOUND)
         self._write_packet(interface, at_ns, data, _option(_PACKET_FLAGS, flags))
 
+    def packets(self, packets: Iterable[tuple[Instant, int, bytes, bool]]) -> None:
+        """Write many packets at once: stamp, interface, octets, whether it leaves its node."""
+        options = {
+            leaves: _option(_PACKET_FLAGS, struct.pack("<I", _OUTBOUND if leaves else _INBOUND))
+            for leaves in (False, True)
+        }
+        waiting = bytearray()
+        for at_ns, interface, data, outgoing in packets:
+            waiting += _packet(interface, at_ns, data, options[outgoing])
+            if len(waiting) >= _WRITTEN_AT_ONCE:
+                self._file.write(waiting)
+                waiting.clear()
+        self._file.write(waiting)
+
     def mark(self, at_ns: Instant, kind: str, text: str, fields: Mapping[str, Any]) -> None:
         """Write what a step did; Wireshark shows the text as the packet's comment."""
         if self._steps is None:
@@ -115,10 +132,13 @@ class PcapngWriter:
         self.close()
 
     def _write_packet(self, interface: int, at_ns: Instant, data: bytes, options: bytes) -> None:
-        high, low = at_ns >> 32, at_ns & 0xFFFFFFFF
-        body = struct.pack("<IIIII", interface, high, low, len(data), len(data)) + _padded(data)
-        body += options + _option(_END_OF_OPTIONS, b"")
-        self._file.write(_block(_ENHANCED_PACKET, body))
+        self._file.write(_packet(interface, at_ns, data, options))
+
+
+def _packet(interface: int, at_ns: Instant, data: bytes, options: bytes) -> bytes:
+    high, low = at_ns >> 32, at_ns & 0xFFFFFFFF
+    body = struct.pack("<IIIII", interface, high, low, len(data), len(data)) + _padded(data)
+    return _block(_ENHANCED_PACKET, body + options + _option(_END_OF_OPTIONS, b""))
 
 
 def _block(kind: int, body: bytes) -> bytes:

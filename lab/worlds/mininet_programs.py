@@ -117,6 +117,10 @@ class Programs:
         """Whether the program was started and not stopped since."""
         return (node, name) in self._running
 
+    def processes(self) -> dict[tuple[str, ProgramName], int]:
+        """The process of each program that runs, by node and program."""
+        return {key: running.pid for key, running in self._running.items() if not running.over}
+
     def reconfigure(self, node: str, program: PlannedProgram) -> None:
         """Rewrite a program's file and have it read; return when it has. Raises WorldBroken."""
         running = self._running.get((node, program.name))

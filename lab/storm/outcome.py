@@ -1,0 +1,97 @@
+"""What a storm's figures come to: whether the lab did its part, whether anybody was let down, and
+what a reader of the figures must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lab.report.statistics import ClockName
+from lab.storm.figures import Figures
+from lab.worlds.world import Capture
+from resolver.machine import MILLISECOND, Duration
+
+_CLOCK_STEP_ALLOWED_NS: Final[Duration] = 50 * MILLISECOND
+"""As for scenarios: slewing moves the clock by less."""
+_BEHIND: Final = 0.95
+"""An arrival rate below this share of the stated one is told."""
+_FEW: Final = 5.0
+"""Pearson's rule of thumb: with fewer expected for each, a p-value is rough."""
+
+
+def problems_of(capture: Capture, figures: Figures, viewers: int) -> Iterator[str]:
+    """Why the storm is BROKEN: what is the lab's own fault, never the servers'."""
+    yield from capture.problems
+    if capture.frames_lost:
+        yield (
+            f"the capture lost {capture.frames_lost:,} frames, so nothing it shows can be "
+            "trusted; ask at a lower rate"
+        )
+    if abs(capture.clock_step_ns) > _CLOCK_STEP_ALLOWED_NS:
+        step_ms = capture.clock_step_ns / MILLISECOND
+        yield f"the clock was stepped by {step_ms:.1f} ms during the storm"
+    answers, connects = figures.answers, figures.connects
+    if answers.asked < viewers:
+        yield f"only {answers.asked:,} of {viewers:,} questions left the crowd"
+    undialled = answers.received - answers.without_address - connects.tried
+    if undialled > 0:
+        yield f"{undialled:,} viewers with an address did not dial it"
+
+
+def faults_of(figures: Figures, server: str) -> Iterator[str]:
+    """Why the storm FAILED: who was let down."""
+    answers, connects = figures.answers, figures.connects
+    if answers.asked > answers.reached:
+        yield f"{answers.asked - answers.reached:,} questions were lost on their way to {server}"
+    for each in figures.servers:
+        if each.lost:
+            yield f"{each.lost:,} answers lost by {each.node}: questions reached it and got none"
+    if answers.answered > answers.received:
+        yield f"{answers.answered - answers.received:,} answers were lost on their way back"
+    if answers.without_address:
+        told = ", ".join(f"{rcode} {count:,}" for rcode, count in sorted(answers.rcodes.items()))
+        yield f"{answers.without_address:,} answers held no address ({told})"
+    if connects.failed:
+        told = ", ".join(f"{reason} {count:,}" for reason, count in connects.reasons.items())
+        yield f"{connects.failed:,} connections failed ({told})"
+    evenness = figures.evenness
+    if evenness is not None and evenness.absurd:
+        yield (
+            f"the spread over the nodes is absurd: p = {evenness.p_value:.1e} if each is as "
+            "likely as the others"
+        )
+
+
+def notes_of(figures: Figures, clock: ClockName) -> Iterator[str]:
+    """What the figures do not say by themselves."""
+    if clock == "virtual":
+        yield (
+            "in virtual time programs are never busy: waits here say nothing of what a machine "
+            "can bear"
+        )
+    achieved = figures.arrivals.achieved
+    if achieved is not None and achieved.n >= 100:
+        stated = figures.arrivals.stated_per_s
+        if achieved.per_s < _BEHIND * stated:
+            yield (
+                f"viewers came at {achieved.per_s:,.0f} a second instead of {stated:,.0f}: this "
+                "host could not bring them faster"
+            )
+    turn = figures.connects.turn
+    rate = figures.connects.established_rate
+    if clock == "measured" and turn is not None and rate is not None and _had_to_wait(figures):
+        yield (
+            f"viewers had to wait for their turn to connect, so {rate.per_s:,.0f} connections a "
+            f"second is what this set-up sustains here, {figures.connects.at_once} at once"
+        )
+    if figures.evenness is not None and figures.evenness.expected_each < _FEW:
+        yield (
+            f"with {figures.evenness.expected_each:.1f} viewers expected at each node, the "
+            "p-value is rough; send more"
+        )
+
+
+def _had_to_wait(figures: Figures) -> bool:
+    """Whether the median viewer waited longer for its turn than for its connection."""
+    turn, connect = figures.connects.turn, figures.connect_wait
+    return turn is not None and connect is not None and turn.median > connect.median
