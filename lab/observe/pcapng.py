@@ -180,13 +180,17 @@ class CapturedPacket:
     """Where its block begins in the file."""
 
 
-def read_records(path: Path, nodes: Mapping[str, str] = _NOBODY) -> Iterator[Record]:
-    """Every packet and every mark of a capture, in file order.
+def read_records(
+    path: Path, nodes: Mapping[str, str] = _NOBODY, since: Instant = 0
+) -> Iterator[Record]:
+    """Every packet and every mark of a capture from an instant on, in file order.
 
     `nodes` says which node has an interface; for others the node is the interface's description.
     Raises CaptureError.
     """
     for packet in read_packets(path):
+        if packet.at < since:
+            continue
         interface = packet.interface
         if interface.linktype == STEPS:
             yield _mark(path, packet)
