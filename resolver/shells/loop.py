@@ -55,6 +55,7 @@ class Loop:
         self._epoll = select.epoll()
         self._watches: dict[int, _Watch] = {}
         self._timed: dict[Timed, None] = {}
+        self._soon: list[Callback] = []
 
     def close(self) -> None:
         """Give the kernel's resources back; the sockets watched stay open."""
@@ -101,6 +102,11 @@ class Loop:
         """Forget its deadlines."""
         self._timed.pop(timed, None)
 
+    def soon(self, callback: Callback) -> None:
+        """Call back once, when everybody has been called who is to be called now: at the latest
+        before the next wait."""
+        self._soon.append(callback)
+
     def run_until(self, condition: Callable[[], bool], deadline: Instant | None) -> bool:
         """Live until the condition holds (True) or the deadline has come (False).
 
@@ -125,6 +131,7 @@ class Loop:
                 wake = now  # it may have set new timers, or made the condition true: do not wait
             elif wake is None or due < wake:
                 wake = due
+        self._call_soon()
         ready = [(self._watches[fd], mask) for fd, mask in self._wait(wake)]
         for watch, mask in ready:
             # An earlier callback may have closed this file and opened another of its number, which
@@ -133,6 +140,13 @@ class Loop:
                 watch.reader()
             if watch.writer and mask & ~select.EPOLLIN:
                 watch.writer()
+        self._call_soon()
+
+    def _call_soon(self) -> None:
+        while self._soon:
+            callbacks, self._soon = self._soon, []
+            for callback in callbacks:
+                callback()
 
     def _wait(self, wake: Instant | None) -> list[tuple[int, int]]:
         """What became ready, waiting until `wake` at most.

@@ -77,7 +77,7 @@ class Shell(ABC):
 
     def _carry_out(self, effects: Sequence[Effect], now: Instant) -> None:
         for effect in effects:
-            if isinstance(effect, Note):
+            if type(effect) is Note:
                 self._journal(effect.fact, now)
             else:
                 self._do(effect, now)

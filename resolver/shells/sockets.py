@@ -117,22 +117,20 @@ class SocketShell(Shell):
 
     def _do(self, effect: Effect, now: Instant) -> None:
         if isinstance(effect, Send):
-            self._send(effect.flow, effect.payload)
+            flow, payload = effect
+            # Flows that are gone are passed over: the far end may have ended them at any moment.
+            if isinstance(flow, tuple):
+                self._datagrams.reply(flow, payload)
+            elif flow in self._datagrams:
+                self._datagrams.send(flow, payload)
+            elif flow in self._streams:
+                self._streams.send(flow, payload)
         elif isinstance(effect, Open):
             self._open(effect)
         elif isinstance(effect, Close):
             self._close_flow(effect.flow, now)
         else:
             raise MachineFailed(f"{type(self._machine).__name__} asked sockets for {effect}")
-
-    def _send(self, flow: Flow, payload: bytes) -> None:
-        """Flows that are gone are passed over: the far end may have ended them at any moment."""
-        if isinstance(flow, tuple):
-            self._datagrams.reply(flow, payload)
-        elif flow in self._datagrams:
-            self._datagrams.send(flow, payload)
-        elif flow in self._streams:
-            self._streams.send(flow, payload)
 
     def _open(self, effect: Open) -> None:
         flow, remote, transport = effect.flow, effect.remote, effect.transport

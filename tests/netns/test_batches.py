@@ -11,8 +11,17 @@ from dataclasses import dataclass
 import pytest
 from shell_stage import HERE, UDP, Scripted, Stage, udp_client
 
-from resolver.machine import SECOND, Endpoint, Instant, MessageArrived, Send
-from resolver.shells import batches
+from resolver.machine import (
+    SECOND,
+    Close,
+    Endpoint,
+    Instant,
+    MessageArrived,
+    Open,
+    Send,
+    Transport,
+)
+from resolver.shells import mmsg
 from resolver.shells.batches import Batch
 from resolver.shells.datagrams import ReplyNotSent
 from resolver.shells.limits import DATAGRAMS_PER_WAKE
@@ -206,6 +215,59 @@ def test_an_answer_that_cannot_be_sent_is_noted_and_keeps_no_other(in_namespace,
 
 
 @both_ways
+def test_what_is_handled_leaves_together_and_what_cannot_is_noted(in_namespace, batched):
+    def body():
+        subprocess.run(["ip", "address", "add", "10.9.0.1/32", "dev", "lo"], check=True)
+        stage, machine = Stage(), Ready()
+        play(stage, machine, HERE, batched=batched)
+        here, gone = udp_client(), udp_client()
+        gone.bind(("10.9.0.1", 0))
+        lost = Endpoint(*gone.getsockname())
+        large = b"rare" + bytes(9000)
+        many = [b"rare %d" % number for number in range(DATAGRAMS_PER_WAKE)]
+        for client, question in ((here, b"rare"), (gone, b"rare"), (gone, large), (here, large)):
+            fill([question], client, HERE)
+        fill(many, here, HERE)
+        subprocess.run(["ip", "address", "del", "10.9.0.1/32", "dev", "lo"], check=True)
+        subprocess.run(["ip", "route", "add", "unreachable", "10.9.0.1"], check=True)
+        stage.until(lambda: len(machine.looked_at) == 4 + len(many))
+        expected = {b"idhandled " + question for question in (b"rare", large, *many)}
+        assert {here.recv(65_535) for _ in expected} == expected
+        assert stage.facts == [ReplyNotSent(HERE, lost, "host unreachable")] * 2
+
+    in_namespace(body)
+
+
+@both_ways
+def test_what_was_sent_leaves_though_it_is_closed_behind_it(in_namespace, batched):
+    def body():
+        stage, client, server = Stage(), udp_client(), udp_client()
+        server.bind(("127.0.0.1", 0))
+        upstream = Endpoint(*server.getsockname())
+
+        def ask_and_forget(event):
+            opened = [Open(number, Transport.UDP, upstream) for number in (1, 2)]
+            asked = [Send(number, b"asked %d" % number) for number in (1, 2)]
+            return [*opened, *asked, Send(event.flow, b"told"), Close(1)]
+
+        machine = Ready()
+        machine.answer = ask_and_forget
+        shell = play(stage, machine, HERE, batched=batched)
+        fill([b"rare"], client, HERE)
+        stage.until(lambda: bool(machine.events))
+        assert {server.recv(100) for _ in range(2)} == {b"asked 1", b"asked 2"}
+        assert client.recv(100) == b"told"
+
+        machine.answer = lambda event: [Send(2, b"last"), Send(event.flow, b"goodbye")]
+        shell.tell(machine.events[0])
+        shell.close()
+        assert server.recv(100) == b"last"
+        assert client.recv(100) == b"goodbye"
+
+    in_namespace(body)
+
+
+@both_ways
 def test_a_machine_that_closes_its_shell_hears_no_more(in_namespace, batched):
     def body():
         stage, machine, client = Stage(), Ready(), udp_client()
@@ -238,8 +300,8 @@ def test_a_broken_machine_ends_its_program_like_any_other(in_namespace, batched)
 
 def test_a_host_without_batches_serves_one_by_one(in_namespace, monkeypatch):
     def body():
-        monkeypatch.setattr(batches, "_recvmmsg", None)
-        assert not batches.available()
+        monkeypatch.setattr(mmsg, "_recvmmsg", None)
+        assert not mmsg.available()
         stage, machine, client = Stage(), Ready(), udp_client()
         play(stage, machine, HERE, batched=True)
         fill([b"ready", b"rare"], client, HERE)
@@ -252,11 +314,11 @@ def test_a_host_without_batches_serves_one_by_one(in_namespace, monkeypatch):
 
 
 def test_a_kernel_that_refuses_the_calls_has_no_batches(monkeypatch):
-    assert batches.available()
-    monkeypatch.setattr(batches, "_sendmmsg", lambda *_: -1)
-    monkeypatch.setattr(batches.ctypes, "get_errno", lambda: errno.ENOSYS)
-    assert not batches.available()
+    assert mmsg.available()
+    monkeypatch.setattr(mmsg, "_sendmmsg", lambda *_: -1)
+    monkeypatch.setattr(mmsg.ctypes, "get_errno", lambda: errno.ENOSYS)
+    assert not mmsg.available()
 
 
 def test_a_library_without_the_symbols_has_no_batches():
-    assert batches._symbol("no_such_function_in_any_library") is None
+    assert mmsg._symbol("no_such_function_in_any_library") is None

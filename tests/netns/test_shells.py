@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -230,3 +230,27 @@ def test_a_callback_may_close_files_that_are_ready_too():
     loop.run_until(lambda: False, loop.now() + 10 * MILLISECOND)
     assert len(called) == 1
     loop.close()
+
+
+def test_what_is_to_happen_soon_happens_once_and_before_the_next_wait():
+    loop = Loop()
+    readable, writable = socket.socketpair()
+    happened = []
+
+    def read():
+        happened.append(readable.recv(100))
+        loop.soon(lambda: happened.append("soon"))
+
+    def again():
+        happened.append("first")
+        loop.soon(lambda: happened.append("second"))
+
+    with closing(loop), readable, writable:
+        loop.add_reader(readable, read)
+        loop.soon(again)
+        writable.send(b"word")
+        assert loop.run_until(lambda: "soon" in happened, loop.now() + SECOND)
+        assert happened == ["first", "second", b"word", "soon"]
+        # Nobody is there to wake it: had it waited for what is only soon, it would be in vain.
+        loop.soon(again)
+        assert loop.run_until(lambda: happened[4:] == ["first", "second"], loop.now() + SECOND)
