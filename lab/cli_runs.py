@@ -19,7 +19,7 @@ _IDS_TOLD = 12
 """A run of more scenarios than these is not listed in an error."""
 
 
-def _runs() -> list[str]:
+def complete_runs() -> list[str]:
     """Complete the runs there are, the newest first."""
     from lab.scenario.catalogue import CatalogueError, project_root
 
@@ -42,7 +42,7 @@ def _ids_of_run(ctx: typer.Context) -> list[str]:
 _RUN = typer.Argument(
     metavar="RUN",
     help='"latest", the name of a run, its folder or its record.json.',
-    autocompletion=_runs,
+    autocompletion=complete_runs,
 )
 
 
@@ -116,7 +116,7 @@ def rules(
         typer.Argument(
             metavar="RUN",
             help="Runs to tell the outcomes of; none: the latest, if there is one.",
-            autocompletion=_runs,
+            autocompletion=complete_runs,
         ),
     ] = None,
     area: Annotated[

@@ -37,8 +37,8 @@ def _suite(
 ) -> ET.Element:
     suite = ET.Element(
         "testsuite",
-        name=_xml(folder),
-        timestamp=_xml(record.started),
+        name=as_xml(folder),
+        timestamp=as_xml(record.started),
         time=_seconds(sum(each.wall_s for each in scenarios)),
     )
     _count(suite, scenarios, unstable)
@@ -49,7 +49,7 @@ def _suite(
         ("seed", str(record.seed)),
         ("forwardlab", record.forwardlab),
     ):
-        ET.SubElement(properties, "property", name=name, value=_xml(value))
+        ET.SubElement(properties, "property", name=name, value=as_xml(value))
     for scenario in scenarios:
         suite.append(_case(scenario, unstable.get(scenario.id, "")))
     return suite
@@ -72,23 +72,23 @@ def _case(scenario: ScenarioRecord, differs: str) -> ET.Element:
     folder, _, name = scenario.id.rpartition("/")
     case = ET.Element(
         "testcase",
-        classname=_xml((folder or "scenarios").replace("/", ".")),
-        name=_xml(name),
+        classname=as_xml((folder or "scenarios").replace("/", ".")),
+        name=as_xml(name),
         time=_seconds(scenario.wall_s),
     )
     told = "\n".join(_told(each) for each in scenario.expectations)
     if scenario.outcome == "failed":
         unwanted = [each for each in scenario.expectations if _counts_against(each)]
         message = "; ".join(each.text for each in unwanted) or missing_violations(scenario)
-        failure = ET.SubElement(case, "failure", type="failed", message=_xml(message))
-        failure.text = _xml("\n".join(_told(each) for each in unwanted) or message)
+        failure = ET.SubElement(case, "failure", type="failed", message=as_xml(message))
+        failure.text = as_xml("\n".join(_told(each) for each in unwanted) or message)
     elif scenario.outcome == "broken":
-        error = ET.SubElement(case, "error", type="broken", message=_xml(scenario.reason))
-        error.text = _xml(scenario.reason)
+        error = ET.SubElement(case, "error", type="broken", message=as_xml(scenario.reason))
+        error.text = as_xml(scenario.reason)
     elif differs:
-        ET.SubElement(case, "failure", type="unstable", message=_xml(differs))
+        ET.SubElement(case, "failure", type="unstable", message=as_xml(differs))
     elif scenario.outcome == "unsupported":
-        ET.SubElement(case, "skipped", message=_xml(scenario.reason))
+        ET.SubElement(case, "skipped", message=as_xml(scenario.reason))
     lines = [scenario.title, f"outcome: {scenario.outcome}", told]
     if scenario.time_to_connect_ms is not None:
         lines.append(f"time to connect: {scenario.time_to_connect_ms} ms ({scenario.clock} clock)")
@@ -100,7 +100,7 @@ def _case(scenario: ScenarioRecord, differs: str) -> ET.Element:
         lines.append(f"capture: {scenario.capture}")
     if scenario.reproduce:
         lines.append(f"run it again: {scenario.reproduce}")
-    ET.SubElement(case, "system-out").text = _xml("\n".join(line for line in lines if line))
+    ET.SubElement(case, "system-out").text = as_xml("\n".join(line for line in lines if line))
     return case
 
 
@@ -140,5 +140,6 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
 
 
-def _xml(text: str) -> str:
+def as_xml(text: str) -> str:
+    """The text with what XML cannot hold shown as escapes."""
     return _NOT_XML.sub(lambda found: f"\\x{ord(found.group()):02x}", text)

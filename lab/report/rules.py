@@ -28,11 +28,9 @@ def rule_results(record: RunRecord) -> Mapping[str, tuple[RuleResult, ...]]:
     """By rule, in the order of the scenarios; a rule that none of them judged is not in it."""
     found: dict[str, list[RuleResult]] = {}
     for scenario in once_each(record).scenarios:
-        for rule in dict.fromkeys(rule for each in scenario.expectations for rule in each.rules):
+        for rule, words in words_of(scenario).items():
             results = found.setdefault(rule, [])
-            results += (
-                RuleResult(scenario.id, record.world, word) for word in _words(scenario, rule)
-            )
+            results += (RuleResult(scenario.id, record.world, word) for word in words)
     return {rule: tuple(results) for rule, results in found.items()}
 
 
@@ -48,6 +46,12 @@ def rule_outcome(results: Iterable[RuleResult]) -> OutcomeWord | None:
         if each.word != "caught" and (each.word != "unsupported" or each.scenario not in ran)
     ]
     return worst(outcomes).value if outcomes else None
+
+
+def words_of(scenario: ScenarioRecord) -> Mapping[str, tuple[RuleWord, ...]]:
+    """What came of each rule in one scenario."""
+    cited = dict.fromkeys(rule for each in scenario.expectations for rule in each.rules)
+    return {rule: tuple(_words(scenario, rule)) for rule in cited}
 
 
 def _words(scenario: ScenarioRecord, rule: str) -> Iterator[RuleWord]:

@@ -1,0 +1,210 @@
+"""The commands that say whether a run is worse than an earlier one."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli_frame import Command, Exit, Group, refuse
+from lab.cli_runs import complete_runs
+
+if TYPE_CHECKING:
+    from lab.regression.baseline import Baseline
+
+app = typer.Typer()
+baseline_app = typer.Typer(cls=Group, no_args_is_help=True)
+app.add_typer(
+    baseline_app, name="baseline", help="Keep a run to compare later ones with, or show it."
+)
+
+
+class FailOn(StrEnum):
+    """What makes a comparison fail."""
+
+    WORSE = "worse"
+    CHANGED = "changed"
+    NEVER = "never"
+
+
+def _fail_on(word: str) -> str:
+    if word not in list(FailOn):
+        raise typer.BadParameter(f"there is no {word!r}; choose {', '.join(FailOn)}")
+    return word
+
+
+def _names() -> list[str]:
+    """Complete the baselines and runs there are."""
+    folder = _folder(quiet=True)
+    kept = [] if folder is None else sorted(path.stem for path in folder.glob("*.json"))
+    return [*kept, *complete_runs()]
+
+
+@baseline_app.command(
+    "save",
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab baseline save[/]  ·  "
+    "[bold]forwardlab baseline save latest --to before/[/]",
+)
+def save(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help='"latest", the name of a run, its folder or its record.json.',
+            autocompletion=complete_runs,
+        ),
+    ] = "latest",
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the file.", show_default="reports/baseline"),
+    ] = None,
+) -> None:
+    """Keep a run's verdicts and figures in a small file, named by its world."""
+    from lab.regression.baseline import Baseline, NothingToKeep
+    from lab.report.render import RecordUnreadable, read_run
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        record, folder = read_run(run, project_root() / "reports")
+        kept = Baseline.of(record)
+        text = kept.text()
+    except (CatalogueError, RecordUnreadable) as error:
+        refuse(str(error))
+    except NothingToKeep as error:
+        refuse(f"{folder}: {error}")
+    into = to or project_root() / "reports" / "baseline"
+    file = into / f"{kept.world}.json"
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{error.filename or file}: {error.strerror}; choose another place with --to")
+    typer.echo(f"{file}: {len(kept.verdicts)} verdicts, {len(kept.figures)} figures")
+
+
+@baseline_app.command(
+    "show", cls=Command, epilog="Example:  [bold]forwardlab baseline show simulated[/]"
+)
+def show(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="A baseline's name or file, or a run.", autocompletion=_names
+        ),
+    ] = "simulated",
+) -> None:
+    """Show what a baseline holds: its verdicts counted, its figures with their percentiles."""
+    from collections import Counter
+
+    from lab.report.statistics import Distribution
+    from lab.report.wording import totals
+
+    kept = _read(base)
+    outcomes: Counter[str] = Counter(each.outcome for each in kept.verdicts.values())
+    repeated = f", each {kept.repeat} times" if kept.repeat > 1 else ""
+    typer.echo(
+        f"{totals(outcomes)}{repeated}; {kept.world} world, {kept.clock} clock, seed {kept.seed}"
+    )
+    width = max((len(str(key)) for key in kept.figures), default=0)
+    headings = "".join(f"{heading:>12}" for heading in ("n", "median", "p90", "p99", "max"))
+    typer.echo(f"{'scenario · figure, ms':{width}}{headings}")
+    for key, values in sorted(kept.figures.items()):
+        found = Distribution.of(kept.clock, values)
+        if found is not None:
+            timed = (found.median, found.p90, found.p99, found.max)
+            columns = "".join(f"{value:12.7g}" for value in timed)
+            typer.echo(f"{key!s:{width}}{found.n:12}{columns}")
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab compare simulated latest[/]  ·  "
+    "[bold]forwardlab compare before/mininet.json latest --fail-on changed --junit diff.xml[/]",
+)
+def compare(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="A baseline's name or file, or a run.", autocompletion=_names
+        ),
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(metavar="NEW", help="A run, or another baseline.", autocompletion=_names),
+    ] = "latest",
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on",
+            metavar="WHAT",
+            callback=_fail_on,
+            autocompletion=lambda: list(FailOn),
+            help="worse: anything that became worse; changed: any difference; never.",
+        ),
+    ] = FailOn.WORSE.value,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="NEW ran a part only: what it lacks is not missed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML there too.")
+    ] = None,
+) -> None:
+    """Compare two runs: verdicts, and figures by what chance would do."""
+    from lab.regression.compare import NotComparable
+    from lab.regression.compare import compare as compare_runs
+    from lab.regression.telling import content, junit_xml, lines
+
+    try:
+        comparison = compare_runs(_read(base), _read(new), partial=partial)
+    except NotComparable as error:
+        refuse(str(error))
+    if junit is not None:
+        try:
+            junit.write_text(junit_xml(comparison), encoding="utf-8")
+        except OSError as error:
+            refuse(f"{junit}: {error.strerror}; name a file in a folder that exists")
+    if as_json:
+        typer.echo(json.dumps(content(comparison), indent=2, ensure_ascii=False))
+    else:
+        for line in lines(comparison):
+            typer.echo(line)
+    fails = {
+        FailOn.WORSE: comparison.of("worse"),
+        FailOn.CHANGED: comparison.changes,
+        FailOn.NEVER: (),
+    }
+    raise typer.Exit(Exit.FAILED if fails[FailOn(fail_on)] else Exit.PASSED)
+
+
+def _folder(*, quiet: bool = False) -> Path | None:
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        return project_root() / "reports" / "baseline"
+    except CatalogueError as error:
+        if quiet:
+            return None
+        refuse(str(error))
+
+
+def _read(word: str) -> Baseline:
+    """A baseline by its name or file, or what would be kept of a run."""
+    from lab.regression.baseline import Baseline, BaselineUnreadable, is_baseline, read_baseline
+    from lab.report.render import RecordUnreadable, find_record, read_record
+
+    folder = _folder()
+    assert folder is not None  # noqa: S101 - refused otherwise
+    kept = folder / f"{word}.json"
+    try:
+        if is_baseline(Path(word)):
+            return read_baseline(Path(word))
+        if kept.is_file():
+            return read_baseline(kept)
+        return Baseline.of(read_record(find_record(word, folder.parent)))
+    except (BaselineUnreadable, RecordUnreadable) as error:
+        refuse(str(error))
