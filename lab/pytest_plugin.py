@@ -16,7 +16,7 @@ import pytest
 
 from lab.report.junit import frames_text, missing_violations
 from lab.report.record import ScenarioRecord
-from lab.scenario.catalogue import CatalogueError, load_module
+from lab.scenario.catalogue import CatalogueError, expanded, load_module
 
 _SEED = 1
 
@@ -76,7 +76,8 @@ class ScenarioModule(pytest.File):
             scenarios = load_module(self.path, identifier)
         except CatalogueError as error:
             raise self.CollectError(str(error)) from error
-        for each in scenarios:
+        runs = [run for each in scenarios for run in expanded(each, scenarios[each])]
+        for each in runs:
             name = each.rsplit("/", 1)[-1]
             yield ScenarioItem.from_parent(self, name=name, identifier=each, root=root)
 

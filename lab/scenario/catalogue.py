@@ -1,5 +1,8 @@
 """Finding scenarios: one Python module is one question, and its id is its path.
 
+A scenario with viewers is selected for all of them (`ID@glibc`, `ID@musl`), or for the one that is
+written behind an "@".
+
 A module under `scenarios/` binds `SCENARIO`, or `SCENARIOS` (variant → scenario) where one question
 has variants: `scenarios/security/forged_reply.py` with the variant `wrong_id` has the id
 `security/forged_reply/wrong_id`. Modules whose name begins with an underscore are not scenarios.
@@ -19,6 +22,7 @@ from pathlib import Path
 from lab.judge.rules import RULES
 from lab.scenario.model import Scenario
 from lab.scenario.wording import complaint
+from lab.values import unknown
 
 _FOLDER = "scenarios"
 _ALL = "*"
@@ -40,7 +44,8 @@ class Catalogue:
     """Why a module cannot be read, by the id it has or would have."""
 
     def select(self, wanted: Iterable[str]) -> dict[str, Scenario]:
-        """Select scenarios by id, folder, glob or path; nothing wanted selects all.
+        """Select scenarios by id, folder, glob or path, of those with viewers once for each;
+        nothing wanted selects all.
 
         Raises CatalogueError for a word that selects nothing, with the nearest known id, and for
         one that selects a module that cannot be read.
@@ -48,11 +53,12 @@ class Catalogue:
         words = list(wanted)
         if not words:
             self._refuse(self.refused)
-            return dict(self.scenarios)
+            return _for_viewers(self.scenarios)
         chosen: dict[str, Scenario] = {}
         unreadable: dict[str, str] = {}
         for word in words:
-            pattern = self._pattern(word)
+            before, at, viewer = word.partition("@")
+            pattern = self._pattern(before)
             matching = {each: self.scenarios[each] for each in _covered(pattern, self.scenarios)}
             refused = {each: self.refused[each] for each in _covered(pattern, self.refused)}
             # A module that cannot be read does not say which variants it has.
@@ -63,7 +69,12 @@ class Catalogue:
                 near = difflib.get_close_matches(pattern, self.scenarios, n=1, cutoff=0.4)
                 hint = f"did you mean {near[0]}?" if near else "`forwardlab list` shows all"
                 raise CatalogueError(f"no scenario, folder or pattern {word!r}; {hint}")
-            chosen |= matching
+            runs = _for_viewers(matching)
+            if at:
+                runs = {each: runs[each] for each in runs if each.endswith(f"@{viewer}")}
+                if not runs and not refused:
+                    raise CatalogueError(f"{word!r}: {_no_viewer(viewer, matching)}")
+            chosen |= runs
             unreadable |= refused
         self._refuse(unreadable)
         return dict(sorted(chosen.items()))
@@ -74,6 +85,7 @@ class Catalogue:
 
     def place(self, identifier: str, problem: str) -> str:
         """A problem of a scenario, with its file and, where it has variants, its variant."""
+        identifier = identifier.partition("@")[0]
         path = self.folder / f"{identifier}.py"
         if path.is_file():
             return f"{path}: {problem}"
@@ -169,6 +181,28 @@ def _identifier(within: Path) -> str:
 
 def _variant(name: str) -> str:
     return f"SCENARIOS[{name!r}]."
+
+
+def _for_viewers(scenarios: Mapping[str, Scenario]) -> dict[str, Scenario]:
+    """Each scenario, of those with viewers one for each of them."""
+    found: dict[str, Scenario] = {}
+    for identifier, scenario in scenarios.items():
+        found |= expanded(identifier, scenario)
+    return found
+
+
+def expanded(identifier: str, scenario: Scenario) -> dict[str, Scenario]:
+    """What is to be run of a scenario, by id: itself, or one for each of its viewers."""
+    if not scenario.viewers:
+        return {identifier: scenario}
+    return {f"{identifier}@{viewer}": scenario.for_viewer(viewer) for viewer in scenario.viewers}
+
+
+def _no_viewer(viewer: str, scenarios: Mapping[str, Scenario]) -> str:
+    known = sorted({each for scenario in scenarios.values() for each in scenario.viewers})
+    if not known:
+        return f"it runs for no viewer in particular; leave out '@{viewer}'"
+    return unknown("viewer", viewer, known)
 
 
 def _covered(pattern: str, identifiers: Iterable[str]) -> list[str]:

@@ -224,10 +224,13 @@ class Scenario(Value):
     """Capability names (`lab.worlds.world.Capability` values) the world must have."""
     viewers: tuple[ProfileName, ...] = ()
     """The stub resolvers it runs for, once for each: `ID@glibc`. None: it runs once."""
+    slow_for: tuple[ProfileName, ...] = ()
+    """Viewers who wait so long that it needs "long waits" for them."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _check_order(self.steps)
+        _check_viewers(self)
         cited = {rule for expectation in self.expectations for rule in expectation.rules}
         if missing := set(self.violates) - cited:
             raise ValueError(
@@ -242,6 +245,8 @@ class Scenario(Value):
         return self.model_copy(
             update={
                 "viewers": (viewer,),
+                "slow_for": (),
+                "needs": (*self.needs, *(("long waits",) if viewer in self.slow_for else ())),
                 "steps": _visited_by(viewer, self.steps),
                 "expectations": tuple(
                     each for each in self.expectations if viewer in (each.viewers or (viewer,))
@@ -258,6 +263,18 @@ class Scenario(Value):
     def faults(self) -> tuple[Fault, ...]:
         """The deliberate faults of its `Misconfigure` steps."""
         return tuple(step.fault for step in self.steps if isinstance(step, Misconfigure))
+
+
+def _check_viewers(scenario: Scenario) -> None:
+    """Raise ValueError where somebody is named who does not visit."""
+    named = {*scenario.slow_for, *(each for e in scenario.expectations for each in e.viewers)}
+    if strangers := sorted(named - set(scenario.viewers)):
+        raise ValueError(
+            f"{', '.join(strangers)}: not among its viewers; add them to viewers=, or take them "
+            "away there"
+        )
+    if len(set(scenario.viewers)) < len(scenario.viewers):
+        raise ValueError(f"viewers={scenario.viewers} names one twice; name each once")
 
 
 def _visited_by(viewer: ProfileName, steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -26,6 +26,7 @@ from lab.observe.story import (
     time_to_connect_ns,
 )
 from lab.observe.timeline import Timeline
+from lab.observe.visit_story import visit_records
 from lab.report.record import (
     EvidenceRecord,
     ExpectationRecord,
@@ -235,6 +236,8 @@ def _judged(
         violates=trial.scenario.violates,
         connect_phases=connect_phases(timeline),
         exchanges=exchange_records(timeline),
+        viewer=trial.scenario.viewer,
+        visits=visit_records(timeline),
         marks=mark_records(timeline),
         nodes=_node_records(actual, trial.folder),
         reproduce=trial.reproduce,
@@ -334,6 +337,7 @@ def _unjudged(trial: Trial, outcome: Outcome, reason: str) -> ScenarioRecord:
             for expectation in trial.scenario.expectations
         ),
         violates=trial.scenario.violates,
+        viewer=trial.scenario.viewer,
         reproduce=trial.reproduce,
         scenario=trial.scenario.model_dump(mode="json"),
     )

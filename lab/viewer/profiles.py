@@ -251,7 +251,7 @@ _ONE_SHOT: Final = StubProfile(
     families="A-only",
     most_servers=1,
     hears_refusals=True,
-    next_on=frozenset(),
+    next_on=frozenset({"SERVFAIL", "NOTIMP", "REFUSED"}),
     repeats_on=frozenset(),
     one_port=False,
     tcp_after_truncation=True,
@@ -287,3 +287,8 @@ PROFILES: Final[Mapping[ProfileName, StubProfile]] = MappingProxyType(
     }
 )
 """Every profile by its name, in the order in which reports show them."""
+
+
+def profile_named(name: str) -> StubProfile | None:
+    """The profile of that name; None where there is none, in a capture from elsewhere."""
+    return next((each for each in PROFILES.values() if each.name == name), None)

@@ -16,13 +16,15 @@ from typing import Final
 from lab.viewer.lookup import Answer, Looked, Stub, looked
 from lab.viewer.profiles import StubProfile
 from lab.viewer.talking import Algorithm, Heard, Talk
-from resolver.machine import Instant, Transport
+from resolver.machine import SECOND, Instant, Transport
 
 _ATTEMPTS_OF_TRANSACTION: Final = 24
 """DNS_TRANSACTION_ATTEMPTS_MAX."""
 _LOST_BEFORE_LESS: Final = 3
 """DNS_SERVER_FEATURE_RETRY_ATTEMPTS: datagrams lost before EDNS is given up for a server."""
 
+_ABSENCE_KEPT_S: Final = 60
+"""Longer than any lookup takes: absences are sorted out by whether an SOA record came with them."""
 _WAITS_FOR_THE_OTHER: Final = 3
 """How often glibc waits for the second of two answers before it goes by the first."""
 
@@ -200,6 +202,8 @@ class ResolvedStub(Stub):
         self.standing: set[int] = set()
         """Streams whose handshake is done."""
         self._answers: dict[int, Answer] = {}
+        self._fresh_until: dict[int, Instant] = {}
+        """By when glibc's next attempt finds an answer in resolved's cache."""
         self._under_way: dict[int, _Transaction] = {}
         self._cached: set[int] = set()
         """Families whose failure resolved remembers."""
@@ -207,7 +211,9 @@ class ResolvedStub(Stub):
     def look_up(self) -> Algorithm[Looked]:
         """Do as glibc does with a server at 127.0.0.53, and as resolved does behind it."""
         waits = 0
-        for _ in ("the name as it stands", "search ."):
+        for searching in (False, True):
+            if searching:
+                self._forget_what_is_not_kept()
             for _ in range(self.profile.attempts // 2):
                 yield from self._ask_the_daemon()
                 waits += 1
@@ -215,7 +221,6 @@ class ResolvedStub(Stub):
                     break
             if self._has_addresses() and (not self._under_way or waits >= _WAITS_FOR_THE_OTHER):
                 break
-            self._forget_what_is_not_kept()
         for each in self._under_way.values():
             each.end()
         for flow in self.streams.values():
@@ -226,6 +231,9 @@ class ResolvedStub(Stub):
         """One attempt of glibc's: until both answers are there, or its patience ends. What is under
         way already goes on; what failed begins anew."""
         deadline = self.talk.now + self.profile.timeout_ns
+        for qtype, fresh_until in tuple(self._fresh_until.items()):
+            if self.talk.now >= fresh_until and qtype in self._answers:
+                del self._answers[qtype]
         for qtype in self.families():
             if qtype not in {*self._answers, *self._under_way, *self._cached}:
                 self._under_way[qtype] = _Transaction(self, qtype)
@@ -247,6 +255,10 @@ class ResolvedStub(Stub):
         for qtype, each in tuple(self._under_way.items()):
             if each.answer is not None:
                 self._answers[qtype] = each.answer
+                ttls = [record.ttl for record in each.answer.reply.answers]
+                self._fresh_until[qtype] = (
+                    self.talk.now + min(ttls, default=_ABSENCE_KEPT_S) * SECOND
+                )
             elif each.failed in self.profile.repeats_on:
                 self._cached.add(qtype)
             if each.over:
