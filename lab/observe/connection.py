@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from lab.observe.dns_message import DNS_PORT, DnsMessage
 from lab.observe.icmp import Errors, IcmpError
 from lab.observe.passage import Trip
-from lab.observe.sighting import Tcp
+from lab.observe.sighting import Ip, Tcp
 from lab.observe.tcp_stream import Piece, framed, reassembled
 from resolver.machine import Duration, Endpoint, Instant, Transport
 
@@ -126,14 +127,15 @@ def connections_of(
     connections whose SYN was not captured belong to none.
     """
     connections: list[Connection] = []
-    # By (source, destination) as the opener or the far end sees them; True: from the opener.
-    known: dict[tuple[Endpoint | None, Endpoint | None], tuple[Connection, bool]] = {}
+    known: dict[_Ends, tuple[Connection, bool]] = {}
+    """By who sends to whom, as the opener or the far end sees them; True: from the opener."""
     for trip in trips:
-        tcp = trip.ip.transport
+        ip, arrived = trip.passages[0].ip, trip.passages[-1].ip
+        tcp = ip.transport
         if not isinstance(tcp, Tcp):
             continue
-        view = (trip.ip.sender, trip.ip.receiver)
-        far_view = (trip.ip_arrived.sender, trip.ip_arrived.receiver)
+        view = _ends(ip)
+        far_view = view if arrived is ip else _ends(arrived)
         found = known.get(view) or known.get(far_view)
         if tcp.flags & _SYN_ACK == {"SYN"} and not (found and _repeats(found, tcp)):
             found = (_opened(trip, balancers, service_port), True)
@@ -142,11 +144,22 @@ def connections_of(
             continue
         connection, from_opener = found
         (connection.sent if from_opener else connection.received).append(trip)
-        connection.errors.extend(errors.get(id(trip), ()) if from_opener else ())
-        for source, destination in (view, far_view):
-            known[source, destination] = connection, from_opener
-            known[destination, source] = connection, not from_opener
+        if from_opener and errors:
+            connection.errors.extend(errors.get(id(trip), ()))
+        if known.get(view) != found or known.get(far_view) != found:
+            for ends in (view, far_view):
+                known[ends] = connection, from_opener
+                known[ends[2], ends[3], ends[0], ends[1]] = connection, not from_opener
     return connections
+
+
+_Ends: TypeAlias = tuple[str, int, str, int]
+
+
+def _ends(ip: Ip) -> _Ends:
+    tcp = ip.transport
+    assert isinstance(tcp, Tcp)  # noqa: S101 - the caller has looked
+    return ip.source, tcp.source_port, ip.destination, tcp.destination_port
 
 
 def _opened(trip: Trip, balancers: frozenset[str], service_port: int) -> Connection:

@@ -63,7 +63,7 @@ class HandedOutAvailable(StandingCheck):
     """A load balancer names a server only while that is available, by its own health checks as
     seen on the wire (the last success is no longer ago than fall x interval + timeout) and by what
     the steps broke; and everybody else names an address only for the time to live after a load
-    balancer named it (CLU-03, CLU-06, CLU-20). Answers of scripted load balancers are scenery."""
+    balancer named it (CLU-03, CLU-06, CLU-20). What scripted servers answer is scenery."""
 
     kind: Literal["handed-out-available"] = "handed-out-available"
 
@@ -86,7 +86,7 @@ class HandedOutAvailable(StandingCheck):
                     yield Look(reply.frames, judged or None)
         if lists and not _serves_stale(timeline.plan):
             for reply in replies:
-                if reply.sender not in listing:
+                if reply.sender not in listing and not pool.may_be_scripted(reply):
                     yield Look(reply.frames, _staleness(timeline, reply, lists))
 
 
@@ -207,6 +207,13 @@ class _Pool:
         within = health.timeout_ns + self._allowance
         return at is not None and latency is not None and at <= by and latency <= within
 
+    def may_be_scripted(self, reply: DnsMessage) -> bool:
+        """Whether an answer may stem from a scripted server: one sat somewhere while it held."""
+        began = reply.at - max(reply.ttls, default=0) * SECOND - self._allowance
+        return any(
+            each.kind == "scripted" and each.touches(began, reply.at) for each in self._known
+        )
+
     def _is_scripted(self, balancer: str, instant: Instant) -> bool:
         return any(
             each.kind == "scripted"
@@ -227,8 +234,7 @@ def _takes_off(outage: Outage, server: PlannedNode) -> bool:
 
 def _staleness(timeline: Timeline, reply: DnsMessage, lists: list[DnsMessage]) -> str | None:
     """What is wrong with an answer of somebody who is no load balancer; None when nothing is."""
-    caches = sum(1 for _ in _resolvers(timeline.plan))
-    slack = caches * _ROUNDING_NS + answer_allowance_ns(timeline)
+    slack = len(list(_resolvers(timeline.plan))) * _ROUNDING_NS + answer_allowance_ns(timeline)
     for address in reply.addresses:
         named = [each for each in lists if address in each.addresses and arrival(each) <= reply.at]
         if not named:
