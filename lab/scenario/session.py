@@ -98,7 +98,7 @@ class Session:
             for identifier, scenario in scenarios.items()
             if any(node.nat for node in plans[scenario.topology].nodes)
         ]
-        chosen, reason = _choose_world(world, nat=bool(translating))
+        chosen, reason = choose_world(world, nat=bool(translating))
         return cls(
             scenarios=scenarios,
             plans=plans,
@@ -127,7 +127,7 @@ class Session:
             typer.echo(
                 "--keep-on-failure is ignored: a simulated world has no node to enter", err=True
             )
-        _preload(self.world)
+        preload(self.world)
         began, started = monotonic(), datetime.now(UTC)
         folder = RunFolder.create(self.root / "reports", self.out, started)
         with display:
@@ -224,7 +224,7 @@ def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
     return pictures
 
 
-def _choose_world(
+def choose_world(
     requested: Literal["mininet", "simulated", "auto"], *, nat: bool
 ) -> tuple[WorldName, str]:
     """The world to run in, and why it is not the first choice. `nat`: a scenario of the session
@@ -279,7 +279,7 @@ def _check_fit(
         raise SessionError("\n".join(problems))
 
 
-def _preload(world: WorldName) -> None:
+def preload(world: WorldName) -> None:
     """Import what every trial needs once, so that a fork of this process has it already."""
     import dns.zone
     import scapy.layers.dns
