@@ -93,6 +93,7 @@ from lab.judge.checks.upstream import (
     RecursionDesired,
     TruncatedThenTcp,
 )
+from lab.judge.checks.visiting import VisitAsksInTurn, VisitConnects, VisitEnds, VisitFails
 
 Check = Annotated[
     AliasCompleted
@@ -178,7 +179,11 @@ Check = Annotated[
     | TruncatedThenTcp
     | TruncationTold
     | TtlAtMost
-    | Unpredictable,
+    | Unpredictable
+    | VisitAsksInTurn
+    | VisitConnects
+    | VisitEnds
+    | VisitFails,
     Field(discriminator="kind"),
 ]
 
@@ -242,8 +247,8 @@ __all__ = [
     "PrivateNamesStay",
     "QuestionsBounded",
     "RdataUnchanged",
-    "RealAddressesStay",
     "Reached",
+    "RealAddressesStay",
     "RecursionAfterForwarders",
     "RecursionDesired",
     "Referred",
@@ -269,4 +274,8 @@ __all__ = [
     "TtlAtMost",
     "Turn",
     "Unpredictable",
+    "VisitAsksInTurn",
+    "VisitConnects",
+    "VisitEnds",
+    "VisitFails",
 ]
