@@ -30,6 +30,7 @@ def build_udp(
     *,
     ttl: int = 64,
     identification: int = 0,
+    dont_fragment: bool = False,
 ) -> bytes:
     """A UDP datagram in one IP packet; ValueError when the payload is too long for one."""
     length = 8 + len(payload)
@@ -39,7 +40,13 @@ def build_udp(
     # RFC 768: zero would say "no checksum"; RFC 8200 8.1: which IPv6 forbids.
     segment = _with_checksum(segment, 6, checksum or 0xFFFF)
     return _ip(
-        source.address, destination.address, UDP, segment, ttl=ttl, identification=identification
+        source.address,
+        destination.address,
+        UDP,
+        segment,
+        ttl=ttl,
+        identification=identification,
+        dont_fragment=dont_fragment,
     )
 
 
@@ -51,28 +58,38 @@ def build_tcp(
     sequence: int,
     acknowledgment: int = 0,
     payload: bytes = b"",
+    options: bytes = b"",
     window: int = 65_535,
     ttl: int = 64,
     identification: int = 0,
+    dont_fragment: bool = False,
 ) -> bytes:
-    """A TCP segment without options in one IP packet; ValueError when it is too long for one."""
-    _refuse_oversize(source.address, 20 + len(payload))
+    """A TCP segment in one IP packet, its options padded to fours of octets by the caller;
+    ValueError when it is too long for one."""
+    head = 20 + len(options)
+    _refuse_oversize(source.address, head + len(payload))
     header = _TCP_HEADER.pack(
         source.port,
         destination.port,
         sequence % 2**32,
         acknowledgment % 2**32,
-        5 << 4,
+        head // 4 << 4,
         flags,
         window,
         0,  # checksum
         0,  # urgent pointer
     )
-    segment = header + payload
+    segment = header + options + payload
     checksum = _transport_checksum(source.address, destination.address, TCP, segment)
     segment = _with_checksum(segment, 16, checksum)
     return _ip(
-        source.address, destination.address, TCP, segment, ttl=ttl, identification=identification
+        source.address,
+        destination.address,
+        TCP,
+        segment,
+        ttl=ttl,
+        identification=identification,
+        dont_fragment=dont_fragment,
     )
 
 
@@ -160,6 +177,7 @@ def _ip(
     *,
     ttl: int,
     identification: int,
+    dont_fragment: bool = False,
 ) -> bytes:
     sender, receiver = _packed(source), _packed(destination)
     if len(sender) != len(receiver):
@@ -168,8 +186,9 @@ def _ip(
         head = _IPV6_HEADER.pack(6 << 28, len(payload), protocol, ttl, sender, receiver)
         return head + payload
     length = 20 + len(payload)
+    field = 0x4000 if dont_fragment else 0
     header = _IPV4_HEADER.pack(
-        0x4500, length, identification, 0, ttl, protocol, 0, sender, receiver
+        0x4500, length, identification, field, ttl, protocol, 0, sender, receiver
     )
     return _with_checksum(header, 10, internet_checksum(header)) + payload
 

@@ -9,8 +9,10 @@ from random import Random
 from lab.topology.plan import PlannedNode
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.firewall import Firewall
-from lab.worlds.simulation.link import Interface, Segment
+from lab.worlds.simulation.fragments import Reassembly, cut
+from lab.worlds.simulation.link import SMALLEST_MTU, USUAL_MTU, Interface, Segment
 from lab.worlds.simulation.packet import Packet
+from lab.worlds.simulation.path_mtu import PathMtus
 from lab.worlds.simulation.refusal import Refusal, read_refusal
 from lab.worlds.simulation.routes import Routes, on_link
 from lab.worlds.simulation.tap import Tap
@@ -28,6 +30,8 @@ LOOPBACK_TIME_NS: Duration = 1_000
 _ECHO_REQUEST = {4: 8, 6: 128}  # RFC 792; RFC 4443 4.1
 _TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
 _NETWORK_UNREACHABLE = {4: (3, 0), 6: (1, 0)}
+_TOO_LARGE = (3, 4)  # RFC 1191; IPv4 alone: packets of IPv6 have no limit here
+_REASSEMBLY_TIME_EXCEEDED = (11, 1)
 _PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
 
 
@@ -59,6 +63,10 @@ class Host:
         self.tcp = TcpSockets(self, random)
         self.translation = None if planned.nat is None else Translation(planned.nat, self, realm)
         self._firewall = None if planned.firewall is None else Firewall(planned.firewall)
+        self._path_mtus = PathMtus(agenda)
+        self._reassembly = Reassembly(agenda, self._complain_of_gap)
+        self._cuts = 0
+        """How many packets of this host were cut: the last one's identification."""
         self._own = _own_addresses(planned)
         self._forwards = planned.forwards
 
@@ -74,15 +82,30 @@ class Host:
         route = self.routes.find(destination)
         return None if route is None else wanted or route.source
 
+    def room_towards(self, destination: str) -> int:
+        """The largest packet, octets, that this host sends to an address in one piece."""
+        route = self.routes.find(destination)
+        out = None if route is None else route.interface
+        mtu = USUAL_MTU if out is None else out.mtu
+        return self._path_mtus.limit(destination, mtu) if self._path_mtus else mtu
+
     def send(self, packet: Packet) -> bool:
-        """Send a packet that this host made; False when there is no route."""
+        """Send a packet that this host made, in pieces where it must be; False when there is no
+        route."""
         if self.translation is not None and self.translation.hides(packet):
             self.translation.take(packet)
             return True
+        # Most packets are smaller than any link or path takes.
+        if len(packet.raw) > SMALLEST_MTU and packet.version == 4:
+            room = self.room_towards(packet.destination)
+            if len(packet.raw) > room and packet.destination not in self._own:
+                self._cuts = (self._cuts + 1) % 65_536
+                return all(self.route(piece) for piece in cut(packet, room, self._cuts))
         return self.route(packet)
 
-    def route(self, packet: Packet) -> bool:
-        """Send a packet on, wherever it comes from; False when there is no route."""
+    def route(self, packet: Packet, complainer: str | None = None) -> bool:
+        """Send a packet on, wherever it comes from; False when there is no route. `complainer`: the
+        address from which its sender is told that it is too large; None: the usual one."""
         if packet.destination in self._own:
             self.agenda.at(self.agenda.now + LOOPBACK_TIME_NS, self._deliver, packet)
             return True
@@ -90,7 +113,15 @@ class Host:
         if route is None:
             return False
         if route.interface is not None:
-            route.interface.send(packet, route.next_hop or packet.destination)
+            out, next_hop = route.interface, route.next_hop or packet.destination
+            if len(packet.raw) <= out.mtu or packet.version == 6:
+                out.send(packet, next_hop)
+            elif packet.may_be_cut:
+                for piece in cut(packet, out.mtu):
+                    out.send(piece, next_hop)
+            else:
+                rest = bytes(2) + out.mtu.to_bytes(2, "big")  # RFC 1191 4
+                self._complain(packet, *_TOO_LARGE, complainer, rest)
         elif self.translation is not None:
             self.translation.take(packet)
         return True
@@ -145,7 +176,12 @@ class Host:
         return self._firewall.drops(packet, came_by.name, route.interface.name)
 
     def _deliver(self, packet: Packet) -> None:
-        if packet.is_fragment or not packet.is_sound():
+        if packet.is_fragment:
+            whole = self._reassembly.take(packet)
+            if whole is None:
+                return
+            packet = whole
+        if not packet.is_sound():
             return
         if packet.protocol == UDP:
             if not self.udp.receive(packet):
@@ -172,8 +208,22 @@ class Host:
                 payload=message[8:],
             )
             self.send(Packet(reply, built_here=True))
+        elif packet.version == 4 and tuple(message[:2]) == _TOO_LARGE:
+            self._shrink(message)
         elif (refusal := read_refusal(packet.version, message)) is not None:
             self._tell_sender(refusal)
+
+    def _shrink(self, message: bytes) -> None:
+        """Send smaller packets to where one of ours did not get through. A datagram is not sent
+        again; a segment is."""
+        try:
+            quoted = Packet(message[8:], quoted=True)
+        except MalformedPacket:
+            return
+        if quoted.source in self._own:
+            self._path_mtus.learn(quoted.destination, int.from_bytes(message[6:8], "big"))
+            if quoted.protocol == TCP:
+                self.tcp.shrink(quoted)
 
     def _tell_sender(self, refusal: Refusal) -> None:
         """Tell the socket whose packet an ICMP error quotes (RFC 1122 3.2.2)."""
@@ -190,8 +240,17 @@ class Host:
         """Tell a packet's sender that there is no route for it (RFC 1812 5.2.7.1)."""
         self._complain(packet, *_NETWORK_UNREACHABLE[packet.version], source)
 
+    def _complain_of_gap(self, first: Packet) -> None:
+        """Tell a sender that a datagram's fragments did not all come in time (RFC 1122 3.3.2)."""
+        self._complain(first, *_REASSEMBLY_TIME_EXCEEDED, first.destination)
+
     def _complain(
-        self, packet: Packet, icmp_type: int, code: int, source: str | None = None
+        self,
+        packet: Packet,
+        icmp_type: int,
+        code: int,
+        source: str | None = None,
+        rest: bytes = bytes(4),
     ) -> None:
         # RFC 1122 3.2.2: never an error about an error, nor about a fragment but the first.
         if packet.is_later_fragment or _is_icmp_error(packet):
@@ -201,7 +260,12 @@ class Host:
         source = source or self.source_towards(packet.source)
         if source is not None:
             error = build_icmp_error(
-                source, packet.source, icmp_type=icmp_type, code=code, offending=packet.raw
+                source,
+                packet.source,
+                icmp_type=icmp_type,
+                code=code,
+                offending=packet.raw,
+                rest=rest,
             )
             self.send(Packet(error, built_here=True))
 

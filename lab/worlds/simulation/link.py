@@ -18,6 +18,9 @@ arrival is never stamped like its departure."""
 USUAL_MTU = 1500
 """Octets of the largest IP packet that an Ethernet frame takes."""
 
+SMALLEST_MTU = 552
+"""No link and no path takes less."""
+
 _SLACK = 4
 """What an interface takes in beyond its MTU: the kernel leaves room for a VLAN tag."""
 
@@ -113,6 +116,7 @@ class Interface:
             self._agenda.at(instant, self._enter, packet)
 
     def _enter(self, packet: Packet) -> None:
-        if self.host.powered and self.up and len(packet.raw) <= self.mtu + _SLACK:
+        fits = len(packet.raw) <= self.mtu + _SLACK or packet.version == 6
+        if fits and self.host.powered and self.up:
             self._tap.see(self, packet, outgoing=False)
             self.host.receive(packet, self)

@@ -68,6 +68,11 @@ class Packet:
         if not 20 <= self.payload <= self.end <= len(raw):
             raise MalformedPacket(f"lengths {self.payload} and {self.end} in {len(raw)} octets")
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether routers may fragment it: IPv4 without DF."""
+        return self.version == 4 and not self.raw[6] & 0x40
+
     def header_is_sound(self) -> bool:
         """Whether a router would forward it (RFC 1812 5.2.2); IPv6 has no header checksum."""
         return (

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
 from lab.worlds.simulation.connection import Connection
+from lab.worlds.simulation.link import USUAL_MTU
 from lab.worlds.simulation.packet import Packet, Pair
 from lab.worlds.simulation.ports import NoRoute, PortInUse, Ports
 from lab.worlds.simulation.streams import Accepted
-from resolver.machine import Endpoint, Flow, Framing
+from resolver.machine import SECOND, Duration, Endpoint, Flow, Framing, Instant
 from resolver.nat.build import build_tcp
 from resolver.nat.packet import ACK, FIN, RST, SYN, MalformedPacket, TcpView
 
 if TYPE_CHECKING:
     from lab.worlds.simulation.host import Host
     from lab.worlds.simulation.process import Process
+
+
+_MSS = 2
+"""The option that tells the largest segment (RFC 9293 3.2)."""
+
+_TIME_WAIT_NS: Duration = 60 * SECOND
+"""Linux's TCP_TIMEWAIT_LEN."""
 
 
 class TcpSockets:
@@ -27,6 +36,9 @@ class TcpSockets:
         self._ports = Ports(random)
         self._listening: dict[tuple[str, int], tuple[Process, Framing]] = {}
         self._connections: dict[Pair, Connection] = {}
+        self._lingering: dict[Pair, tuple[int, int, Instant]] = {}
+        """Connections that ended lately, the oldest first: what their last acknowledgment said, and
+        until when it is said again."""
         self._accepted = 0
 
     def listen(self, local: Endpoint, process: Process, framing: Framing) -> None:
@@ -87,8 +99,47 @@ class TcpSockets:
             sequence=sequence,
             acknowledgment=acknowledgment,
             payload=payload,
+            options=self._options(connection) if flags & SYN else b"",
+            dont_fragment=True,
         )
         self._host.send(Packet(segment, built_here=True))
+
+    def _options(self, connection: Connection) -> bytes:
+        """What our SYN says of the segments that we take; nothing where the usual ones fit."""
+        room = self._host.room_towards(connection.remote.address)
+        if room >= USUAL_MTU:
+            return b""
+        return bytes((_MSS, 4)) + (room - 40).to_bytes(2, "big")
+
+    def now(self) -> Instant:
+        """Virtual time."""
+        return self._host.agenda.now
+
+    def appoint(self, due: Instant, action: Callable[[Instant], None]) -> None:
+        """Have `action(due)` done at that instant."""
+        self._host.agenda.at(due, action, due)
+
+    def room_towards(self, destination: str) -> int:
+        """The largest packet that gets to an address."""
+        return self._host.room_towards(destination)
+
+    def linger(self, connection: Connection, sequence: int, expected: int) -> None:
+        """A connection ended in good order. Its far end may not know, and say goodbye again: then
+        it is told again (RFC 9293 3.3.2, TIME-WAIT)."""
+        now = self.now()
+        while self._lingering:
+            pair, (_, _, until) = next(iter(self._lingering.items()))
+            if until > now:
+                break
+            del self._lingering[pair]
+        self._lingering[connection.pair] = (sequence, expected, now + _TIME_WAIT_NS)
+
+    def shrink(self, quoted: Packet) -> None:
+        """A router let this segment of ours not through: it was too large."""
+        pair = quoted.pair()
+        connection = self._connections.get(pair) if pair is not None else None
+        if connection is not None:
+            connection.shrink()
 
     def receive(self, packet: Packet) -> None:
         """Give a segment to its connection, accept it, or refuse it."""
@@ -98,16 +149,34 @@ class TcpSockets:
             return
         pair = (packet.destination, segment.destination_port, packet.source, segment.source_port)
         connection = self._connections.get(pair)
+        largest = _largest_told(packet) if segment.flags & SYN else None
         if connection is not None:
-            connection.receive(segment)
+            connection.receive(segment, largest)
         elif segment.flags & (SYN | ACK | RST) == SYN and (
             listener := self._listening.get(pair[:2])
         ):
-            self._accept(listener, pair, segment)
+            self._accept(listener, pair, segment, largest)
+        elif segment.flags & (FIN | SYN | RST) == FIN and pair in self._lingering:
+            sequence, expected, _ = self._lingering[pair]
+            goodbye = build_tcp(
+                Endpoint(*pair[:2]),
+                Endpoint(*pair[2:]),
+                flags=ACK,
+                sequence=sequence,
+                acknowledgment=expected,
+                dont_fragment=True,
+            )
+            self._host.send(Packet(goodbye, built_here=True))
         elif not segment.flags & RST:
             self.refuse(pair, segment)
 
-    def _accept(self, listener: tuple[Process, Framing], pair: Pair, segment: TcpView) -> None:
+    def _accept(
+        self,
+        listener: tuple[Process, Framing],
+        pair: Pair,
+        segment: TcpView,
+        largest: int | None,
+    ) -> None:
         process, framing = listener
         self._accepted += 1
         flow = Accepted(self._accepted)
@@ -115,7 +184,7 @@ class TcpSockets:
             self, process, flow, pair, framing=framing, sequence=self._random.getrandbits(32)
         )
         self._connections[pair] = connection
-        connection.accept(segment)
+        connection.accept(segment, largest)
 
     def refuse(self, pair: Pair, segment: TcpView) -> None:
         """Answer a segment that belongs to no connection with a reset (RFC 9293 3.10.7.1)."""
@@ -139,3 +208,11 @@ class TcpSockets:
         connection = self._connections.get(pair) if pair is not None else None
         if connection is not None:
             connection.unreachable(reason)
+
+
+def _largest_told(packet: Packet) -> int | None:
+    """The segment size among the options of a SYN; None where it tells none. Only our own hosts
+    send options here, and this is the only one they send."""
+    start = packet.payload + 20
+    option = packet.raw[start : start + 4]
+    return int.from_bytes(option[2:], "big") if option[:2] == bytes((_MSS, 4)) else None

@@ -87,6 +87,6 @@ class Translation:
             packet = Packet(raw)
         except MalformedPacket:
             return  # what is no packet goes nowhere
-        if not self._host.route(packet):
-            source = next((own for own in self._server_side_addresses if ":" not in own), None)
+        source = next((own for own in self._server_side_addresses if ":" not in own), None)
+        if not self._host.route(packet, source):
             self._host.complain_of_route(packet, source)

@@ -97,7 +97,9 @@ class UdpSockets:
 
     def send(self, local: Endpoint, remote: Endpoint, payload: bytes) -> bool:
         """Send a datagram from an endpoint of this host; False when there is no route."""
-        return self._host.send(Packet(build_udp(local, remote, payload), built_here=True))
+        # Linux sets DF, so that it hears of paths that are too narrow (net.ipv4.ip_no_pmtu_disc).
+        datagram = build_udp(local, remote, payload, dont_fragment=True)
+        return self._host.send(Packet(datagram, built_here=True))
 
     def receive(self, packet: Packet) -> bool:
         """Give a datagram to its socket; False when there is none."""
