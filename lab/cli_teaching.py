@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli_choices import WORLD, WorldChoice, scenario_ids, world_choice
+from lab.cli_choices import WORLD, WorldChoice, scenario_ids, topology_names, world_choice
 from lab.cli_frame import Command, Exit, refuse
 
 app = typer.Typer()
@@ -80,3 +80,41 @@ def walk(
     except HostCannot as error:
         refuse(str(error), Exit.HOST_CANNOT)
     raise typer.Exit(_ENDS_WITH.get(outcome or "", Exit.PASSED))
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab shell cluster-nat[/]  ·  "
+    "[bold]printf 'viewer lookup\\nviewer connect\\n' | forwardlab shell cluster[/]",
+)
+def shell(
+    topology: Annotated[
+        str,
+        typer.Argument(
+            help="A topology's name, or its file.",
+            autocompletion=topology_names,
+        ),
+    ],
+    world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
+    ] = 1,
+) -> None:
+    """Bring a topology up and give a prompt: look up, connect, break, repair, watch.
+
+    `help` at the prompt shows what can be typed. Lines may come from a pipe. Nothing is left
+    behind, however it ends.
+    """
+    from lab.scenario.catalogue import CatalogueError
+    from lab.scenario.session import HostCannot, SessionError
+    from lab.teaching.lab_session import LabGone
+    from lab.teaching.opening import open_shell
+
+    try:
+        open_shell(topology, world_choice(world), seed)
+    except (CatalogueError, SessionError) as error:
+        refuse(str(error))
+    except HostCannot as error:
+        refuse(str(error), Exit.HOST_CANNOT)
+    except LabGone as error:
+        refuse(str(error), Exit.HOST_CANNOT if error.host_cannot else Exit.BROKEN)

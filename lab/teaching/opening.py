@@ -1,0 +1,47 @@
+"""From a topology's name to a shell on it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from lab.scenario.catalogue import project_root
+from lab.scenario.session import SessionError, choose_world, preload, topology_file
+from lab.teaching.shell import run_shell
+from lab.topology.load import TopologyError, load_topology
+from lab.topology.plan import Plan
+from lab.topology.planner import make_plan
+
+
+def open_shell(topology: str, world: Literal["mininet", "simulated", "auto"], seed: int) -> None:
+    """Bring a topology up, named or by its file, and do what is typed. Raises CatalogueError,
+    SessionError, HostCannot and LabGone."""
+    plan = _plan(topology)
+    chosen, reason = choose_world(world, nat=any(node.nat for node in plan.nodes))
+    if reason:
+        typer.echo(reason, err=True)
+    preload(chosen)
+    run_shell(plan, chosen, seed)
+
+
+def _plan(topology: str) -> Plan:
+    file = Path(topology)
+    if file.suffix != ".toml":
+        root = project_root()
+        file = topology_file(root, topology)
+        if not file.is_file():
+            folder = root / "topologies"
+            known = [
+                path.relative_to(folder).with_suffix("").as_posix()
+                for path in sorted(folder.rglob("*.toml"))
+            ]
+            near = difflib.get_close_matches(topology, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise SessionError(f"no topology {topology!r}; {hint}")
+    try:
+        return make_plan(load_topology(file), file.stem)
+    except TopologyError as error:
+        raise SessionError(str(error)) from error
