@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from lab import cli_captures, cli_regression, cli_runs, cli_teaching
+from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_teaching
 from lab.cli_choices import WORLD, WorldChoice, scenario_ids, world_choice
 from lab.cli_frame import Command, Exit, Group, refuse
 
@@ -241,6 +241,7 @@ app.add_typer(cli_runs.app)
 app.add_typer(cli_captures.app)
 app.add_typer(cli_regression.app)
 app.add_typer(cli_teaching.app)
+app.add_typer(cli_storm.app)
 
 
 def main() -> None:

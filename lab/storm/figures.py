@@ -181,7 +181,10 @@ def _shares(
 ) -> tuple[NodeShare, ...]:
     """The servers that viewers may be sent to, and how many each got. Whatever was answered or
     reached besides is told too: by its node, or by its address where no node has it."""
-    answers = Counter(_node_at(plan, each.address) for each in questions if each.address)
+    answers: Counter[str] = Counter()
+    for address, count in Counter(each.address for each in questions).items():
+        if address is not None:
+            answers[_node_at(plan, address)] += count
     reached = Counter(each.node for each in dials if each.established_at is not None and each.node)
     meant = {node.name: node.label for node in _members(plan, set(answers))}
     others = {name: name for name in (*answers, *reached) if name not in meant}
