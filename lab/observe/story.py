@@ -14,12 +14,13 @@ from lab.observe.hop import Hop
 from lab.observe.journey import ACTOR_ROLES, Journey
 from lab.observe.passage import Trip
 from lab.observe.phases import Phase, PhaseMaker
+from lab.observe.replayed import REPLAYED
 from lab.observe.timeline import Timeline
 from lab.observe.visit import VISIT, VISITED
 from lab.report.record import ExchangeRecord, HopRecord, MarkRecord, PhaseRecord
 from resolver.machine import MILLISECOND, Duration, Instant
 
-_TOLD_ELSEWHERE = frozenset({"step", "not-connected", VISIT, VISITED})
+_TOLD_ELSEWHERE = frozenset({"step", "not-connected", REPLAYED, VISIT, VISITED})
 
 NormalisedHop: TypeAlias = tuple[str, str, str, str]
 """Sender, receiver, kind, text without TTL."""

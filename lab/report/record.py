@@ -138,6 +138,36 @@ class VisitRecord(_Part):
     phases: tuple[PhaseRecord, ...] = ()
 
 
+class GotRecord(_Part):
+    """What a question got."""
+
+    rcode: str
+    addresses: tuple[str, ...] = ()
+    wait_ms: float
+
+
+class ReplayedRecord(_Part):
+    """A question of a capture that was asked again."""
+
+    frame: int
+    """In the capture it was taken from."""
+    client: str
+    """Who asked it then."""
+    node: str
+    """Who asked it in the lab."""
+    question: str
+    """"A internet.intern.netz"."""
+    repeats: bool = False
+    """The client had sent the same message before, and had no answer yet."""
+    before: GotRecord | None = None
+    """In the capture; None: no answer there."""
+    now: GotRecord | None = None
+    """In the lab; None: no answer."""
+    likeness: Literal["same", "different", "no answer in the capture"]
+    frames: tuple[int, ...] = ()
+    """In the scenario's own capture."""
+
+
 class NodeRecord(_Part):
     """A node as it was run."""
 
@@ -186,6 +216,8 @@ class ScenarioRecord(_Part):
     viewer: str | None = None
     """The profile it ran for, where it runs for several: the id ends in "@" and this."""
     visits: tuple[VisitRecord, ...] = ()
+    replayed: tuple[ReplayedRecord, ...] = ()
+    """Of a replay: each question with what it got then and now."""
     repetition: int = 1
     """Of as many as the run's `repeat` says; those of one scenario differ in nothing else."""
     marks: tuple[MarkRecord, ...] = ()
