@@ -1,7 +1,7 @@
 # `make run` proves the shipped set-ups on this machine; `make test` proves forwardlab itself.
 # Both install what is missing first (tools/setup.sh) and start no daemon.
 
-.PHONY: run test setup check benchmarks vagrant-test clean
+.PHONY: run test setup check baseline benchmarks vagrant-test clean
 
 run: setup
 	@tools/run.sh
@@ -19,6 +19,11 @@ check:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/unit tests/simulated
+
+# The verdicts and figures of the simulated world that a review sees change; see docs/regression.md.
+baseline:
+	@tools/setup.sh run
+	@tools/baseline.sh
 
 benchmarks:
 	@tools/setup.sh bench

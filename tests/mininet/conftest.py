@@ -21,6 +21,23 @@ def project(tmp_path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def simulated_set(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The folder of one run of every shipped scenario in virtual time, and how the command went:
+    dear enough to be made once for all tests that look at it."""
+    folder = tmp_path_factory.mktemp("simulated")
+    copy_shipped(folder / "project")
+    done = subprocess.run(
+        [*COMMAND, "run", "--world", "simulated", "--out", str(folder / "run")],
+        cwd=folder / "project",
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return folder / "run", done
+
+
 @pytest.fixture
 def forwardlab(project) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `forwardlab` with these words in the project folder, to its end."""
