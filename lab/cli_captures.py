@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli_choices import WORLD, WorldChoice, world_choice
 from lab.cli_frame import Command, Exit, refuse
 
 if TYPE_CHECKING:
@@ -57,6 +58,104 @@ def judge(
             typer.echo(line)
     codes = {"passed": Exit.PASSED, "failed": Exit.FAILED, "nothing judged": Exit.HOST_CANNOT}
     raise typer.Exit(codes[record.outcome])
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab replay dns-server.pcap --topology "
+    "topologies/own/ours.toml[/]  ·  [bold]forwardlab replay monday.pcapng.gz --topology "
+    "topologies/own/ours.toml --under intern.netz --speed 10 --world simulated[/]",
+)
+def replay(
+    capture: Annotated[Path, _CAPTURE],
+    topology: Annotated[
+        Path, typer.Option("--topology", metavar="FILE", help="The topology to ask in.")
+    ],
+    speed: Annotated[
+        float,
+        typer.Option(metavar="X", help="Divides the spacing: 10 asks ten times as fast."),
+    ] = 1.0,
+    world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the run, new or empty.",
+            show_default="reports/runs/<time>",
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The DNS server, in the capture, whose clients are meant.",
+            show_default="the one that most clients ask",
+        ),
+    ] = None,
+    under: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DOMAIN",
+            help="Only questions about this name and names below it; may be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+) -> None:
+    """Ask the clients' questions of a capture again in the lab, and compare the answers."""
+    from lab.captures.questions import NobodyAsked
+    from lab.captures.replay_telling import told_after, told_before
+    from lab.captures.replaying import (
+        ReplayImpossible,
+        ReplayRequest,
+        prepare_replay,
+        run_replay,
+    )
+    from lab.observe.pcapng import CaptureError
+    from lab.report.render import FolderUnusable
+    from lab.scenario.catalogue import CatalogueError, project_root
+    from lab.scenario.session import HostCannot, exit_code
+
+    if not 0 < speed < float("inf"):
+        refuse(f"--speed {speed:g}: the spacing cannot be divided by it; name a number above 0")
+    model, plan = _plan_of(topology)
+    request = ReplayRequest(
+        capture=capture,
+        topology_file=topology,
+        topology=model,
+        plan=plan,
+        speed=speed,
+        world=world_choice(world),
+        seed=seed,
+        out=out,
+        server=None if server is None else _address(server),
+        under=tuple(under or ()),
+    )
+    try:
+        prepared = prepare_replay(request)
+        for line in told_before(prepared):
+            typer.echo(line)
+        record = run_replay(prepared, project_root())
+    except (CaptureError, ReplayImpossible, FolderUnusable, CatalogueError) as error:
+        refuse(str(error))
+    except NobodyAsked as error:
+        refuse(f"{capture}: {error}; capture where clients' questions pass, or name --server")
+    except HostCannot as error:
+        refuse(str(error), Exit.HOST_CANNOT)
+    for line in told_after(record.scenarios[0]):
+        typer.echo(line)
+    raise typer.Exit(exit_code(record))
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        refuse(f"--server {text}: not an address; write it like 192.168.1.53")
 
 
 def _plan_of(path: Path) -> tuple[Topology, Plan]:

@@ -42,7 +42,8 @@ _IDENTIFIERS: Final = 65_536
 class Asking(NamedTuple):
     """A message and its time."""
 
-    at: Instant
+    after_ns: Duration
+    """From the machine's beginning."""
     line: Hashable
     """Messages with the same line share a socket, one after the other."""
     transport: Transport
@@ -74,7 +75,8 @@ class Replaying:
         """Why messages could not be sent, in the words of `Unreachable`."""
         self._server = server
         self._patience_ns = patience_ns
-        self._upcoming = deque(sorted(askings, key=_at))
+        self._upcoming = deque(sorted(askings, key=_after))
+        self._began_at: Instant | None = None
         self._left = Counter(each.line for each in self._upcoming)
         """How many messages a line has still to carry."""
         self._lines: dict[Hashable, _Line] = {}
@@ -112,6 +114,8 @@ class Replaying:
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """Send what is due, give up what has waited too long."""
+        if self._began_at is None:
+            self._began_at = now
         effects: list[Effect] = []
         while self._waits and (
             self._waits[0][0] <= now or self._waits[0][1] not in self._outstanding
@@ -122,7 +126,7 @@ class Replaying:
                 self._lines[key].awaited[identifier].popleft()
                 effects += self._settled(key)
         for _ in range(_A_TURN):
-            if not self._upcoming or self._upcoming[0].at > now:
+            if not self._upcoming or self._began_at + self._upcoming[0].after_ns > now:
                 break
             effects += self._send(self._upcoming.popleft(), now)
         self.finished = not self._upcoming and not self._outstanding
@@ -134,7 +138,9 @@ class Replaying:
             return None
         if not self._upcoming and not self._outstanding:
             return 0  # all is over, which `expire` notices
-        leaving = self._upcoming[0].at if self._upcoming else None
+        if self._began_at is None:
+            return 0
+        leaving = self._began_at + self._upcoming[0].after_ns if self._upcoming else None
         giving_up = self._waits[0][0] if self._waits else None
         return min(each for each in (leaving, giving_up) if each is not None)
 
@@ -175,8 +181,8 @@ class Replaying:
         return (Close(line.flow),)
 
 
-def _at(asking: Asking) -> Instant:
-    return asking.at
+def _after(asking: Asking) -> Duration:
+    return asking.after_ns
 
 
 # --- the step ---------------------------------------------------------------------------------
@@ -195,18 +201,21 @@ def perform_replay(world: World, plan: Plan, step: Replay, random: Random) -> se
         if question.connection is not None:
             line = ("tcp", question.connection)
         transport = Transport.UDP if question.connection is None else Transport.TCP
-        at = began_at + round(question.at_s * SECOND)
-        askings[question.node].append(Asking(at, line, transport, payload))
+        after_ns = round(question.at_s * SECOND)
+        askings[question.node].append(Asking(after_ns, line, transport, payload))
     patience_ns = round(step.patience_s * SECOND)
     machines = []
     for node, its in askings.items():
         server = step.server or next(iter(plan.node(node).asks), None)
         if server is None:
             raise WorldBroken(f"{node} has no DNS server to ask")
-        machine = Replaying(Endpoint(server, DNS_PORT), its, patience_ns=patience_ns)
+        # The machines begin one after the other, and their questions have one beginning.
+        late_ns = world.now() - began_at
+        on_time = [each._replace(after_ns=max(0, each.after_ns - late_ns)) for each in its]
+        machine = Replaying(Endpoint(server, DNS_PORT), on_time, patience_ns=patience_ns)
         world.attach(node, machine)
         machines.append(machine)
-    last_at = max(each.at for its in askings.values() for each in its)
+    last_at = began_at + max(each.after_ns for its in askings.values() for each in its)
     world.run_until(lambda: all(each.finished for each in machines), last_at + patience_ns + _GRAIN)
     for machine in machines:
         world.detach(machine)
