@@ -14,7 +14,9 @@ from lab.report.render import FolderUnusable
 from lab.report.repetitions import turn_of
 
 _INCOMPLETE = "INCOMPLETE"
-_SCENARIO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_SCENARIO_ID = re.compile(
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*(@[a-z0-9-]+)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
