@@ -126,7 +126,8 @@ def _lateness(questions: Sequence[Question], arrivals: Sequence[Arrival]) -> lis
     begun = [
         each.asked_at - appointed[each.viewer] for each in questions if each.viewer in appointed
     ]
-    return [each - min(begun) for each in begun] if begun else []
+    earliest = min(begun, default=0)
+    return [each - earliest for each in begun]
 
 
 def _answers(questions: Sequence[Question]) -> AnswersRecord:

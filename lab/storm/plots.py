@@ -58,11 +58,16 @@ def waits_plot(record: StormRecord) -> str:
 
     def draw(axes: Axes) -> None:
         for label, colour, dashes, wait in waits:
-            percents = [percent for percent, _ in wait.slowest]
+            # The greatest wait is that of one in n; a logarithmic axis has no 0.
+            slower = [max(100 - percent, 100 / wait.n) for percent, _ in wait.slowest]
             times = [max(took, _TINY_MS) for _, took in wait.slowest]
-            axes.plot(percents, times, dashes, color=colour, label=label, linewidth=1.4)
+            axes.plot(slower, times, dashes, color=colour, label=label, linewidth=1.4)
         axes.set_yscale("log")
-        axes.set_xlabel("per cent of the viewers who did not wait longer")
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xlabel("per cent of the viewers who waited longer (logarithmic)")
         axes.set_ylabel(f"wait, ms ({record.clock} clock, logarithmic)")
 
     return _svg(draw, "Waits by percentile")
@@ -90,7 +95,7 @@ def _svg(draw: Any, label: str) -> str:
         draw(axes)
         axes.grid(color=_LINE, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, ncols=3, loc="upper right")
+        axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
         drawn = io.StringIO()
         unsaid = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(drawn, format="svg", transparent=True, metadata=unsaid)
