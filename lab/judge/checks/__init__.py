@@ -48,6 +48,19 @@ from lab.judge.checks.forwarding import (
 )
 from lab.judge.checks.hostile import AllReplied, MalformedHarmless, NeverUsed, ServerSurvives
 from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
+from lab.judge.checks.links import (
+    PacketsDelayed,
+    PacketsDoubled,
+    PacketsLost,
+    PacketsReordered,
+)
+from lab.judge.checks.losses import (
+    ArrivedInPieces,
+    LossMadeGood,
+    SuccessMeasured,
+    SynsRepeated,
+    TooLargeTold,
+)
 from lab.judge.checks.precedence import (
     AliasCompleted,
     AnsweredInTurn,
@@ -105,6 +118,7 @@ Check = Annotated[
     | AnsweredOnConnection
     | AnsweredOnce
     | AnswersAgreeWithTable
+    | ArrivedInPieces
     | AskedAllowedOnly
     | AskedInOrder
     | AskedIteratively
@@ -132,6 +146,7 @@ Check = Annotated[
     | GoneWithin
     | HandedOutAvailable
     | HandedOutLeads
+    | LossMadeGood
     | MalformedHarmless
     | MappingStable
     | NameStaysWithin
@@ -150,12 +165,16 @@ Check = Annotated[
     | OptAnswered
     | OptionsStay
     | OutsideOnlyBy
+    | PacketsDelayed
+    | PacketsDoubled
+    | PacketsLost
+    | PacketsReordered
     | PlainRetry
     | PrivateNamesStay
     | QuestionsBounded
     | RdataUnchanged
-    | RealAddressesStay
     | Reached
+    | RealAddressesStay
     | RecursionAfterForwarders
     | RecursionDesired
     | Referred
@@ -170,10 +189,13 @@ Check = Annotated[
     | SelectionRecognised
     | ServedWhenWhole
     | ServerSurvives
-    | SpellingsAlike
     | SignedUnchanged
+    | SpellingsAlike
     | StaleAnswered
     | StepsInOrder
+    | SuccessMeasured
+    | SynsRepeated
+    | TooLargeTold
     | Translated
     | TransportKept
     | TruncatedThenTcp
@@ -197,6 +219,7 @@ __all__ = [
     "AnsweredOnConnection",
     "AnsweredOnce",
     "AnswersAgreeWithTable",
+    "ArrivedInPieces",
     "AskedAllowedOnly",
     "AskedInOrder",
     "AskedIteratively",
@@ -225,6 +248,7 @@ __all__ = [
     "GoneWithin",
     "HandedOutAvailable",
     "HandedOutLeads",
+    "LossMadeGood",
     "MalformedHarmless",
     "MappingStable",
     "NameStaysWithin",
@@ -243,6 +267,10 @@ __all__ = [
     "OptAnswered",
     "OptionsStay",
     "OutsideOnlyBy",
+    "PacketsDelayed",
+    "PacketsDoubled",
+    "PacketsLost",
+    "PacketsReordered",
     "PlainRetry",
     "PrivateNamesStay",
     "QuestionsBounded",
@@ -267,6 +295,9 @@ __all__ = [
     "SpellingsAlike",
     "StaleAnswered",
     "StepsInOrder",
+    "SuccessMeasured",
+    "SynsRepeated",
+    "TooLargeTold",
     "Translated",
     "TransportKept",
     "TruncatedThenTcp",
