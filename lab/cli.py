@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_teaching
+from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_sweep, cli_teaching
 from lab.cli_choices import WORLD, WorldChoice, scenario_ids, world_choice
 from lab.cli_frame import Command, Exit, Group, refuse
 
@@ -242,6 +242,7 @@ app.add_typer(cli_captures.app)
 app.add_typer(cli_regression.app)
 app.add_typer(cli_teaching.app)
 app.add_typer(cli_storm.app)
+app.add_typer(cli_sweep.app)
 
 
 def main() -> None:

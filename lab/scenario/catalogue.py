@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lab.judge.rules import RULES
+from lab.scenario.files import SUFFIX, ScenarioUnreadable, read_scenario
 from lab.scenario.model import Scenario
 from lab.scenario.wording import complaint
 from lab.values import unknown
 
 _FOLDER = "scenarios"
 _ALL = "*"
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_.@-]")
 
 
 class CatalogueError(Exception):
@@ -42,6 +45,8 @@ class Catalogue:
     """By id, in the order of their ids."""
     refused: Mapping[str, str]
     """Why a module cannot be read, by the id it has or would have."""
+    files: dict[str, Path] = field(default_factory=dict)
+    """The JSON files among what was selected, by the id that their scenario runs under."""
 
     def select(self, wanted: Iterable[str]) -> dict[str, Scenario]:
         """Select scenarios by id, folder, glob or path, of those with viewers once for each;
@@ -57,6 +62,9 @@ class Catalogue:
         chosen: dict[str, Scenario] = {}
         unreadable: dict[str, str] = {}
         for word in words:
+            if word.endswith(SUFFIX) and Path(word).is_file():
+                chosen |= self._of_file(Path(word))
+                continue
             before, at, viewer = word.partition("@")
             pattern = self._pattern(before)
             matching = {each: self.scenarios[each] for each in _covered(pattern, self.scenarios)}
@@ -85,12 +93,31 @@ class Catalogue:
 
     def place(self, identifier: str, problem: str) -> str:
         """A problem of a scenario, with its file and, where it has variants, its variant."""
+        if identifier in self.files:
+            return f"{self.files[identifier]}: {problem}"
         identifier = identifier.partition("@")[0]
         path = self.folder / f"{identifier}.py"
         if path.is_file():
             return f"{path}: {problem}"
         module, _, variant = identifier.rpartition("/")
         return f"{self.folder / module}.py: {_variant(variant)}{problem}"
+
+    def _of_file(self, path: Path) -> dict[str, Scenario]:
+        """The scenario of a JSON file, wherever it lies, once for each of its viewers."""
+        try:
+            scenario = read_scenario(path)
+        except ScenarioUnreadable as error:
+            raise CatalogueError(str(error)) from error
+        _check_rules(f"{path}: ", scenario)
+        found = _for_viewers({_NOT_IN_IDS.sub("_", path.stem).lstrip(".-") or "scenario": scenario})
+        for identifier in found:
+            if self.files.get(identifier, path) != path or identifier in self.scenarios:
+                raise CatalogueError(
+                    f"{path}: file: another scenario of this run is named {identifier!r} too; "
+                    "rename the file, or run them one after the other"
+                )
+            self.files[identifier] = path
+        return found
 
     def _refuse(self, refused: Mapping[str, str]) -> None:
         if refused:
@@ -228,6 +255,8 @@ def _check_rules(where: str, scenario: Scenario) -> None:
 def unknown_topology(scenario: Scenario, root: Path) -> str | None:
     """Tell that the project has no such topology; None when it has."""
     folder = root / "topologies"
+    if Path(scenario.topology).is_absolute() and Path(f"{scenario.topology}.toml").is_file():
+        return None
     known = sorted(
         path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml")
     )

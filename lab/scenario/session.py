@@ -8,7 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -62,6 +62,8 @@ class Session:
     keep_on_failure: bool
     repeat: int = 1
     """How often each scenario runs, every time with the same seed."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Where scenarios stand that are of no catalogue, by id."""
 
     @classmethod
     def prepare(
@@ -112,6 +114,7 @@ class Session:
             strict=strict,
             keep_on_failure=keep_on_failure,
             repeat=repeat,
+            files=catalogue.files,
         )
 
     def run(self, *, quiet: bool = False, progress: Progress | None = None) -> RunRecord:
@@ -170,9 +173,9 @@ class Session:
 
     def _reproduce(self, identifier: str) -> str:
         strict = " --strict" if self.strict else ""
+        named = str(self.files.get(identifier, identifier))
         return (
-            f"forwardlab run {shlex.quote(identifier)} --world {self.world} --seed {self.seed}"
-            f"{strict}"
+            f"forwardlab run {shlex.quote(named)} --world {self.world} --seed {self.seed}{strict}"
         )
 
     def _record(self, records: list[ScenarioRecord], started: datetime, wall_s: float) -> RunRecord:

@@ -14,6 +14,7 @@ from lab.judge.outages import outages
 from lab.judge.verdict import Outcome
 from lab.observe.timeline import Timeline
 from lab.observe.visit import Visited
+from lab.scenario.model import Scenario
 from lab.scenario.steps import Stage
 from lab.sweep.combinations import Combination, scenario_of
 from lab.sweep.record import CombinationRecord, FailureRecord, ViolationRecord, VisitRecord
@@ -55,14 +56,14 @@ def unjudged(
     """The record of a combination that could not be judged."""
     return CombinationRecord(
         id=combination.id,
-        failures=failure_records(combination),
+        failures=_failures(combination),
         viewer=combination.viewer,
         outcome=outcome,
         reason=reason,
     )
 
 
-def failure_records(combination: Combination) -> tuple[FailureRecord, ...]:
+def _failures(combination: Combination) -> tuple[FailureRecord, ...]:
     """What is broken, as the record has it."""
     return tuple(
         FailureRecord(part=str(each.part), kind=each.kind.name) for each in combination.failures
@@ -78,22 +79,29 @@ def _judged(combination: Combination, setting: Setting) -> CombinationRecord:
         timeline = Timeline(world.records(), setting.plan, Clock.VIRTUAL)
     finally:
         world.stop()
+    return record_of(combination, scenario, timeline)
+
+
+def record_of(
+    combination: Combination, scenario: Scenario, timeline: Timeline
+) -> CombinationRecord:
+    """Judge a combination by its timeline, and tell what happened."""
     judgement = judge(scenario, timeline, strict=False)
     visits = tuple(_visits(timeline))
     return CombinationRecord(
         id=combination.id,
-        failures=failure_records(combination),
+        failures=_failures(combination),
         viewer=combination.viewer,
         outcome="passed" if judgement.outcome is Outcome.PASSED else "failed",
         violations=_violations(judgement),
         visits=visits,
-        longest_wait_ms=longest_wait_ms(visits),
+        longest_wait_ms=_longest_wait_ms(visits),
         recovered_ms=_recovered_ms(timeline),
         frames=len(timeline.records),
     )
 
 
-def longest_wait_ms(visits: tuple[VisitRecord, ...]) -> float | None:
+def _longest_wait_ms(visits: tuple[VisitRecord, ...]) -> float | None:
     """The longest wait while something was broken; None without one, or where one never ended."""
     waits = [each.waited_ms for each in visits if each.when == "broken"]
     known = [each for each in waits if each is not None]

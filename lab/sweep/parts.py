@@ -69,6 +69,10 @@ class FaultKind:
     usual: bool = True
     """Whether it belongs to the default set."""
 
+    def __reduce__(self) -> tuple[Callable[[str], FaultKind], tuple[str]]:
+        # A worker process has the same kinds; their functions cannot be sent to it.
+        return _kind_named, (self.name,)
+
     def fits(self, part: Part) -> bool:
         """Whether a part can have it."""
         if part.program is None:
@@ -329,3 +333,7 @@ KINDS: Final[Mapping[str, FaultKind]] = {
 
 USUAL: Final = tuple(name for name, kind in KINDS.items() if kind.usual)
 """The default set."""
+
+
+def _kind_named(name: str) -> FaultKind:
+    return KINDS[name]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -108,7 +108,7 @@ class SweepRecord(_Part):
     combinations: tuple[CombinationRecord, ...]
     counterexamples: tuple[CounterexampleRecord, ...] = ()
     confirmations: tuple[ConfirmationRecord, ...] = ()
-    host: dict[str, str] = Field(default_factory=dict)
+    host: dict[str, Any] = Field(default_factory=dict)
 
 
 def schema() -> str:
