@@ -85,8 +85,13 @@ def visits_of(
         node = str(begun.fields["node"])
         ended = ends.get(begun.fields["number"])
 
-        def within(at: Instant, began: Mark = begun, ended: Mark | None = ended) -> bool:
-            return began.at <= at and (ended is None or at <= ended.at)
+        def within(
+            at: Instant, frames: tuple[int, ...], began: Mark = begun, ended: Mark | None = ended
+        ) -> bool:
+            # In virtual time the next visit may begin at the very instant of the last one's end.
+            when = at, min(frames)
+            after = (began.at, began.number) <= when
+            return after and (ended is None or when <= (ended.at, ended.number))
 
         told = ended.fields if ended is not None else {}
         yield Visited(
@@ -98,11 +103,13 @@ def visits_of(
             outcome=str(told.get("outcome", "unfinished")),
             reason=str(told.get("reason") or ""),
             exchanges=tuple(
-                each for each in exchanges if each.asker == node and within(each.asked_at)
+                each
+                for each in exchanges
+                if each.asker == node and within(each.asked_at, each.query.frames)
             ),
             connections=tuple(
                 each
                 for each in connections
-                if each.opener == node and not is_dns(each) and within(each.opened_at)
+                if each.opener == node and not is_dns(each) and within(each.opened_at, each.frames)
             ),
         )

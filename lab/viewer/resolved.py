@@ -239,16 +239,20 @@ class ResolvedStub(Stub):
                 self._under_way[qtype] = _Transaction(self, qtype)
         while self._under_way:
             heard = yield min(deadline, *(each.deadline for each in self._under_way.values()))
-            if heard is not None and heard.opened:
-                self.standing.add(heard.flow)
-            for each in tuple(self._under_way.values()):
-                if heard is not None:
-                    each.hear(heard)
-                elif self.talk.now >= each.deadline:
-                    each.expire()
-            self._settle()
             if heard is None and self.talk.now >= deadline:
                 return
+            self._go_on(heard)
+            self._settle()
+
+    def _go_on(self, heard: Heard | None) -> None:
+        """Show every transaction what was heard, or that time has passed."""
+        if heard is not None and heard.opened:
+            self.standing.add(heard.flow)
+        for each in tuple(self._under_way.values()):
+            if heard is not None:
+                each.hear(heard)
+            elif self.talk.now >= each.deadline:
+                each.expire()
 
     def _settle(self) -> None:
         """Put what came of transactions where the next attempt finds it."""
