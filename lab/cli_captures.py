@@ -37,7 +37,7 @@ def judge(
     ] = None,
 ) -> None:
     """Judge a capture made elsewhere, and say which rules it could not show."""
-    from lab.captures.judging import judge_capture
+    from lab.captures.judging import JudgingBroke, judge_capture
     from lab.captures.telling import junit_of, lines_of
     from lab.observe.pcapng import CaptureError
 
@@ -46,6 +46,8 @@ def judge(
         record = judge_capture(capture, plan, strict=strict)
     except CaptureError as error:
         refuse(str(error))
+    except JudgingBroke as error:
+        refuse(str(error), Exit.BROKEN)
     if junit is not None:
         try:
             junit.write_text(junit_of(record, strict=strict), encoding="utf-8")

@@ -133,7 +133,7 @@ def _of_replies(timeline: Timeline) -> Iterator[Asked]:
                 f"IDs and ports of {node.name}'s questions cannot be guessed",
                 ("SEC-04",),
                 (Unpredictable(asker=node.name, questions=_ENOUGH_QUESTIONS),),
-                views.as_it_is,
+                views.begun,
                 _too_few_questions(node.name),
             )
 

@@ -31,6 +31,10 @@ from resolver.machine import MILLISECOND, SECOND
 _NO_CUTS = Cuts(0, frozenset(), blind=False)
 
 
+class JudgingBroke(Exception):
+    """The lab itself failed; the message says on what."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeenCapture:
     """A capture as a timeline of a plan, and what it cannot show."""
@@ -63,9 +67,15 @@ def see(path: Path, plan: Plan) -> SeenCapture:
 
 
 def judge_capture(path: Path, plan: Plan, *, strict: bool = False) -> CaptureRecord:
-    """Judge a capture by everything that it shows of this plan. Raises CaptureError."""
+    """Judge a capture by everything that it shows of this plan. Raises CaptureError for what is
+    wrong with it, JudgingBroke for what is wrong with us."""
     seen = see(path, plan)
-    verdicts = tuple(_verdict(each, seen) for each in asked_of(plan, seen.timeline))
+    try:
+        verdicts = tuple(_verdict(each, seen) for each in asked_of(plan, seen.timeline))
+    except Exception as error:
+        raise JudgingBroke(
+            f"{path}: a bug of the lab, which judging this capture brings to light: {error!r}"
+        ) from error
     return _record(path, plan, seen, verdicts, _outcome(verdicts, strict=strict))
 
 

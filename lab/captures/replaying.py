@@ -125,7 +125,7 @@ def run_replay(prepared: PreparedReplay, root: Path, *, quiet: bool = False) -> 
     preload(world)
     began, started = monotonic(), datetime.now(UTC)
     folder = RunFolder.create(root / "reports", request.out, started)
-    identifier = f"replay/{_usable(request.capture.name.partition(".")[0])}"
+    identifier = f"replay/{_usable(request.capture.name)}"
     trial = Trial(
         id=identifier,
         scenario=prepared.scenario,
@@ -299,8 +299,8 @@ def _cells(got: GotRecord | None) -> tuple[str, str, str]:
 
 
 def _usable(name: str) -> str:
-    """A file's name as part of an id."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip(".-") or "capture"
+    """A file's name, up to its first dot, as part of an id."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name.partition(".")[0]).lstrip("-") or "capture"
 
 
 def _command(request: ReplayRequest, world: str) -> str:

@@ -7,6 +7,7 @@ captured) is left out of the timeline that the rule is judged by.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lab.topology.plan import Plan, PlannedNode
 from resolver.config import BalancerConfig, DnsTranslatorConfig, ResolverConfig
 from resolver.machine import SECOND, Duration
 
+_FIRST_QUESTIONS = 2000
 _ROUNDING_NS: Duration = SECOND
 """Caches tell whole seconds."""
 
@@ -103,6 +105,19 @@ def answered(timeline: Timeline, sight: Sight) -> Timeline:
     """Only questions that got a reply: for what is judged of the reply."""
     del sight
     return _part(timeline, exchanges=tuple(each for each in timeline.exchanges if each.replies))
+
+
+def begun(timeline: Timeline, sight: Sight) -> Timeline:
+    """Only the first few thousand questions of each asker: for statistics with bounds made for so
+    many."""
+    del sight
+    asked: Counter[str] = Counter()
+    first = []
+    for exchange in timeline.exchanges:
+        asked[exchange.asker] += 1
+        if asked[exchange.asker] <= _FIRST_QUESTIONS:
+            first.append(exchange)
+    return _part(timeline, exchanges=tuple(first))
 
 
 def reached(timeline: Timeline, sight: Sight) -> Timeline:

@@ -42,8 +42,12 @@ class Passage:
     @property
     def frames(self) -> tuple[int, ...]:
         """Frame numbers of its sightings; in a capture from elsewhere both may be one frame."""
-        seen = (each.number for each in (self.sent, self.arrived) if each is not None)
-        return tuple(dict.fromkeys(seen))
+        sent, arrived = self.sent, self.arrived
+        if sent is None:
+            return () if arrived is None else (arrived.number,)
+        if arrived is None or arrived.number == sent.number:
+            return (sent.number,)
+        return sent.number, arrived.number
 
     @property
     def frame(self) -> int:
