@@ -24,13 +24,14 @@ def candidates(
 ) -> list[str]:
     """The words that may follow `words` and begin with `begun`, sorted. `programs`: names of
     programs that can be run in a node; None: those on the PATH."""
-    found = _following(words, plan, programs or programs_on_path)
-    return sorted({word for word in found if word.startswith(begun)})
+    fitting = {word for word in _following(words, plan) if word.startswith(begun)}
+    if not fitting and len(words) == 1 and words[0] in names_of(plan):
+        # A program that the node could run: thousands, so only where nothing nearer fits.
+        fitting = {word for word in (programs or programs_on_path)() if word.startswith(begun)}
+    return sorted(fitting)
 
 
-def _following(
-    words: Sequence[str], plan: Plan, programs: Callable[[], Iterable[str]]
-) -> Iterable[str]:
+def _following(words: Sequence[str], plan: Plan) -> Iterable[str]:
     called = [name for name in names_of(plan) if " " not in name]
     if not words:
         return [*VERBS, *called]
@@ -43,7 +44,7 @@ def _following(
         node_called(plan, first)
     except UnknownNode:
         return ()
-    return _arguments(others[0], others[1:], plan, called) if others else [*ACTIONS, *programs()]
+    return _arguments(others[0], others[1:], plan, called) if others else ACTIONS
 
 
 def _arguments(

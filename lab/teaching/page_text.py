@@ -13,6 +13,7 @@ from lab.report.ladder_text import drawn
 from lab.report.record import ExpectationRecord, ScenarioRecord
 from lab.report.terminal import STYLES
 from lab.report.wording import ASCII_MARKS, MARKS, connect_time, printable
+from lab.teaching.packet import Field
 from lab.teaching.pages import Course, Page
 
 _LEAST_LADDER = 8
@@ -78,8 +79,7 @@ def _lines(
     if page.words:
         yield Text()
     for field in page.fields:
-        line = Text(f"{field.label:>{_LABEL}}  ", style="dim").append(field.text, style="default")
-        yield from _wrapped(line, console, width, 0, _LABEL + 2)
+        yield from _field(field, console, width)
     if page.fields:
         yield Text()
     for term, meaning in page.terms:
@@ -89,6 +89,14 @@ def _lines(
         yield Text()
     if page.kind == "verdicts" and course.record is not None:
         yield from _verdicts(course.record, console, width, shows_all)
+
+
+def _field(field: Field, console: Console, width: int) -> Iterator[Text]:
+    room = max(_NARROW // 2, width - _LABEL - 2)
+    for number, line in enumerate(Text(field.text).wrap(console, room)):
+        line.rstrip()
+        label = "" if number else field.label
+        yield Text(f"{label:>{_LABEL}}  ", style="dim").append_text(line)
 
 
 def _verdicts(

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LONGEST_HISTORY = 1000
 _HISTORY = "shell_history"
+_NOTICED_WITHIN_S = 0.25
 
 Completer = Callable[[Sequence[str], str], Sequence[str]]
 """From the words before and the beginning of this one, all words it may become."""
@@ -34,7 +36,8 @@ def lines(prompt: str, completer: Completer) -> Iterator[str]:
     remember = _prepare(completer)
     while True:
         try:
-            line = input(prompt)
+            with _signals_noticed():
+                line = input(prompt)
         except KeyboardInterrupt:
             sys.stdout.write("\n")
             line = ""
@@ -44,6 +47,19 @@ def lines(prompt: str, completer: Completer) -> Iterator[str]:
         if line.strip():
             remember()
         yield line
+
+
+@contextmanager
+def _signals_noticed() -> Iterator[None]:
+    """Python sees to a signal when it interrupts readline's wait; one that comes just before that
+    wait would go unnoticed until a key is pressed. So the wait is interrupted now and then."""
+    before = signal.signal(signal.SIGALRM, lambda _number, _frame: None)
+    signal.setitimer(signal.ITIMER_REAL, _NOTICED_WITHIN_S, _NOTICED_WITHIN_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _prepare(completer: Completer) -> Callable[[], None]:

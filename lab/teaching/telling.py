@@ -14,6 +14,8 @@ from lab.scenario.model import Ask, Connect, Elapse, Halt, Resume, Step, Visit
 from lab.topology.plan import Plan
 from resolver.machine import MILLISECOND, Duration
 
+_NOBODY_THERE = "it has no route there, or no machine has that address"
+
 
 def told(step: Step, timeline: Timeline) -> tuple[str, ...]:
     """What came of a step; `timeline` begins with it."""
@@ -49,7 +51,7 @@ def _asked(node: str, timeline: Timeline) -> Iterator[str]:
         None,
     )
     if journey is None or not isinstance(journey.root, DnsExchange):
-        yield "No question left the node."
+        yield f"No question left the node: {_NOBODY_THERE}."
         return
     exchange = journey.root
     query, reply = exchange.query, exchange.reply
@@ -101,7 +103,7 @@ def _connected(node: str, timeline: Timeline) -> Iterator[str]:
         if journey.actor == node and isinstance(journey.root, Connection)
     ]
     if not found:
-        yield "No SYN left the node: it has no route there, or nobody answers for that address."
+        yield f"No SYN left the node: {_NOBODY_THERE}."
     for connection in found[:1]:
         yield _connection(connection)
 

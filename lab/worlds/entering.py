@@ -3,8 +3,9 @@
     caller ──fork──► escort ──fork──► the command, in the node's namespaces
 
 The command lives in the world's pid namespace, so that it ends with the world, however that ends;
-only children of a process that has been moved there do, hence the escort. The terminal's keys are
-the command's alone meanwhile: caller and escort ignore them, as system(3) does.
+only children of a process that has been moved there do, hence the escort. On a terminal the command
+is the foreground's process group meanwhile, so its keys are for it alone; without a keyboard,
+caller and escort ignore them, as system(3) does.
 """
 
 from __future__ import annotations
@@ -75,7 +76,12 @@ def _escort(spaces: Sequence[tuple[int, int]], words: Sequence[str], *, keyboard
     child = os.fork()
     if child == 0:
         live_as(lambda: _be(words, folder, keyboard=keyboard))
-    return _status(os.waitpid(child, 0)[1])
+    while True:
+        status = os.waitpid(child, os.WUNTRACED)[1]
+        if not os.WIFSTOPPED(status):
+            return _status(status)
+        # Ctrl-Z: nobody is there who could bring it back later, so it goes on.
+        os.killpg(child, signal.SIGCONT)
 
 
 def _be(words: Sequence[str], folder: Path, *, keyboard: bool) -> int:
@@ -88,6 +94,9 @@ def _be(words: Sequence[str], folder: Path, *, keyboard: bool) -> int:
     if not keyboard:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
+    else:
+        os.setpgid(0, 0)
+        _come_to_the_foreground()
     try:
         os.execvp(words[0], list(words))  # noqa: S606 - an argv list is what we were given
     except OSError as error:
@@ -98,6 +107,15 @@ def _be(words: Sequence[str], folder: Path, *, keyboard: bool) -> int:
 def _status(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
+
+
+def _come_to_the_foreground() -> None:
+    """Have the terminal's keys go to this process's group."""
+    # Whoever is in the background and wants this is stopped for it.
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    with suppress(OSError):  # it is no terminal of this session
+        os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, before)
 
 
 @contextmanager
@@ -112,7 +130,7 @@ def _keys_ignored() -> Iterator[None]:
 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Put the terminal's settings back: a command that was killed may have left others."""
+    """Take the terminal back, and its settings: a command that was killed may have left others."""
     if not sys.stdin.isatty():
         yield
         return
@@ -122,4 +140,6 @@ def _terminal_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, kept)
+        _come_to_the_foreground()
+        with suppress(termios.error):  # it was closed meanwhile
+            termios.tcsetattr(0, termios.TCSADRAIN, kept)
