@@ -33,10 +33,11 @@ _ICMP_ERRORS = {3, 4, 5, 11, 12}
 """RFC 1122 3.2.2: the ICMP messages that carry the packet they are about."""
 
 _FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
-_FLAG_SETS = tuple(
+FLAG_SETS = tuple(
     frozenset(name for bit, name in enumerate(_FLAG_NAMES) if value >> bit & 1)
     for value in range(256)
 )
+"""The names of TCP's flags, by the octet that holds them."""
 
 _IPV4_HEADER = struct.Struct("!BBHHHBBH4s4s")
 _IPV6_HEADER = struct.Struct("!IHBB16s16s")
@@ -204,7 +205,7 @@ def _tcp(segment: bytes, pseudo: bytes | None) -> Tcp | None:
         destination_port,
         sequence,
         acknowledgement,
-        _FLAG_SETS[flags],
+        FLAG_SETS[flags],
         segment[header:],
         right,
     )

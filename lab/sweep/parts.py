@@ -227,9 +227,9 @@ KINDS: Final[Mapping[str, FaultKind]] = {
         ),
         FaultKind(
             "lossy",
-            "its links lose every third packet",
+            "its links lose every fifth packet",
             "node",
-            _impaired(Impairment(lose_every=3)),
+            _impaired(Impairment(lose_every=5)),
             _mended,
         ),
         FaultKind(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from resolver.machine import Endpoint
-from resolver.nat.checksum import internet_checksum, pseudo_header
+from resolver.nat.checksum import checksum_of_sum, internet_checksum, pseudo_header
 from resolver.nat.packet import ECHO_REPLY, ECHO_REQUEST, ICMP, ICMPV6, TCP, UDP
 
 _ICMPV6_ECHO_REQUEST = 128  # RFC 4443 4.1
@@ -67,26 +67,34 @@ def build_tcp(
     """A TCP segment in one IP packet, its options padded to fours of octets by the caller;
     ValueError when it is too long for one."""
     head = 20 + len(options)
-    _refuse_oversize(source.address, head + len(payload))
+    data = options + payload
+    length = 20 + len(data)
+    _refuse_oversize(source.address, length)
+    sender, receiver = _packed(source.address), _packed(destination.address)
+    pseudo = pseudo_header(sender, receiver, TCP, length)
+    sequence, acknowledgment = sequence % 2**32, acknowledgment % 2**32
+    words = (
+        int.from_bytes(pseudo)
+        + (source.port + destination.port + sequence + acknowledgment)
+        + ((head << 10 | flags) + window)
+        + int.from_bytes(data if len(data) % 2 == 0 else data + b"\0")
+    )
     header = _TCP_HEADER.pack(
         source.port,
         destination.port,
-        sequence % 2**32,
-        acknowledgment % 2**32,
-        head // 4 << 4,
+        sequence,
+        acknowledgment,
+        head << 2,
         flags,
         window,
-        0,  # checksum
+        checksum_of_sum(words),
         0,  # urgent pointer
     )
-    segment = header + options + payload
-    checksum = _transport_checksum(source.address, destination.address, TCP, segment)
-    segment = _with_checksum(segment, 16, checksum)
     return _ip(
         source.address,
         destination.address,
         TCP,
-        segment,
+        header + data,
         ttl=ttl,
         identification=identification,
         dont_fragment=dont_fragment,
@@ -187,10 +195,12 @@ def _ip(
         return head + payload
     length = 20 + len(payload)
     field = 0x4000 if dont_fragment else 0
+    words = int.from_bytes(sender + receiver) + 0x4500 + length + identification + field
+    checksum = checksum_of_sum(words + (ttl << 8 | protocol))
     header = _IPV4_HEADER.pack(
-        0x4500, length, identification, field, ttl, protocol, 0, sender, receiver
+        0x4500, length, identification, field, ttl, protocol, checksum, sender, receiver
     )
-    return _with_checksum(header, 10, internet_checksum(header)) + payload
+    return header + payload
 
 
 # Every packet of a world is built here, between the same few addresses.

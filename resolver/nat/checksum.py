@@ -15,7 +15,12 @@ def internet_checksum(octets: bytes) -> int:
         octets += b"\0"
     # 2**16 = 1 modulo 0xFFFF, so the sum of all 16-bit words with end-around carry is the whole
     # number modulo 0xFFFF: one division in C instead of a loop in Python.
-    number = int.from_bytes(octets, "big")
+    return checksum_of_sum(int.from_bytes(octets, "big"))
+
+
+def checksum_of_sum(number: int) -> int:
+    """The checksum of what sums up to this: 16-bit words, and 32-bit numbers at even places, which
+    are congruent to the sum of their words."""
     total = number % _ONES
     if total == 0 and number:
         total = _ONES

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from lab.judge.checks.base import CheckBase, bare_name, counted, node_named
 from lab.judge.checks.realms import Realms
@@ -25,14 +25,33 @@ from lab.topology.plan import Plan
 from lab.values import DnsName
 from resolver.dns.names import is_at_or_below
 
+_FRAMES = 12
+"""So many frames prove one thing; a connection may have thousands."""
+
+
+class Shown(Protocol):
+    """A packet, a message, a connection, a visit: whatever frames show."""
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frame numbers."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """One thing of the kind that a check judges."""
 
-    frames: tuple[int, ...]
+    seen: Shown | tuple[int, ...]
+    """It, or the frames that show it."""
     fault: str | None = None
-    """What is wrong with it; the frames prove it."""
+    """What is wrong with it; its frames prove it."""
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The first frames that show it. Worked out only where they are wanted."""
+        frames = self.seen if isinstance(self.seen, tuple) else self.seen.frames
+        return frames[:_FRAMES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +91,13 @@ class StandingCheck(CheckBase):
     def inspect(self, timeline: Timeline) -> Inspection:
         """Look at everything, up to the first fault."""
         seen = 0
-        frames: tuple[int, ...] = ()
+        first: Look | None = None
         for look in self.looks(timeline):
             seen += 1
             if look.fault is not None:
                 return Inspection(seen, look.fault, look.frames, sound=False)
-            frames = frames or look.frames
-        return Inspection(seen, self.wording(seen), frames)
+            first = first or look
+        return Inspection(seen, self.wording(seen), first.frames if first else ())
 
     def judge(self, timeline: Timeline) -> Finding:
         """Judge what was inspected."""
@@ -112,7 +131,7 @@ class AskedAllowedOnly(StandingCheck):
             if allowed is not None and to not in allowed:
                 may = ", ".join(sorted(allowed)) or "nobody"
                 fault = f"{node.name} asks {to} for {name or 'nothing'}, and may ask {may}"
-            yield Look(message.frames, fault)
+            yield Look(message, fault)
         for connection in timeline.connections:
             node = node_named(timeline, str(connection.opener))
             if not is_dns(connection) or node is None:
@@ -120,7 +139,7 @@ class AskedAllowedOnly(StandingCheck):
             anybody = permissions.any_servers(node)
             forbidden = anybody is not None and connection.dialled.address not in anybody
             fault = f"{node.name} dials {connection.dialled}, and may ask nothing there"
-            yield Look(connection.frames[:4], fault if forbidden else None)
+            yield Look(connection, fault if forbidden else None)
 
 
 class PrivateNamesStay(StandingCheck):
@@ -148,14 +167,14 @@ class PrivateNamesStay(StandingCheck):
             for name, wire, hearers in wires:
                 if wire in raw:
                     fault = None if to in hearers else f"{name} goes to {to}"
-                    yield Look(passage.frames, fault)
+                    yield Look(passage, fault)
         # A stream may cut a name in two; its messages have it whole.
         for message in timeline.messages:
             payload, to = message.payload.lower(), message.destination.address
             for name, wire, hearers in wires:
                 if wire in payload:
                     fault = None if to in hearers else f"{name} goes to {to}"
-                    yield Look(message.frames, fault)
+                    yield Look(message, fault)
 
 
 class RealAddressesStay(StandingCheck):
@@ -178,13 +197,13 @@ class RealAddressesStay(StandingCheck):
             return
         for passage in timeline.packets:
             if passage.network in networks:
-                yield Look(passage.frames, realms.shown_by(passage.ip))
+                yield Look(passage, realms.shown_by(passage.ip))
         for message in timeline.messages:
             if any(each.network in networks for each in message.passages):
                 hidden = realms.real_in(message.payload)
                 real = next((each for each in message.addresses if realms.is_real(each)), hidden)
                 fault = None if real is None else f"{real} in a DNS message"
-                yield Look(message.frames, fault)
+                yield Look(message, fault)
 
 
 @lru_cache(maxsize=16)

@@ -48,7 +48,7 @@ class HandedOutLeads(StandingCheck):
         for reply in _replies(timeline):
             strange = next((each for each in reply.addresses if each not in meant), None)
             fault = f"{strange} is handed out, and belongs to no server"
-            yield Look(reply.frames, fault if strange is not None else None)
+            yield Look(reply, fault if strange is not None else None)
         known = outages(timeline)
         for connection in timeline.connections:
             server = meant.get(connection.dialled.address)
@@ -56,7 +56,7 @@ class HandedOutLeads(StandingCheck):
                 continue
             if connection.dialled.port == timeline.plan.service_port:
                 led = _led_astray(timeline, connection, server, known)
-                yield Look(connection.frames[:6], led)
+                yield Look(connection, led)
 
 
 class HandedOutAvailable(StandingCheck):
@@ -83,11 +83,11 @@ class HandedOutAvailable(StandingCheck):
             for address in reply.addresses:
                 judged = pool.judged(reply, address)
                 if judged is not None:
-                    yield Look(reply.frames, judged or None)
+                    yield Look(reply, judged or None)
         if lists and not _serves_stale(timeline.plan):
             for reply in replies:
                 if reply.sender not in listing and not pool.may_be_scripted(reply):
-                    yield Look(reply.frames, _staleness(timeline, reply, lists))
+                    yield Look(reply, _staleness(timeline, reply, lists))
 
 
 def detection_ns(health: HealthCheck) -> Duration:

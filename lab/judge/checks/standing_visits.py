@@ -34,7 +34,7 @@ class EveryVisitEnds(StandingCheck):
         for visit in timeline.visits:
             fault = _unended(visit, timeline) or _astray(visit, timeline)
             told = None if fault is None else f"{_who(visit)}: {fault}"
-            yield Look(visit.frames, told)
+            yield Look(visit, told)
 
 
 class ServedWhenWhole(StandingCheck):
@@ -69,7 +69,7 @@ class ServedWhenWhole(StandingCheck):
             if not any(outage.begun.at <= ended for outage in known):
                 failed = visit.outcome != "connected"
                 fault = f"{_who(visit)} before anything broke: {_end(visit)}"
-                yield Look(visit.frames, fault if failed else None)
+                yield Look(visit, fault if failed else None)
         if known:
             yield from self._after(timeline, _repaired_at(known))
 
@@ -82,14 +82,14 @@ class ServedWhenWhole(StandingCheck):
             connected = visit.outcome == "connected"
             late = not connected and (visit.node in served or waited > bound)
             fault = f"{_who(visit)} {ms(waited)} after the last repair: {_end(visit)}"
-            yield Look(visit.frames, fault if late else None)
+            yield Look(visit, fault if late else None)
             if connected:
                 served.add(visit.node)
         last = {visit.node: visit for visit in later}
         for node, visit in last.items():
             tried = ms(visit.began_at - repaired_at)
             fault = f"{node} was never served again; its last visit began {tried} after the repair"
-            yield Look(visit.frames, None if node in served else fault)
+            yield Look(visit, None if node in served else fault)
 
 
 def _repaired_at(known: tuple[Outage, ...]) -> int:

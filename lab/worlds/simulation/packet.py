@@ -6,10 +6,10 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from lab.observe.decode import decode_ip
-from lab.observe.sighting import Ip
+from lab.observe.decode import FLAG_SETS, decode_ip
+from lab.observe.sighting import Ip, Tcp
 from resolver.nat.checksum import adjusted, internet_checksum, pseudo_header
-from resolver.nat.packet import ICMP, ICMPV6, TCP, UDP, MalformedPacket
+from resolver.nat.packet import ICMP, ICMPV6, TCP, UDP, MalformedPacket, TcpView
 
 Pair: TypeAlias = tuple[str, int, str, int]
 """An address and port, and the address and port at the other end: what tells sockets apart."""
@@ -27,6 +27,7 @@ class Packet:
 
     __slots__ = (
         "_decoded",
+        "_tcp",
         "built_here",
         "destination",
         "end",
@@ -44,6 +45,7 @@ class Packet:
         self.raw = raw
         self.built_here = built_here
         self._decoded: Ip | None = None
+        self._tcp: TcpView | None = None
         first = raw[0] if len(raw) >= 20 else 0
         self.version = first >> 4
         if self.version == 4:
@@ -123,12 +125,51 @@ class Packet:
         source, destination = ports[0] << 8 | ports[1], ports[2] << 8 | ports[3]
         return (self.source, source, self.destination, destination)
 
+    def tcp(self) -> TcpView:
+        """Its TCP segment; MalformedPacket when it is cut off. Read once."""
+        if self._tcp is None:
+            self._tcp = TcpView.of(self.raw[self.payload : self.end])
+        return self._tcp
+
+    def carry(self, segment: TcpView) -> None:
+        """Note what its maker put into it, so that nobody has to read that again."""
+        self._tcp = segment
+
     def decoded(self) -> Ip | None:
         """As a watcher sees it. Decoded once, however many interfaces the packet passes, and not at
         all when nobody watches."""
         if self._decoded is None:
-            self._decoded = decode_ip(self.raw)
+            if self._tcp is not None and self.built_here and self.version == 4:
+                self._decoded = ip_of_segment(
+                    self.raw, self.source, self.destination, self.ttl, self._tcp
+                )
+            else:
+                self._decoded = decode_ip(self.raw)
         return self._decoded
+
+
+def ip_of_segment(raw: bytes, source: str, destination: str, ttl: int, segment: TcpView) -> Ip:
+    """What `decode_ip` finds in an IPv4 packet with this segment that was built a moment ago."""
+    return Ip(
+        4,
+        source,
+        destination,
+        ttl,
+        raw[4] << 8 | raw[5],
+        TCP,
+        Tcp(
+            segment.source_port,
+            segment.destination_port,
+            segment.sequence,
+            segment.acknowledgment,
+            FLAG_SETS[segment.flags],
+            segment.payload,
+            True,
+        ),
+        True,
+        len(raw),
+        raw,
+    )
 
 
 @lru_cache(maxsize=4096)

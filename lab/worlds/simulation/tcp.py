@@ -92,7 +92,7 @@ class TcpSockets:
         payload: bytes,
     ) -> None:
         """Send a segment of a connection."""
-        segment = build_tcp(
+        raw = build_tcp(
             connection.local,
             connection.remote,
             flags=flags,
@@ -102,7 +102,18 @@ class TcpSockets:
             options=self._options(connection) if flags & SYN else b"",
             dont_fragment=True,
         )
-        self._host.send(Packet(segment, built_here=True))
+        packet = Packet(raw, built_here=True)
+        packet.carry(
+            TcpView(
+                connection.local.port,
+                connection.remote.port,
+                sequence,
+                acknowledgment,
+                flags,
+                payload,
+            )
+        )
+        self._host.send(packet)
 
     def _options(self, connection: Connection) -> bytes:
         """What our SYN says of the segments that we take; nothing where the usual ones fit."""
@@ -144,7 +155,7 @@ class TcpSockets:
     def receive(self, packet: Packet) -> None:
         """Give a segment to its connection, accept it, or refuse it."""
         try:
-            segment = TcpView.of(packet.raw[packet.payload : packet.end])
+            segment = packet.tcp()
         except MalformedPacket:
             return
         pair = (packet.destination, segment.destination_port, packet.source, segment.source_port)
