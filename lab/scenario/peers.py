@@ -10,6 +10,7 @@ import dns.flags
 import dns.message
 
 from lab.scenario.careless import CarelessForwarder
+from lab.scenario.dribbling import Dribbled, Dribbler
 from lab.scenario.model import Reply, Script
 from lab.scenario.replies import reply_octets
 from lab.values import type_number
@@ -17,11 +18,13 @@ from resolver.dns import names
 from resolver.machine import (
     SECOND,
     Close,
+    Duration,
     Effect,
     Event,
     Instant,
     Machine,
     MessageArrived,
+    Open,
     Send,
     Transport,
 )
@@ -32,7 +35,7 @@ class ScriptedServer:
 
     def __init__(self, script: Script) -> None:
         self._replies = [_Cue(reply) for reply in (*script.replies, *_uniform(script))]
-        self._due: list[tuple[Instant, int, Effect]] = []
+        self._due: list[tuple[Instant, int, tuple[Effect, ...]]] = []
         self._taken = 0
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
@@ -50,18 +53,17 @@ class ScriptedServer:
         )
         if reply is None or reply.silent:
             return ()
-        effect: Effect = Send(event.flow, reply_octets(reply, query))
-        if reply.closes_stream and event.transport is Transport.TCP:
-            effect = Close(event.flow)
-        self._taken += 1  # keeps the order of what is due at one instant
-        heapq.heappush(self._due, (now + round(reply.delay_s * SECOND), self._taken, effect))
+        at = now + round(reply.delay_s * SECOND)
+        for later, effects in _reply_effects(reply, reply_octets(reply, query), event, self._taken):
+            self._taken += 1  # keeps the order of what is due at one instant
+            heapq.heappush(self._due, (at + later, self._taken, effects))
         return self.expire(now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """Send what has been thought about long enough."""
-        effects = []
+        effects: list[Effect] = []
         while self._due and self._due[0][0] <= now:
-            effects.append(heapq.heappop(self._due)[2])
+            effects += heapq.heappop(self._due)[2]
         return effects
 
     def deadline(self) -> Instant | None:
@@ -75,9 +77,31 @@ class ScriptedServer:
 
 def peer_for(script: Script) -> Machine:
     """What does as the script says: a scripted server, or a careless forwarder."""
+    if any(reply.dribble_s for reply in script.replies):
+        return Dribbler(ScriptedServer(script))
     if not script.relays_to:
         return ScriptedServer(script)
     return CarelessForwarder(script.relays_to, round(script.relay_gap_s * SECOND))
+
+
+def _reply_effects(
+    reply: Reply, octets: bytes, event: MessageArrived, number: int
+) -> Iterator[tuple[Duration, tuple[Effect, ...]]]:
+    """What answers a question, and how long after the thinking each part comes. `number` tells
+    flows of our own apart."""
+    streamed = event.transport is Transport.TCP
+    if reply.closes_stream and streamed:
+        yield 0, (Close(event.flow),)
+    elif reply.fault == "wrong-port" and not streamed:
+        opened = Open(number, Transport.UDP, event.source)
+        yield 0, (opened, Send(number, octets), Close(number))
+    elif reply.dribble_s and streamed:
+        gap = round(reply.dribble_s * SECOND)
+        whole = len(octets).to_bytes(2, "big") + octets
+        for place, octet in enumerate(whole):
+            yield place * gap, (Send(event.flow, Dribbled((octet,))),)
+    else:
+        yield 0, (Send(event.flow, octets),)
 
 
 class _Cue:

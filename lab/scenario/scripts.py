@@ -17,6 +17,7 @@ ReplyFault = Literal[
     "cut-rdata",
     "empty",
     "wrong-id",
+    "wrong-port",
     "other-name",
     "other-type",
     "other-class",
@@ -58,10 +59,13 @@ class Reply(Value):
     """Whether an OPT record is answered with one (a server older than EDNS does not)."""
     fault: ReplyFault | None = None
     """What is wrong with the bytes: compression that points at itself, more records promised than
-    sent, a message of zeros behind its ID, RDATA that ends early, no bytes at all, another ID, or
-    a reply to another question or to none. TCP: the stream is kept open."""
+    sent, a message of zeros behind its ID, RDATA that ends early, no bytes at all, another ID, a
+    reply to another question or to none, or one that leaves from another port. TCP: the stream is
+    kept open, and "wrong-port" has no sense."""
     closes_stream: bool = False
     """Over TCP: the connection is closed instead of answered."""
+    dribble_s: Seconds = 0.0
+    """Over TCP: the reply comes octet by octet, so long after one another."""
 
     @model_validator(mode="after")
     def _fault_fits(self) -> Self:
@@ -69,6 +73,10 @@ class Reply(Value):
             raise ValueError(f"fault={self.fault!r} breaks a record; write one in answer=")
         if self.closes_stream and self.transport == "udp":
             raise ValueError("closes_stream has no sense with transport='udp'; take one away")
+        if self.dribble_s and (self.transport == "udp" or self.closes_stream):
+            raise ValueError("dribble_s is for replies over TCP that are sent; take one away")
+        if self.fault == "wrong-port" and self.transport == "tcp":
+            raise ValueError("fault='wrong-port' is for UDP: a stream has one port; take one away")
         return self
 
 

@@ -21,6 +21,7 @@ from lab.observe.sighting import Sighting
 from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.isolation import way_in
+from lab.worlds.listening import listening
 from lab.worlds.mininet_calendar import Calendar
 from lab.worlds.mininet_commands import has_discipline
 from lab.worlds.mininet_links import Links
@@ -30,7 +31,7 @@ from lab.worlds.mininet_transmitting import Transmitters
 from lab.worlds.mininet_wires import means_of
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.machine import Duration, Instant, Machine
-from resolver.programs import Listening, listens, may_be_foreign
+from resolver.programs import Listening, may_be_foreign
 from resolver.shells.files import take_files
 from resolver.shells.journal import JournalWriter
 from resolver.shells.loop import Loop
@@ -71,8 +72,8 @@ class MininetWorld:
     def capabilities(self) -> frozenset[Capability]:
         """What this kernel can do, tried once."""
         if self._capabilities is None:
-            found = {Capability.IPV6} if Path("/proc/sys/net/ipv6").exists() else set()
-            found |= {Capability.LINK_DELAY, Capability.LINK_RATE}
+            found = {Capability.LINK_DELAY, Capability.LINK_RATE}
+            found |= {Capability.IPV6} if Path("/proc/sys/net/ipv6").exists() else set()
             self._capabilities = frozenset(found)
         return self._capabilities
 
@@ -220,8 +221,8 @@ class MininetWorld:
         self.stop_program(node, program)
         (self._folder / node).mkdir(parents=True, exist_ok=True)
         (self._folder / node / f"{program}.script").write_text(script + "\n", encoding="utf-8")
-        config = planned.config
-        shell = self._shell(node, machine, listens(config), program, may_be_foreign(config))
+        ends, foreign = listening(machine, planned.config), may_be_foreign(planned.config)
+        shell = self._shell(node, machine, ends, program, foreign)
         self._peers[node, program] = shell
 
     def _shell(

@@ -63,6 +63,9 @@ def node_settings(node: PlannedNode) -> dict[str, str]:
         "ipv4/icmp_msgs_per_sec?": "100000",
         "ipv4/icmp_msgs_burst?": "10000",
         "ipv6/icmp/ratelimit": "0",
+        # Since Linux 6.5 the first SYNs are repeated every second. RFC 6298 5.5, and Debian 12's
+        # kernel: after 1, 3, 7 s. The same on every host.
+        "ipv4/tcp_syn_linear_timeouts?": "0",
     }
     # Without addresses of its own IPv6 would still announce itself (MLD) in every capture.
     without_ipv6 = "0" if any(":" in address for address in node.addresses()) else "1"

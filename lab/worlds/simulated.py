@@ -17,6 +17,7 @@ from lab.observe.sighting import Record, Sighting
 from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.impairing import Treatment, link_random
+from lab.worlds.listening import listening
 from lab.worlds.seeds import program_seed
 from lab.worlds.simulation.agenda import Agenda
 from lab.worlds.simulation.host import Host
@@ -28,7 +29,6 @@ from lab.worlds.world import Capability, Capture, Clock, WorldBroken
 from resolver.config import ProgramConfig
 from resolver.config_file import render_config
 from resolver.machine import SECOND, Duration, Instant, Machine, Reconfigured
-from resolver.programs import listens
 from resolver.shells.program import build_machine
 from resolver.shells.shell import CannotStart
 
@@ -201,7 +201,7 @@ class SimulatedWorld:
                 raise WorldBroken(f"{node} runs the NAT program, and the plan gives it no device")
             host.translation.process = process
         self._seats[node, program] = process
-        process.start(listens(config))
+        process.start(listening(machine, config))
         return process
 
     def _await_ready(self, processes: tuple[Process, ...]) -> None:

@@ -1,6 +1,7 @@
 """Scripted servers do exactly what their script says, field by field."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import get_args
 
 import dns.flags
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lab.scenario import packets
+from lab.scenario.dribbling import Dribbler
 from lab.scenario.model import Edns, Message, Reply, Script
-from lab.scenario.peers import ScriptedServer
+from lab.scenario.peers import ScriptedServer, peer_for
 from lab.scenario.scripts import ReplyFault
-from resolver.machine import SECOND, Close, Effect, Endpoint, MessageArrived, Send, Transport
+from resolver.machine import SECOND, Close, Effect, Endpoint, MessageArrived, Open, Send, Transport
 
 SERVER = Endpoint("198.51.100.53", 53)
 CLIENT = Endpoint("192.168.1.10", 40000)
@@ -229,6 +231,8 @@ def test_no_octets_make_it_fail(octets: bytes, transport: Transport) -> None:
     for fault in faults:
         server = one(fault=fault, answer=(ADDRESS,), rcode="BADVERS")
         for effect in server.handle(MessageArrived("flow", octets, transport, CLIENT, SERVER), 0):
+            if fault == "wrong-port" and isinstance(effect, Open | Close):
+                continue
             assert isinstance(effect, Send)
             assert effect.payload[:2] == octets[:2] or fault in {"wrong-id", "empty"}
 
@@ -300,3 +304,62 @@ def test_a_reply_that_cannot_be_is_refused(fields, complaint: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Reply(**fields)
     assert complaint in str(caught.value)
+
+
+# --- odd ways for a reply to leave -----------------------------------------------------------------
+
+
+def test_a_reply_from_another_port_leaves_by_a_socket_of_its_own() -> None:
+    server = one(fault="wrong-port", answer=(ADDRESS,))
+    opened, sent, closed = server.handle(MessageArrived("flow", WHOLE, UDP, CLIENT, SERVER), 0)
+    assert isinstance(opened, Open)
+    assert (opened.transport, opened.remote) == (UDP, CLIENT)
+    assert isinstance(sent, Send)
+    assert sent.flow == closed.flow == opened.flow != "flow"
+    assert sent.payload[:2] == WHOLE[:2]
+
+
+def test_over_tcp_a_reply_may_come_octet_by_octet() -> None:
+    script = Script(replies=(Reply(answer=(ADDRESS,), dribble_s=0.5),))
+    server = peer_for(script)
+    assert isinstance(server, Dribbler)
+    # Its streams are raw, and a question may come in two pieces.
+    raw = len(WHOLE).to_bytes(2, "big") + WHOLE
+    assert server.handle(MessageArrived("flow", raw[:9], TCP, CLIENT, SERVER), 0) == []
+    effects = [*server.handle(MessageArrived("flow", raw[9:], TCP, CLIENT, SERVER), 0)]
+    instants = [0]
+    while (due := server.deadline()) is not None:
+        instants.append(due)
+        effects += server.expire(due)
+    assert all(isinstance(effect, Send) and len(effect.payload) == 1 for effect in effects)
+    stream = b"".join(effect.payload for effect in effects)
+    assert int.from_bytes(stream[:2], "big") == len(stream) - 2
+    assert stream[2:4] == WHOLE[:2]
+    assert {b - a for a, b in pairwise(instants)} == {SECOND // 2}
+
+
+def test_beside_dribbled_replies_others_come_whole() -> None:
+    replies = (
+        Reply(name="slow.example.net", answer=(ADDRESS,), dribble_s=0.5),
+        Reply(answer=(ADDRESS,)),
+    )
+    server = peer_for(Script(replies=replies))
+    raw = len(WHOLE).to_bytes(2, "big") + WHOLE
+    (effect,) = server.handle(MessageArrived("flow", raw, TCP, CLIENT, SERVER), 0)
+    assert isinstance(effect, Send)
+    assert int.from_bytes(effect.payload[:2], "big") == len(effect.payload) - 2
+    (effect,) = server.handle(MessageArrived("datagram", WHOLE, UDP, CLIENT, SERVER), 0)
+    assert effect.payload[:2] == WHOLE[:2]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dribble_s": 1, "transport": "udp"},
+        {"dribble_s": 1, "closes_stream": True},
+        {"fault": "wrong-port", "transport": "tcp"},
+    ],
+)
+def test_ways_that_have_no_sense_are_refused(fields) -> None:
+    with pytest.raises(ValidationError, match="take one away"):
+        Reply(**fields)
