@@ -21,9 +21,9 @@ def survival(value: float, degrees: int) -> float:
     """
     if degrees < 1:
         raise ValueError(f"{degrees} degrees of freedom: at least 1 are needed")
-    if value <= 0:
-        return 1.0
     half = value / 2
+    if half <= 0:
+        return 1.0
     if degrees % 2:
         tail, power = erfc(sqrt(half)), 0.5
     else:

@@ -148,7 +148,7 @@ def _asking(topology: Topology, source: str) -> tuple[Viewer, str, Endpoint]:
             f"{source}: nobody plays a viewer; add one for the crowd to stand beside"
         )
     asked = make_plan(topology, source).node(viewer.name).asks
-    address = asked[0] if isinstance(asked, tuple) else asked
+    address = next(iter(asked), None)
     if address is None or ":" in address:
         raise StormRefused(
             f"{source}: {viewer.name} asks {address or 'nobody'}, and a storm asks over IPv4; give "

@@ -37,25 +37,25 @@ def problems_of(capture: Capture, figures: Figures, viewers: int) -> Iterator[st
         yield f"only {answers.asked:,} of {viewers:,} questions left the crowd"
     undialled = answers.received - answers.without_address - connects.tried
     if undialled > 0:
-        yield f"{undialled:,} viewers with an address did not dial it"
+        yield f"viewers with an address that did not dial it: {undialled:,}"
 
 
 def faults_of(figures: Figures, server: str) -> Iterator[str]:
     """Why the storm FAILED: who was let down."""
     answers, connects = figures.answers, figures.connects
     if answers.asked > answers.reached:
-        yield f"{answers.asked - answers.reached:,} questions were lost on their way to {server}"
+        yield f"questions lost on their way to {server}: {answers.asked - answers.reached:,}"
     for each in figures.servers:
         if each.lost:
-            yield f"{each.lost:,} answers lost by {each.node}: questions reached it and got none"
+            yield f"answers lost by {each.node}: {each.lost:,} (questions reached it and got none)"
     if answers.answered > answers.received:
-        yield f"{answers.answered - answers.received:,} answers were lost on their way back"
+        yield f"answers lost on their way back: {answers.answered - answers.received:,}"
     if answers.without_address:
         told = ", ".join(f"{rcode} {count:,}" for rcode, count in sorted(answers.rcodes.items()))
-        yield f"{answers.without_address:,} answers held no address ({told})"
+        yield f"answers without an address: {answers.without_address:,} (of all: {told})"
     if connects.failed:
         told = ", ".join(f"{reason} {count:,}" for reason, count in connects.reasons.items())
-        yield f"{connects.failed:,} connections failed ({told})"
+        yield f"connections failed: {connects.failed:,} ({told})"
     evenness = figures.evenness
     if evenness is not None and evenness.absurd:
         yield (

@@ -181,8 +181,7 @@ class Viewers:
 
 def question_behind_id(name: str) -> bytes:
     """The octets of a stub resolver's question for the name's IPv4 addresses, behind its ID."""
-    packed: bytes = DNSRecord.question(name, "A").pack()
-    return packed[2:]
+    return bytes(DNSRecord.question(name, "A").pack()[2:])
 
 
 def first_address(payload: bytes) -> str | None:
