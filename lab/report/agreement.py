@@ -9,6 +9,10 @@ A scenario that one of the worlds could not run (UNSUPPORTED) is not compared.
 Where a scenario polls (`Repeat`, `Until`), how often it asks and which server's turn it is depend
 on the phase of the health checks, which differs between worlds; there the kinds of exchange that
 occurred must be the same, whatever their number and whichever address was handed out.
+
+A viewer that asks for A and AAAA, or several servers, at once races them: whether a refusal comes
+before the second question leaves, and whose answer is the first, is an affair of microseconds.
+There the visits must have come to the same: connected, or an error, and which.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from typing import Any
 from lab.observe.story import NormalisedHop, normalised
 from lab.report.record import RunRecord, ScenarioRecord
 from lab.report.repetitions import once_each
+from lab.viewer.profiles import profile_named
 
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+")
 _BANNER = re.compile(r"“.*”")
@@ -55,6 +60,11 @@ def _verdicts(one: ScenarioRecord, other: ScenarioRecord) -> Iterator[str]:
 
 
 def _exchanges(one: ScenarioRecord, other: ScenarioRecord) -> Iterator[str]:
+    seen, also_seen = _visits(one), _visits(other)
+    if seen != also_seen:
+        yield f"{one.clock} has visits {seen}; {other.clock} has {also_seen}"
+    if _races(one.scenario):
+        return
     ours, theirs = _without_arp(one), _without_arp(other)
     if _polls(one.scenario):
         kinds, other_kinds = set(map(_without_choice, ours)), set(map(_without_choice, theirs))
@@ -76,6 +86,22 @@ def _without_arp(scenario: ScenarioRecord) -> tuple[tuple[NormalisedHop, ...], .
     return tuple(
         tuple(hop for hop in exchange if hop[2:] != ("icmp-error", "host unreachable"))
         for exchange in normalised(scenario.exchanges)
+    )
+
+
+def _visits(scenario: ScenarioRecord) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple(
+        (visit.node, visit.profile, visit.outcome, visit.reason) for visit in scenario.visits
+    )
+
+
+def _races(scenario: Mapping[str, Any]) -> bool:
+    """Whether somebody visits who has several questions under way at once."""
+    return any(
+        (profile := profile_named(str(step.get("profile")))) is not None
+        and profile.families == "at-once"
+        for step in scenario.get("steps", ())
+        if step["kind"] == "visit"
     )
 
 

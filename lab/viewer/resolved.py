@@ -205,27 +205,32 @@ class ResolvedStub(Stub):
         self._fresh_until: dict[int, Instant] = {}
         """By when glibc's next attempt finds an answer in resolved's cache."""
         self._under_way: dict[int, _Transaction] = {}
+        self._attempts = 0
+        """glibc's, so far."""
         self._cached: set[int] = set()
         """Families whose failure resolved remembers."""
 
     def look_up(self) -> Algorithm[Looked]:
         """Do as glibc does with a server at 127.0.0.53, and as resolved does behind it."""
-        waits = 0
         for searching in (False, True):
             if searching:
                 self._forget_what_is_not_kept()
-            for _ in range(self.profile.attempts // 2):
-                yield from self._ask_the_daemon()
-                waits += 1
-                if not self._under_way and self._is_kept():
-                    break
-            if self._has_addresses() and (not self._under_way or waits >= _WAITS_FOR_THE_OTHER):
+            yield from self._search()
+            if self._has_enough():
                 break
         for each in self._under_way.values():
             each.end()
         for flow in self.streams.values():
             self.talk.close(flow)
         return looked(self._answers)
+
+    def _search(self) -> Algorithm[None]:
+        """Two attempts for one spelling of the name."""
+        for _ in range(self.profile.attempts // 2):
+            yield from self._ask_the_daemon()
+            self._attempts += 1
+            if self._has_enough() or (not self._under_way and self._is_kept()):
+                return
 
     def _ask_the_daemon(self) -> Algorithm[None]:
         """One attempt of glibc's: until both answers are there, or its patience ends. What is under
@@ -269,8 +274,11 @@ class ResolvedStub(Stub):
                 each.end()
                 del self._under_way[qtype]
 
-    def _has_addresses(self) -> bool:
-        return any(answer.addresses for answer in self._answers.values())
+    def _has_enough(self) -> bool:
+        """Whether glibc has addresses, and waits no longer for those of the other family."""
+        if not any(answer.addresses for answer in self._answers.values()):
+            return False
+        return not self._under_way or self._attempts >= _WAITS_FOR_THE_OTHER
 
     def _forget_what_is_not_kept(self) -> None:
         """RFC 2308 5: an absence without an SOA record is not cached, so it is asked for again."""

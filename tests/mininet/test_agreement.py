@@ -25,7 +25,7 @@ def test_every_scenario_says_the_same_in_both_worlds(forwardlab, tmp_path, proje
 
     # Agreement about nothing would be worth nothing.
     for record in records.values():
-        assert [each.id for each in record.scenarios] == list(read_catalogue(project).scenarios)
+        assert [each.id for each in record.scenarios] == list(read_catalogue(project).select(()))
         assert record.world == record.world_requested
     outcomes = {
         world: Counter(each.outcome for each in r.scenarios) for world, r in records.items()

@@ -8,7 +8,7 @@ from sample_record import dead_node, eight_steps, forged_reply, run_of, silent_f
 from shipped import shipped_scenarios
 
 from lab.report.agreement import disagreements
-from lab.report.record import ExchangeRecord, ScenarioRecord
+from lab.report.record import ExchangeRecord, ScenarioRecord, VisitRecord
 
 POLLING = {"steps": [{"kind": "repeat", "times": 3, "steps": [{"kind": "ask"}]}]}
 
@@ -213,3 +213,31 @@ def test_the_shipped_scenarios_are_compared_message_by_message_where_they_do_not
     scenarios = shipped_scenarios().values()
     relaxed = [each for each in scenarios if _polls(each.model_dump(mode="json"))]
     assert len(relaxed) < len(scenarios) / 3
+
+
+# --- visits -----------------------------------------------------------------------------------
+
+
+def visiting(profile: str, *exchanges: ExchangeRecord, reason: str = "") -> ScenarioRecord:
+    steps = [{"kind": "visit", "node": "viewer", "profile": profile}]
+    outcome = "error" if reason else "connected"
+    visit = VisitRecord(
+        node="viewer", profile=profile, began_ms=0.0, outcome=outcome, reason=reason
+    )
+    return REAL.model_copy(
+        update={"scenario": {"steps": steps}, "exchanges": exchanges, "visits": (visit,)}
+    )
+
+
+@pytest.mark.parametrize("profile", ["glibc", "musl", "windows", "systemd-resolved"])
+def test_who_races_questions_must_see_the_same(profile):
+    whole = visiting(profile, ASKED, CONNECTED)
+    assert lines(whole, visiting(profile, CONNECTED)) == []
+    assert any("visits" in line for line in lines(whole, visiting(profile, reason="no such name")))
+
+
+@pytest.mark.parametrize("profile", ["one-shot", "glibc-single-request"])
+def test_who_asks_one_thing_at_a_time_is_compared_message_by_message(profile):
+    whole = visiting(profile, ASKED, CONNECTED)
+    assert lines(whole, whole) == []
+    assert lines(whole, visiting(profile, CONNECTED)) != []

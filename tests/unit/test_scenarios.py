@@ -17,7 +17,9 @@ from lab.scenario.model import (
     Expectation,
     Misconfigure,
     OffsetAliasBase,
+    Repeat,
     Scenario,
+    Visit,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +72,9 @@ def test_a_word_selects(word: str, chosen: str) -> None:
 
 
 def test_no_word_selects_all() -> None:
-    assert CATALOGUE.select([]) == dict(SCENARIOS)
+    chosen = CATALOGUE.select([])
+    assert {each.partition("@")[0] for each in chosen} == set(SCENARIOS)
+    assert all(chosen[each] == scenario for each, scenario in SCENARIOS.items() if each in chosen)
 
 
 def test_a_wrong_word_names_the_nearest_scenario() -> None:
@@ -126,3 +130,66 @@ def test_an_inconsistent_scenario_is_refused(steps, violates, complaint: str) ->
 def test_a_label_goes_with_not_waiting(fields) -> None:
     with pytest.raises(ValidationError, match="label goes with wait=False"):
         Ask(**fields)
+
+
+# --- viewers ----------------------------------------------------------------------------------
+
+
+def test_a_scenario_with_viewers_is_selected_once_for_each() -> None:
+    scenario = SCENARIOS["viewers/server_remembered"]
+    chosen = CATALOGUE.select(["viewers/server_remembered"])
+    assert list(chosen) == [f"viewers/server_remembered@{each}" for each in scenario.viewers]
+    for viewer, each in zip(scenario.viewers, chosen.values(), strict=True):
+        assert each.viewer == viewer
+        assert {step.profile for step in each.steps if isinstance(step, Visit)} == {viewer}
+        assert all(viewer in (one.viewers or (viewer,)) for one in each.expectations)
+    assert "long waits" in chosen["viewers/server_remembered@glibc"].needs
+    assert "long waits" not in chosen["viewers/server_remembered@systemd-resolved"].needs
+
+
+def test_one_viewer_is_selected_by_name() -> None:
+    assert list(CATALOGUE.select(["viewers/server_up@glibc"])) == ["viewers/server_up@glibc"]
+    every = CATALOGUE.select(["viewers@musl"])
+    assert every
+    assert all(each.endswith("@musl") for each in every)
+    path = "scenarios/viewers/server_up.py@windows"
+    assert list(CATALOGUE.select([path])) == ["viewers/server_up@windows"]
+
+
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("viewers/server_up@glibz", "no viewer 'glibz'; did you mean 'glibc'"),
+        ("viewers/server_remembered@musl", "no viewer 'musl'; known are glibc, systemd-resolved"),
+        ("cluster/five_steps@glibc", "runs for no viewer in particular; leave out '@glibc'"),
+    ],
+)
+def test_a_viewer_it_does_not_run_for_is_refused(word: str, complaint: str) -> None:
+    with pytest.raises(CatalogueError, match=complaint):
+        CATALOGUE.select([word])
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"slow_for": ("musl",)}, "musl: not among its viewers"),
+        ({"viewers": ("musl", "musl")}, "names one twice"),
+    ],
+)
+def test_viewers_that_do_not_fit_are_refused(fields, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Scenario(title="", story="", topology="viewers", steps=(), expectations=(NEVER,), **fields)
+    named = Expectation(text="", rules=("CLU-04",), check=NEVER.check, viewers=("windows",))
+    with pytest.raises(ValidationError, match="windows: not among its viewers"):
+        Scenario(title="", story="", topology="viewers", steps=(), expectations=(named,))
+
+
+def test_visits_inside_repetitions_are_the_viewers_too() -> None:
+    steps = (Repeat(times=2, steps=(Visit(), Visit(profile="musl"))),)
+    scenario = Scenario(
+        title="", story="", topology="viewers", steps=steps, expectations=(NEVER,),
+        viewers=("glibc",),
+    )  # fmt: skip
+    (repeat,) = scenario.for_viewer("glibc").steps
+    assert isinstance(repeat, Repeat)
+    assert [each.profile for each in repeat.steps if isinstance(each, Visit)] == ["glibc", "musl"]
