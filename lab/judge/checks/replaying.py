@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from lab.judge.checks.base import CheckBase, counted, wanted_name
-from lab.judge.verdict import Evidence, Finding, Outcome, failed
+from lab.judge.checks.base import CheckBase, counted, frames_of, wanted_name
+from lab.judge.verdict import Finding, failed, passed
 from lab.observe.replayed import Got, Replayed, replayed_of
 from lab.observe.timeline import Timeline
 
 Likeness: TypeAlias = Literal["same", "different", "no answer in the capture"]
 
-_MOST_TOLD = 20
+_MOST_TOLD = 3
 """So many differences are told one by one; all of them are in the record."""
 
 
@@ -34,17 +35,18 @@ class ReplayedAlike(CheckBase):
                 "the capture: there is nothing to compare"
             )
         different = [each for each, word in compared if word == "different"]
-        summary = Evidence(
+        summary = (
             f"{counted(len(replayed), 'question')} asked again: {count['same']} same, "
             f"{count['different']} different, {count['no answer in the capture']} without an "
-            "answer in the capture",
-            () if different else _frames(compared[0][0]),
+            "answer in the capture"
         )
-        told = tuple(Evidence(_difference(each), _frames(each)) for each in different[:_MOST_TOLD])
+        if not different:
+            return passed(summary, *_frames(compared[:1]))
+        told = [_difference(each) for each in different[:_MOST_TOLD]]
         if len(different) > _MOST_TOLD:
-            told += (Evidence(f"and {len(different) - _MOST_TOLD} more, told in replay.csv"),)
-        outcome = Outcome.FAILED if different else Outcome.PASSED
-        return Finding(outcome, (summary, *told))
+            told.append(f"and {len(different) - _MOST_TOLD} more, which replay.csv tells")
+        shown = [pair for pair in compared if pair[1] == "different"][:_MOST_TOLD]
+        return failed("; ".join((summary, *told)), *_frames(shown))
 
 
 def likeness(timeline: Timeline, replayed: Replayed) -> Likeness:
@@ -64,7 +66,7 @@ def likeness(timeline: Timeline, replayed: Replayed) -> Likeness:
     return "same" if is_cluster and all_members else "different"
 
 
-def told(got: Got | None) -> str:
+def _told(got: Got | None) -> str:
     """What a question got, for people: "NOERROR 10.0.0.1"."""
     if got is None:
         return "no answer"
@@ -73,13 +75,13 @@ def told(got: Got | None) -> str:
 
 def _difference(each: Replayed) -> str:
     return (
-        f"{each.question}, frame {each.frame} of the capture: {told(each.before)} then, "
-        f"{told(each.now)} in the lab"
+        f"{each.question}, frame {each.frame} of the capture: {_told(each.before)} then, "
+        f"{_told(each.now)} in the lab"
     )
 
 
-def _frames(each: Replayed) -> tuple[int, ...]:
-    return each.exchange.frames if each.exchange is not None else ()
+def _frames(compared: Iterable[tuple[Replayed, Likeness]]) -> tuple[int, ...]:
+    return frames_of(each.exchange for each, _ in compared if each.exchange is not None)
 
 
 def _cluster_addresses(timeline: Timeline) -> frozenset[str]:

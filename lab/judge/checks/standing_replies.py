@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from lab.judge.bounds import answer_allowance_ns
@@ -41,7 +42,7 @@ class RepliedInTime(StandingCheck):
                 fault = f"{exchange.asker} got no reply for {_asked(exchange)}"
             elif waited > bound_ns:
                 fault = f"{exchange.asker} waited {ms(waited)} for {_asked(exchange)}"
-            yield Look(exchange.frames, fault)
+            yield Look(exchange, fault)
 
 
 class RepliedOnce(StandingCheck):
@@ -63,7 +64,7 @@ class RepliedOnce(StandingCheck):
             replies = len(exchange.replies)
             if replies:
                 fault = f"{_asked(exchange)} of {exchange.asker} got {replies} replies"
-                yield Look(exchange.frames, fault if replies > 1 else None)
+                yield Look(exchange, fault if replies > 1 else None)
 
 
 class RepliedFromThere(StandingCheck):
@@ -76,18 +77,24 @@ class RepliedFromThere(StandingCheck):
         """Replies count."""
         if not seen:
             return "no client got a reply"
-        replies = counted(seen, "reply", "replies")
-        return f"{replies} to clients, each from where the question had gone"
+        return f"{counted(seen, 'question')} of clients, each replied to from where it had gone"
 
     def looks(self, timeline: Timeline) -> Iterator[Look]:
-        """Each reply that came to a client for what it had asked."""
+        """Each question of a client that got a reply, and each reply that came from elsewhere."""
         for exchange in client_exchanges(timeline):
-            for reply in exchange.replies:
-                yield Look((*exchange.query.frames, *reply.frames))
+            if exchange.replies:
+                yield Look(exchange)
             for reply in (*exchange.strays, *exchange.latecomers):
                 if exchange.mismatches(reply) == ("source",):
                     fault = f"asked {exchange.query.destination}, {reply.arrived_source} replied"
-                    yield Look((*exchange.query.frames, *reply.frames), fault)
+                    yield Look(_Wrong((*exchange.query.frames, *reply.frames)), fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """A question and a reply that does not belong to it."""
+
+    frames: tuple[int, ...]
 
 
 def client_exchanges(timeline: Timeline) -> list[DnsExchange]:
