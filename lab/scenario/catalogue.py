@@ -58,7 +58,7 @@ class Catalogue:
         words = list(wanted)
         if not words:
             self._refuse(self.refused)
-            return _for_viewers(self.scenarios)
+            return dict(sorted(_for_viewers(self.scenarios).items()))
         chosen: dict[str, Scenario] = {}
         unreadable: dict[str, str] = {}
         for word in words:

@@ -138,6 +138,7 @@ def test_a_label_goes_with_not_waiting(fields) -> None:
 def test_a_scenario_with_viewers_is_selected_once_for_each() -> None:
     scenario = SCENARIOS["viewers/server_remembered"]
     chosen = CATALOGUE.select(["viewers/server_remembered"])
+    assert scenario.viewers == tuple(sorted(scenario.viewers))
     assert list(chosen) == [f"viewers/server_remembered@{each}" for each in scenario.viewers]
     for viewer, each in zip(scenario.viewers, chosen.values(), strict=True):
         assert each.viewer == viewer
