@@ -38,13 +38,15 @@ def read_frames(path: Path, losses: Losses) -> Iterator[Frame]:
             elif magic == SECTION_MAGIC:
                 yield from pcapng_frames(file, str(path), losses)
             else:
-                raise CaptureError(f"{path}: offset 0: {_not_a_capture(magic)}; {_REMEDY}")
+                raise CaptureError(f"{path}: offset 0: {_not_a_capture(magic, losses)}; {_REMEDY}")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise CaptureError(f"{path}: cannot be read: {reason}; {_REMEDY}") from error
 
 
-def _not_a_capture(magic: bytes) -> str:
+def _not_a_capture(magic: bytes, losses: Losses) -> str:
+    if not magic and losses.damage:
+        return losses.damage[0]
     return "the file is empty" if not magic else "this is neither pcap nor pcapng"
 
 

@@ -7,8 +7,9 @@ unknown: what can be read is read, the rest is counted.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from lab.captures.frames import LARGEST_FRAME, FileInterface, Frame, Losses, Octets
@@ -26,8 +27,18 @@ _OLD_PACKET = 2
 _SIMPLE_PACKET = 3
 _STATISTICS = 5
 _PACKET = 6
-_JOURNAL = 9
 _SECTION = 0x0A0D0D0A
+_NO_PACKETS: Mapping[int, str] = MappingProxyType(
+    {
+        9: "no packet (journal entry)",
+        0x0BAD: "no packet (custom block)",
+        0x40000BAD: "no packet (custom block)",
+        0x0204: "no packet (system call)",
+        0x0216: "no packet (system call)",
+        0x0221: "no packet (system call)",
+    }
+)
+"""Blocks that Wireshark numbers as it numbers packets."""
 
 _END = 0
 _NAME = 2
@@ -128,9 +139,9 @@ def _frame(kind: int, body: bytes, reading: _Reading) -> Frame | None:
     elif kind == _SIMPLE_PACKET:
         reading.number += 1
         reading.losses.count("no time stamp (simple packet block)")
-    elif kind == _JOURNAL:
-        reading.number += 1  # Wireshark numbers these too
-        reading.losses.count("no packet (journal entry)")
+    elif kind in _NO_PACKETS:
+        reading.number += 1
+        reading.losses.count(_NO_PACKETS[kind])
     return None
 
 
