@@ -66,7 +66,8 @@ def _lines(
     head = Text(f"{place + 1}  ", style="dim")
     head.append(printable(page.title), style="bold")
     yield from _wrapped(head, console, width)
-    yield Text(f"   {printable(course.id)}, {course.world} world", style="dim")
+    where = f"{printable(course.id)}, {course.world} world"
+    yield from _wrapped(Text(where, style="dim"), console, width, 3)
     yield Text()
     if page.quote:
         told = Text("The FAQ: ", style="dim").append(f"“{page.quote}”", style="italic cyan")
