@@ -10,7 +10,7 @@ The shell owns sockets and byte streams. Timers, idle ones too, belong to the ma
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -224,6 +224,12 @@ class AnswersDatagrams(Protocol):
         `handle` would return for it. None: `handle` must see it. Never raises."""
         ...
 
+    def answer_datagrams(
+        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+    ) -> list[bytes]:
+        """The same for several, up to the first that `handle` must see."""
+        ...
+
 
 @runtime_checkable
 class Drains(Protocol):
@@ -246,7 +252,8 @@ class Machine(Protocol):
         ...
 
     def deadline(self) -> Instant | None:
-        """The earliest instant at which `expire` has something to do. Covers every timer.
+        """The earliest instant at which `expire` has something to do. Covers every timer, and is
+        another one only after `handle` or `expire`.
 
         A machine that has work to do as soon as it starts (a health check) returns an instant that
         has already passed (0).

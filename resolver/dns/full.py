@@ -103,6 +103,7 @@ class Resolver(Intermediary[Errand]):
         )
         self._open_straight_way()
         self.answer_datagram = self._ready.answer
+        self.answer_datagrams = self._ready.answer_all
         """`AnswersDatagrams`, without a call in between: it is where the time goes."""
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:

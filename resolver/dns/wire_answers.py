@@ -156,6 +156,26 @@ class WireAnswers:
         more = answer.more
         return answer.tail if more is None else more.next_tail()
 
+    def answer_all(
+        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+    ) -> list[bytes]:
+        """The answers to datagrams, each as `answer` gives it, up to the first for which there is
+        none."""
+        ready: list[bytes] = []
+        allows = self._allows
+        for answer, address in zip(map(self._find, questions), addresses, strict=True):
+            if answer is None or not allows(address):
+                break
+            if now >= answer.until and not answer.count_down(now):
+                self._drop(answer)
+                break
+            answer.used = True
+            answer.entry.used = True
+            more = answer.more
+            ready.append(answer.tail if more is None else more.next_tail())
+        self._counters.fast_answers += len(ready)
+        return ready
+
     def asked_before(self, payload: bytes) -> bool:
         """Whether this question has come before, so that its answer is worth keeping: those that
         never come again (with a cookie of their own, or in random case) push nothing out. To be

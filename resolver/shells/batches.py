@@ -8,10 +8,9 @@ import sys
 from struct import Struct
 from typing import Final, TypeAlias
 
-from resolver.machine import ID_OCTETS, Instant
+from resolver.machine import ID_OCTETS, AnswersDatagrams, Instant
 from resolver.shells.limits import ADDRESSES_REMEMBERED, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.mmsg import Room
-from resolver.shells.owner import Answerer
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """As the socket module writes it."""
@@ -24,6 +23,9 @@ _STEP: Final = DATAGRAM_OCTETS + 1 + 576
 datagrams, which is all that most of them have, would compete for the same few lines of every cache
 of the processor."""
 
+_BEGINS: Final = [number * _STEP + ID_OCTETS for number in range(DATAGRAMS_PER_WAKE)]
+"""Where each datagram goes on behind its ID."""
+
 _REPLY_STEP: Final = 4096 + 576
 """The same for replies that were not ready: as large as the resolver ever writes."""
 
@@ -35,7 +37,7 @@ class Batch:
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
         self._family = listening.family
-        self._read_addresses = _ADDRESS[self._family].iter_unpack
+        self._sources_in = _ADDRESS[self._family].iter_unpack
         self._addresses: dict[bytes, str] = {}
         self._room = Room(listening, DATAGRAMS_PER_WAKE, _STEP)
         self._replies = Room(listening, DATAGRAMS_PER_WAKE, _REPLY_STEP)
@@ -44,25 +46,28 @@ class Batch:
         self.send = self._room.send
         """Send the answers in some places; what could not be sent, and why (errno)."""
 
-    def answer_ready(self, answer: Answerer, now: Instant, first: int, end: int) -> int:
+    def answer_ready(self, answers: AnswersDatagrams, now: Instant, first: int, end: int) -> int:
         """Put answers into their places from `first` on, up to the first datagram for which there
         is none: its number, or `end`."""
-        room = self._room
-        places, sizes, addresses = room.places, room.sizes, self._addresses
+        room, addresses = self._room, self._addresses
+        places, sizes, octets = room.places, room.sizes, room.name_octets
+        begins = _BEGINS[first:end]
         lengths = room.lengths[first:end].tolist()
-        names = self._read_addresses(memoryview(room.names)[first * room.name_octets :])
-        at = first * _STEP
-        for number, (length, (raw,)) in enumerate(zip(lengths, names, strict=False), first):
-            begin = at + ID_OCTETS
-            address = addresses.get(raw) or self._address(raw)
-            ready = answer(places[begin : at + length], address, now)
-            if ready is None:
-                return number
+        names = self._sources_in(room.names[first * octets : end * octets])
+        found = answers.answer_datagrams(
+            [
+                places[at : at + length - ID_OCTETS]
+                for at, length in zip(begins, lengths, strict=True)
+            ],
+            [addresses.get(raw) or self._address(raw) for (raw,) in names],
+            now,
+        )
+        for at, ready in zip(begins, found, strict=False):
             octets = len(ready)
-            places[begin : begin + octets] = ready
-            sizes[number] = ID_OCTETS + octets
-            at += _STEP
-        return end
+            places[at : at + octets] = ready
+            sizes[first] = ID_OCTETS + octets
+            first += 1
+        return first
 
     def received(self, number: int) -> tuple[bytes, bytes]:
         """A datagram, and the socket address that it came from as the kernel writes it."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from resolver.machine import (
     ID_OCTETS,
+    AnswersDatagrams,
     Endpoint,
     Flow,
     MessageArrived,
@@ -18,9 +19,9 @@ from resolver.machine import (
 )
 from resolver.shells import mmsg
 from resolver.shells.batches import Batch
-from resolver.shells.limits import BATCHES_PER_WAKE, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
+from resolver.shells.limits import ANSWERS_PER_WAKE, DATAGRAM_OCTETS, DATAGRAMS_PER_WAKE
 from resolver.shells.listening import listen, refusal
-from resolver.shells.owner import Answerer, Owner
+from resolver.shells.owner import Owner
 from resolver.shells.shell import MachineFailed
 
 _NOT_READY: Final = "the machine's ready answers failed"
@@ -93,14 +94,14 @@ class Datagrams:
         listener = _Listener(made, endpoint)
         self._listeners.append(listener)  # before it may fail, so that it is closed then
         listen(made, endpoint, Transport.UDP)
-        answer = self._owner.answer_datagram
-        if answer is None:
+        answers = self._owner.answers
+        if answers is None:
             receive = partial(self._receive_messages, listener)
         elif self._batched:
             batch = listener.batch = Batch(made)
-            receive = partial(self._receive_batch, listener, answer, batch)
+            receive = partial(self._receive_batch, listener, answers, batch)
         else:
-            receive = partial(self._receive_questions, listener, answer)
+            receive = partial(self._receive_questions, listener, answers)
         self._owner.loop.add_reader(made, receive)
 
     def open(self, flow: int, made: socket.socket, remote: Endpoint) -> None:
@@ -198,8 +199,9 @@ class Datagrams:
                 continue  # an error of an earlier datagram, reported late; reading clears it
             self._hand_over(listener, payload, peer, peer)
 
-    def _receive_questions(self, listener: _Listener, answer: Answerer) -> None:
+    def _receive_questions(self, listener: _Listener, answers: AnswersDatagrams) -> None:
         """Answer what the machine has an answer ready for; hand it the rest."""
+        answer = answers.answer_datagram
         receive, send, place = listener.socket.recvfrom_into, listener.socket.sendto, self._place
         now = self._owner.loop.now()
         for _ in range(DATAGRAMS_PER_WAKE):
@@ -226,30 +228,32 @@ class Datagrams:
             except OSError as error:
                 self._not_sent(listener, peer, error.errno)
 
-    def _receive_batch(self, listener: _Listener, answer: Answerer, batch: Batch) -> None:
+    def _receive_batch(self, listener: _Listener, answers: AnswersDatagrams, batch: Batch) -> None:
         """The same with two system calls for all that is there, as long as answers are ready. What
         is not goes to the machine in its turn, behind the answers to what came before it."""
-        for _ in range(BATCHES_PER_WAKE):
+        left = ANSWERS_PER_WAKE
+        while left > 0:
             count = batch.receive()
-            if not self._answer_batch(listener, answer, batch, count) or count < 2:
+            if not self._answer_batch(listener, answers, batch, count) or count < 2:
                 return  # if there is more, the loop will say so
             # While several were answered, more have come: looking is cheaper than waiting.
+            left -= count
 
     def _answer_batch(
-        self, listener: _Listener, answer: Answerer, batch: Batch, count: int
+        self, listener: _Listener, answers: AnswersDatagrams, batch: Batch, count: int
     ) -> bool:
         """Whether there was an answer ready for every datagram."""
         all_ready = True
         first = 0
         while first < count:
             try:
-                missed = batch.answer_ready(answer, self._owner.loop.now(), first, count)
+                missed = batch.answer_ready(answers, self._owner.loop.now(), first, count)
             except Exception as error:
                 raise MachineFailed(_NOT_READY) from error
-            if first < missed:
+            if listener.unsent:
                 self._send_replies(listener)  # in the order of the questions
-                for number, errno in batch.send(first, missed):
-                    self._not_sent(listener, batch.sender(number), errno)
+            for number, errno in batch.send(first, missed):
+                self._not_sent(listener, batch.sender(number), errno)
             if missed < count:
                 all_ready = False
                 payload, name = batch.received(missed)

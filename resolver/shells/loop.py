@@ -10,7 +10,7 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from resolver.machine import MILLISECOND, SECOND, Instant
 
@@ -37,6 +37,10 @@ class Timed(Protocol):
         ...
 
 
+_IN: Final = select.EPOLLIN
+_OUT: Final = select.EPOLLOUT
+
+
 @dataclass(slots=True, eq=False)
 class _Watch:
     """Who is called for a file descriptor, from its first callback to its last."""
@@ -54,14 +58,14 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._watches: dict[int, _Watch] = {}
-        self._timed: dict[Timed, None] = {}
+        self._timed: tuple[Timed, ...] = ()
         self._soon: list[Callback] = []
 
     def close(self) -> None:
         """Give the kernel's resources back; the sockets watched stay open."""
         self._epoll.close()
         self._watches.clear()
-        self._timed.clear()
+        self._timed = ()
 
     def now(self) -> Instant:
         """The monotonic clock, ns."""
@@ -96,11 +100,12 @@ class Loop:
 
     def add_timed(self, timed: Timed) -> None:
         """Honour its deadlines from now on."""
-        self._timed[timed] = None
+        self.remove_timed(timed)
+        self._timed = (*self._timed, timed)
 
     def remove_timed(self, timed: Timed) -> None:
         """Forget its deadlines."""
-        self._timed.pop(timed, None)
+        self._timed = tuple(other for other in self._timed if other is not timed)
 
     def soon(self, callback: Callback) -> None:
         """Call back once, when everybody has been called who is to be called now: at the latest
@@ -122,7 +127,7 @@ class Loop:
         """Fire what is due, wait for the next event or timer, and call back."""
         now = time.monotonic_ns()
         wake = deadline
-        for timed in tuple(self._timed):  # `expire` may add or remove machines
+        for timed in self._timed:  # another tuple, should `expire` add or remove machines
             due = timed.deadline()
             if due is None:
                 continue
@@ -131,16 +136,19 @@ class Loop:
                 wake = now  # it may have set new timers, or made the condition true: do not wait
             elif wake is None or due < wake:
                 wake = due
-        self._call_soon()
-        ready = [(self._watches[fd], mask) for fd, mask in self._wait(wake)]
+        if self._soon:
+            self._call_soon()
+        watches = self._watches
+        ready = [(watches[fd], mask) for fd, mask in self._wait(wake)]
         for watch, mask in ready:
             # An earlier callback may have closed this file and opened another of its number, which
             # has a watch of its own; this one then calls nobody.
-            if watch.reader and mask & ~select.EPOLLOUT:
+            if watch.reader and mask & ~_OUT:
                 watch.reader()
-            if watch.writer and mask & ~select.EPOLLIN:
+            if watch.writer and mask & ~_IN:
                 watch.writer()
-        self._call_soon()
+        if self._soon:
+            self._call_soon()
 
     def _call_soon(self) -> None:
         while self._soon:
@@ -157,7 +165,7 @@ class Loop:
         """
         if wake is None:
             return self._epoll.poll()
-        remaining = wake - self.now()
+        remaining = wake - time.monotonic_ns()
         coarse_ms = (remaining - remaining // 256) // MILLISECOND - 1
         # Half a millisecond less, because epoll rounds up to the next whole one.
         ready = self._epoll.poll(max(0, coarse_ms - 0.5) * MILLISECOND / SECOND)
@@ -171,7 +179,7 @@ class Loop:
         return self._watches.get(fd) or _Watch(fd)
 
     def _tell_kernel(self, watch: _Watch) -> None:
-        wanted = (select.EPOLLIN if watch.reader else 0) | (select.EPOLLOUT if watch.writer else 0)
+        wanted = (_IN if watch.reader else 0) | (_OUT if watch.writer else 0)
         if wanted == watch.told:
             return
         if not watch.told:

@@ -11,7 +11,8 @@ import ctypes
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from mmap import mmap
 from typing import Final
 
@@ -56,6 +57,7 @@ def _symbol(name: str) -> Callable[..., int] | None:
 _recvmmsg, _sendmmsg = _symbol("recvmmsg"), _symbol("sendmmsg")
 
 _NO_FLAGS = ctypes.c_int(0)
+_NOTHING_REFUSED: Final[tuple[tuple[int, int], ...]] = ()
 _FOREVER = ctypes.c_void_p(None)
 """No timeout, which is of no use with a socket that does not block."""
 
@@ -82,7 +84,7 @@ class Room:
     def __init__(self, of: socket.socket, count: int, step: int) -> None:
         if _recvmmsg is None or _sendmmsg is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-        self._receive, self._send = _recvmmsg, _sendmmsg
+        self._send = _sendmmsg
         self.name_octets = _SOCKADDR_OCTETS[of.family]
         self.names = mmap(-1, count * self.name_octets)
         self.places = mmap(-1, count * step)
@@ -94,8 +96,16 @@ class Room:
         self._counts = [ctypes.c_uint(n) for n in range(count + 1)]
         start, size = ctypes.addressof(sent[0]), ctypes.sizeof(_Message)
         self._sent_from = [ctypes.c_void_p(start + n * size) for n in range(count)]
+        self._send_first = [
+            partial(_sendmmsg, self._socket, self._sent_from[0], number, _NO_FLAGS)
+            for number in self._counts
+        ]
         headers = ctypes.c_void_p(ctypes.addressof(received[0]))
-        self._receiving = (self._socket, headers, self._counts[count], _NO_FLAGS, _FOREVER)
+        self.receive: Callable[[], int] = partial(
+            _recvmmsg, self._socket, headers, self._counts[count], _NO_FLAGS, _FOREVER
+        )
+        """Takes what is there; how many. Less than none is an error of an earlier datagram, which
+        the kernel reports late: reading clears it."""
         self.lengths = (
             memoryview(received[0]).cast("B").cast("I")[_Message.octets.offset // 4 :: size // 4]
         )
@@ -104,15 +114,13 @@ class Room:
         self.sizes = memoryview(sent[1]).cast("B").cast("L")[octet_place::2]
         """Octets of each datagram that is to be sent."""
 
-    def receive(self) -> int:
-        """Take what is there; how many. An error is an earlier datagram's, which the kernel reports
-        late: reading clears it."""
-        return max(0, self._receive(*self._receiving))
-
-    def send(self, first: int, end: int) -> list[tuple[int, int]]:
+    def send(self, first: int, end: int) -> Sequence[tuple[int, int]]:
         """Send what stands in the places from `first` up to `end`; the number of each that the host
         refused to send, and its errno."""
+        if first == 0 and (first := self._send_first[end]()) == end:
+            return _NOTHING_REFUSED
         refused: list[tuple[int, int]] = []
+        first = max(0, first)
         while first < end:
             sent = self._send(
                 self._socket, self._sent_from[first], self._counts[end - first], _NO_FLAGS

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from resolver.machine import Event, Instant, PortTaken, StreamClosed, Unreachable
+from resolver.machine import AnswersDatagrams, Event, PortTaken, StreamClosed, Unreachable
 from resolver.shells.loop import Loop
-
-Answerer: TypeAlias = Callable[[bytes, str, Instant], bytes | None]
-"""`AnswersDatagrams.answer_datagram` of `resolver.machine`."""
 
 
 class Owner(Protocol):
     """A shell, seen from its sockets."""
 
     loop: Loop
-    answer_datagram: Answerer | None
+    answers: AnswersDatagrams | None
     """The machine's answers that are ready; None where it has no such thing."""
 
     def tell(self, event: Event) -> None:

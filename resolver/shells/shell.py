@@ -29,17 +29,24 @@ class Shell(ABC):
         self.loop = loop
         self._machine = machine
         self._journal = journal
+        self._due: Instant | None = None
+        self._due_is_known = False
+        """Until the machine is told something: nothing else changes its timers."""
         loop.add_timed(self)
 
     def deadline(self) -> Instant | None:
         """The machine's earliest timer."""
-        return self._machine.deadline()
+        if not self._due_is_known:
+            self._due = self._machine.deadline()
+            self._due_is_known = True
+        return self._due
 
     def expire(self, now: Instant) -> None:
         """Fire the machine's timers, if any is due."""
-        due = self._machine.deadline()
+        due = Shell.deadline(self)
         if due is None or due > now:
             return
+        self._due_is_known = False
         try:
             effects = self._machine.expire(now)
         except Exception as error:
@@ -65,6 +72,7 @@ class Shell(ABC):
         """Hand an event to the machine. Only the loop's callbacks lead here, never `_do`: a machine
         is not told anything while it is being carried out."""
         now = self.loop.now()
+        self._due_is_known = False
         try:
             effects = self._machine.handle(event, now)
         except Exception as error:

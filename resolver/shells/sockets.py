@@ -27,7 +27,6 @@ from resolver.machine import (
 from resolver.shells.datagrams import Datagrams
 from resolver.shells.listening import allow_foreign_address, new_socket, refusal
 from resolver.shells.loop import Loop
-from resolver.shells.owner import Answerer
 from resolver.shells.shell import Journal, MachineFailed, Shell
 from resolver.shells.streams import Streams
 
@@ -61,8 +60,8 @@ class SocketShell(Shell):
         super().__init__(loop, machine, journal)
         self._enter = enter
         self._foreign = foreign_addresses
-        self.answer_datagram: Answerer | None = (
-            machine.answer_datagram if isinstance(machine, AnswersDatagrams) else None
+        self.answers: AnswersDatagrams | None = (
+            machine if isinstance(machine, AnswersDatagrams) else None
         )
         self._datagrams = Datagrams(self, batched=batched)
         self._streams = Streams(self)

@@ -6,7 +6,9 @@ import errno
 import os
 import socket
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pytest
 from shell_stage import HERE, UDP, Scripted, Stage, udp_client
@@ -49,6 +51,13 @@ class Ready(Scripted):
         if question == b"break":
             raise RuntimeError("broken on purpose")
         return question.swapcase() if question.startswith(b"ready") else None
+
+    def answer_datagrams(
+        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+    ) -> list[bytes]:
+        asked = zip(questions, addresses, strict=True)
+        answers = (self.answer_datagram(*one, now) for one in asked)
+        return list(takewhile(lambda answer: answer is not None, answers))
 
 
 def handled(event):

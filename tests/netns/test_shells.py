@@ -155,7 +155,7 @@ def test_a_closed_shell_leaves_nothing_open(in_namespace):
         server.close()
         server.close()
         assert open_files() == before
-        assert stage.loop._timed == {}
+        assert stage.loop._timed == ()
         assert stage.loop._watches == {}
 
     in_namespace(body)

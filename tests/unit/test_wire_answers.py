@@ -300,6 +300,52 @@ def test_with_the_table_everything_is_as_without(history, selection, entries):
     assert slow.fast_answers == 0
 
 
+def ready_state(life: Life) -> list[object]:
+    """What the table holds, and what was used of it and of the cache."""
+    ready = life.stage.resolver._ready
+    answers = [
+        (key, answer.tail, answer.until, answer.used, answer.entry.used, answer.more is None)
+        for key, answer in ready._answers.items()
+    ]
+    return [answers, life.fast_answers]
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(usual, min_size=1, max_size=4).flatmap(
+        lambda payloads: st.tuples(
+            histories(payloads),
+            st.lists(
+                st.tuples(
+                    st.sampled_from([*payloads, *payloads, query("never." + ZONE)]),
+                    st.sampled_from([INSIDE] * 9 + [OUTSIDE]),
+                ),
+                max_size=12,
+            ),
+        )
+    ),
+    instants,
+    st.sampled_from(Selection),
+)
+def test_several_at_once_are_answered_as_one_by_one(lived, later, selection):
+    history, batch = lived
+    single, several = (Life(table=True, selection=selection, entries=100) for _ in range(2))
+    for life in (single, several):
+        life.live([*history, *(ask(payload, 3) for payload, _ in batch)])
+    now = single.stage.now + later
+    expected = []
+    for payload, address in batch:
+        answer = single.stage.resolver.answer_datagram(payload[2:], address, now)
+        if answer is None:
+            break
+        expected.append(answer)
+    questions, addresses = [payload[2:] for payload, _ in batch], [where for _, where in batch]
+    given_ = several.stage.resolver.answer_datagrams(questions, addresses, now)
+    event(f"answered {len(given_)} of {len(batch)}")
+    assert given_ == expected
+    assert ready_state(several) == ready_state(single)
+
+
 # --- and the comparison would notice -----------------------------------------------------------
 
 A = query("a." + ZONE)
