@@ -12,7 +12,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -37,6 +36,7 @@ _BLOCKS: Final = 64
 """16 MiB an interface: some 80,000 questions, four seconds of the greatest storm."""
 _RETIRED_AFTER_MS: Final = 10
 """When a block that is not full is handed over."""
+_SURELY_RETIRED_S: Final = 0.1
 _FLUSHED_WITHIN_S: Final = 5.0
 
 _STATUS: Final = struct.Struct("=8xIII")
@@ -65,6 +65,11 @@ class _Ring:
     taken: list[bytes] = field(default_factory=list)
     """Blocks, as far as they are used."""
 
+    def is_handed_over(self) -> bool:
+        """Whether the next block is ours to take."""
+        status, _, _ = _STATUS.unpack_from(self.memory, self.next * _BLOCK)
+        return bool(status & _TP_STATUS_USER)
+
 
 class RingCapture(LiveCapture):
     """Captures Ethernet interfaces into one file, which is written at the end; has the face of
@@ -74,6 +79,7 @@ class RingCapture(LiveCapture):
         super().__init__(path)
         self._rings: dict[int, _Ring] = {}
         self._marks: list[tuple[Instant, Callable[[], None]]] = []
+        self._over = False
 
     def add(self, node: str, interface: str, kept: Kept = Kept.CONVERSATIONS) -> socket.socket:
         """Listen to an interface of the current network namespace from now on, for these frames."""
@@ -102,7 +108,9 @@ class RingCapture(LiveCapture):
 
     def read(self, file: socket.socket) -> None:
         """Take the blocks that are handed over."""
-        _take(self._rings[file.fileno()])
+        ring = self._rings[file.fileno()]
+        _take(ring)
+        _clear(ring)
 
     def mark(self, at: Instant, kind: str, text: str, fields: dict[str, Any]) -> None:
         """Put a mark into the file, in the order of time."""
@@ -113,6 +121,9 @@ class RingCapture(LiveCapture):
 
         Raises OSError when the kernel does not hand over what it has.
         """
+        if self._over:
+            return
+        self._over = True
         try:
             _flush(list(self._rings.values()))
             for ring in self._rings.values():
@@ -148,21 +159,24 @@ class RingCapture(LiveCapture):
         self._marks.clear()
 
 
+def _clear(ring: _Ring) -> None:
+    """Take the news that the interface went down, which would else be told again and again."""
+    ring.ear.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
 def _take(ring: _Ring) -> bool:
     """Take the blocks that are handed over, and give them back; whether there was the trial frame
     that ends a capture."""
     ended = False
-    while True:
+    while ring.is_handed_over():
         start = ring.next * _BLOCK
-        status, _, _ = _STATUS.unpack_from(ring.memory, start)
-        if not status & _TP_STATUS_USER:
-            return ended
         (used,) = _USED.unpack_from(ring.memory, start)
         block = ring.memory[start : start + used]
         struct.pack_into("=I", ring.memory, start + 8, 0)
         ring.next = (ring.next + 1) % _BLOCKS
         ring.taken.append(block)
         ended = ended or any(is_trial for *_, is_trial in _frames(block))
+    return ended
 
 
 def _frames(block: bytes) -> Iterator[tuple[Instant, bytes, bool, bool]]:
@@ -183,13 +197,19 @@ def _frames(block: bytes) -> Iterator[tuple[Instant, bytes, bool, bool]]:
 
 def _flush(rings: list[_Ring]) -> None:
     """Return when each ring has shown us a frame that was sent just now: then all before it are
-    taken. An interface that is down has nothing to wait for."""
-    waiting = []
+    taken. An interface that is down sends none; what it has is handed over when its time is up."""
+    waiting, down = [], []
     for ring in rings:
         _take(ring)
-        with suppress(OSError):
+        try:
             ring.teller.sendto(b"", (ring.interface, TRIAL_FRAME, 0, 0, _BROADCAST))
             waiting.append(ring)
+        except OSError:
+            down.append(ring)
+    for ring in down:
+        _clear(ring)
+        while select.select([ring.ear], [], [], _SURELY_RETIRED_S)[0] and ring.is_handed_over():
+            _take(ring)
     deadline = time.monotonic() + _FLUSHED_WITHIN_S
     while waiting:
         left = deadline - time.monotonic()
