@@ -67,7 +67,7 @@ class ServedWhenWhole(StandingCheck):
         for visit in timeline.visits:
             ended = visit.began_at if visit.ended_at is None else visit.ended_at
             if not any(outage.begun.at <= ended for outage in known):
-                failed = visit.outcome != "connected"
+                failed = visit.connected is None
                 fault = f"{_who(visit)} before anything broke: {_end(visit)}"
                 yield Look(visit, fault if failed else None)
         if known:
@@ -79,7 +79,7 @@ class ServedWhenWhole(StandingCheck):
         served: set[str] = set()
         for visit in later:
             waited = visit.began_at - repaired_at
-            connected = visit.outcome == "connected"
+            connected = visit.connected is not None
             late = not connected and (visit.node in served or waited > bound)
             fault = f"{_who(visit)} {ms(waited)} after the last repair: {_end(visit)}"
             yield Look(visit, fault if late else None)
