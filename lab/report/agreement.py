@@ -18,7 +18,7 @@ There the visits must have come to the same: connected, or an error, and which.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.observe.story import NormalisedHop, normalised
@@ -27,6 +27,7 @@ from lab.report.repetitions import once_each
 from lab.viewer.profiles import profile_named
 
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+")
+_FATES = ("lose", "duplicate", "reorder")
 _BANNER = re.compile(r"“.*”")
 
 
@@ -64,6 +65,8 @@ def _exchanges(one: ScenarioRecord, other: ScenarioRecord) -> Iterator[str]:
     if seen != also_seen:
         yield f"{one.clock} has visits {seen}; {other.clock} has {also_seen}"
     if _races(one.scenario):
+        return
+    if _leaves_to_chance(one.scenario):
         return
     ours, theirs = _without_arp(one), _without_arp(other)
     if _polls(one.scenario):
@@ -107,6 +110,20 @@ def _races(scenario: Mapping[str, Any]) -> bool:
 
 def _polls(scenario: Mapping[str, Any]) -> bool:
     return any(step["kind"] in {"repeat", "until"} for step in scenario.get("steps", ()))
+
+
+def _leaves_to_chance(part: object) -> bool:
+    """Whether a scenario, or a part of it, gives some fate of packets in percent."""
+    if isinstance(part, Mapping):
+        impairment = part.get("impairment")
+        if isinstance(impairment, Mapping):
+            return any(impairment.get(f"{fate}_percent") for fate in _FATES)
+        return any(map(_leaves_to_chance, part.values()))
+    return (
+        isinstance(part, Sequence)
+        and not isinstance(part, str)
+        and any(map(_leaves_to_chance, part))
+    )
 
 
 def _without_choice(exchange: tuple[NormalisedHop, ...]) -> tuple[NormalisedHop, ...]:

@@ -241,3 +241,42 @@ def test_who_asks_one_thing_at_a_time_is_compared_message_by_message(profile):
     whole = visiting(profile, ASKED, CONNECTED)
     assert lines(whole, whole) == []
     assert lines(whole, visiting(profile, CONNECTED)) != []
+
+
+# --- chance -----------------------------------------------------------------------------------
+
+
+def with_steps(record: ScenarioRecord, *steps) -> ScenarioRecord:
+    return record.model_copy(update={"scenario": {"steps": list(steps)}})
+
+
+def impairing(**impairment) -> dict:
+    return {"kind": "impair", "node": "dns", "impairment": impairment}
+
+
+CHANCE = impairing(lose_percent=10.0)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        CHANCE,
+        impairing(duplicate_percent=1.0),
+        impairing(delay_ms=5.0, reorder_percent=1.0),
+        {"kind": "repeat", "times": 1, "steps": [CHANCE]},
+        {"kind": "flap", "breaking": [CHANCE], "mending": [{"kind": "mend", "node": "dns"}]},
+    ],
+    ids=["lost", "doubled", "reordered", "repeated", "flapping"],
+)
+def test_what_befalls_packets_by_chance_may_differ(step):
+    assert lines(with_steps(GOOD, step), with_steps(DOCTORED.hops(0), step)) == []
+    # The verdicts may not.
+    failed = DOCTORED.record.model_copy(update={"outcome": "failed"})
+    assert lines(with_steps(GOOD, step), with_steps(failed, step)) != []
+
+
+@pytest.mark.parametrize(
+    "step", [impairing(lose_every=2), impairing(delay_ms=5.0, jitter_ms=1.0), {"kind": "ask"}]
+)
+def test_what_befalls_packets_by_their_number_may_not_differ(step):
+    assert lines(with_steps(GOOD, step), with_steps(DOCTORED.hops(0), step)) != []

@@ -57,6 +57,7 @@ from lab.judge.checks.links import (
 from lab.judge.checks.losses import (
     ArrivedInPieces,
     LossMadeGood,
+    PortRefused,
     SuccessMeasured,
     SynsRepeated,
     TooLargeTold,
@@ -170,6 +171,7 @@ Check = Annotated[
     | PacketsLost
     | PacketsReordered
     | PlainRetry
+    | PortRefused
     | PrivateNamesStay
     | QuestionsBounded
     | RdataUnchanged
@@ -272,6 +274,7 @@ __all__ = [
     "PacketsLost",
     "PacketsReordered",
     "PlainRetry",
+    "PortRefused",
     "PrivateNamesStay",
     "QuestionsBounded",
     "RdataUnchanged",

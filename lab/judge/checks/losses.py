@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lab.judge.bounds import timer_window_ns
-from lab.judge.checks.base import CheckBase, counted, ms, node_named, questions
+from lab.judge.checks.base import CheckBase, counted, ms, questions
 from lab.judge.verdict import Finding, failed, observed, passed
 from lab.observe.connection import Connection
 from lab.observe.passage import Trip
 from lab.observe.sighting import Tcp
 from lab.observe.timeline import Timeline
 from lab.values import DnsName, QueryType
-from resolver.machine import SECOND
+from resolver.machine import MILLISECOND, SECOND
 
 _SHOWN = 12
 
@@ -118,6 +118,39 @@ class LossMadeGood(CheckBase):
         return failed("no lost segment was sent again and arrived", *frames[:_SHOWN])
 
 
+class PortRefused(CheckBase):
+    """Every such question got no reply, and an ICMP error from the asked host itself within
+    `within_ms`: nobody listens there (FLT-06)."""
+
+    kind: Literal["port-refused"] = "port-refused"
+    asker: str = "viewer"
+    name: DnsName
+    qtype: QueryType = "A"
+    within_ms: float = 100.0
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Look for "port unreachable" to each question."""
+        asked = questions(timeline, self.asker, self.name, self.qtype)
+        if not asked:
+            return failed(f"{self.asker} never asked for {self.name}")
+        shown: list[int] = []
+        for each in asked:
+            frames = each.query.frames
+            if each.replies:
+                return failed("a reply came", *frames, *each.replies[0].frames)
+            refusals = [error for error in each.errors if error.text == "port unreachable"]
+            if not refusals:
+                return failed("no port unreachable came", *frames)
+            trip = refusals[0].trip
+            shown += (*frames, *trip.frames)
+            if trip.sender != each.query.receiver:
+                return failed(f"{trip.sender} said it, not {each.query.receiver}", *shown)
+            waited = (trip.arrived_at or trip.at) - each.asked_at
+            if waited > self.within_ms * MILLISECOND:
+                return failed(f"it was told after {ms(waited)}", *shown)
+        return passed(f"{counted(len(asked), 'question')}, refused at once", *shown[:_SHOWN])
+
+
 class ArrivedInPieces(CheckBase):
     """A reply over UDP came to the asker in fragments, each no larger than the MTU, and whole
     (FLT-07)."""
@@ -157,8 +190,7 @@ class TooLargeTold(CheckBase):
     mtu: Annotated[int, Field(ge=68)]
 
     def judge(self, timeline: Timeline) -> Finding:
-        """Find "fragmentation needed" from the router to the sender."""
-        sender = node_named(timeline, self.node)
+        """Find "fragmentation needed" from the router, and look where it went."""
         errors = [
             error
             for error in timeline.errors
@@ -166,19 +198,19 @@ class TooLargeTold(CheckBase):
             and (error.icmp.type, error.icmp.code) == (3, 4)
             and error.trip.sender == self.router
         ]
-        if not errors or sender is None:
+        if not errors:
             return failed(f'{self.router} never said "fragmentation needed"')
-        for error in errors:
+        told = [error for error in errors if error.trip.receiver == self.node]
+        if not told:
+            others = ", ".join(sorted({each.trip.receiver or "nobody" for each in errors}))
+            return failed(f"it told {others}, not {self.node}", *errors[0].trip.frames)
+        for error in told:
             raw = error.trip.ip.raw
             start = (raw[0] & 15) * 4
             mtu = int.from_bytes(raw[start + 6 : start + 8], "big")
             if mtu != self.mtu:
                 return failed(f"it said {mtu} octets, expected {self.mtu}", *error.trip.frames)
-            if error.trip.receiver != self.node:
-                where = error.trip.receiver or "nobody"
-                return failed(f"it told {where}, not {self.node}", *error.trip.frames)
-        first = errors[0]
-        return passed(f"{self.node} was told: {self.mtu} octets", *first.trip.frames)
+        return passed(f"{self.node} was told: {self.mtu} octets", *told[0].trip.frames)
 
 
 def _repetitions(connection: Connection) -> list[tuple[Trip, Trip]]:
