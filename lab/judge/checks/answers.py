@@ -65,6 +65,8 @@ class Answered(CheckBase):
         if not asked:
             return failed(f"{self.asker} never asked {self.qtype} for this name")
         counting = [each for each in asked if not is_superseded(timeline, each)]
+        if not counting:
+            return failed(f"{self.asker} got no reply", *frames_of(asked))
         chosen = {"first": counting[:1], "last": counting[-1:], "all": counting}[self.which]
         for exchange in chosen:
             if exchange.reply is None or not timeline.causes.in_time(exchange):
