@@ -22,9 +22,10 @@ from markupsafe import Markup, escape
 from lab.judge.rules import RULES, Rule
 from lab.report.ladder import columns_of, lay_out
 from lab.report.ladder_svg import ladder_svg
-from lab.report.plots import timing_plot
 from lab.report.record import ExchangeRecord, OutcomeWord, RunRecord, ScenarioRecord
+from lab.report.repetitions import once_each
 from lab.report.rules import rule_outcome, rule_results
+from lab.report.timing_views import ScenarioTimes, scenario_times, timing_view
 from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant, printable
 
 _HERE = Path(__file__).parent
@@ -36,8 +37,11 @@ _MOST_ARROWS = 24
 """A drawing ends with the exchange that brings so many arrows: it must fit on a printed page."""
 
 
-def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
-    """The page. `topology_svgs` has a drawing by topology name, each an `<svg>` document."""
+def report_page(run: RunRecord, topology_svgs: Mapping[str, str]) -> str:
+    """The page. `topology_svgs` has a drawing by topology name, each an `<svg>` document. A
+    scenario that was repeated stands in it once, as it came out worst."""
+    record = once_each(run)
+    times = scenario_times(run)
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -56,7 +60,7 @@ def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
         if (picture := _picture(name, topology_svgs.get(name, ""))) is not None
     }
     views = [
-        _ScenarioView(each, anchors[each.id], topologies.get(each.topology))
+        _ScenarioView(each, anchors[each.id], topologies.get(each.topology), times[each.id])
         for each in record.scenarios
     ]
     for view in views:
@@ -73,7 +77,7 @@ def report_page(record: RunRecord, topology_svgs: Mapping[str, str]) -> str:
         topologies=list(topologies.values()),
         areas=_rule_areas(record, anchors),
         rules=RULES,
-        plot=Markup(timing_plot(record)),  # noqa: S704 - drawn by this package, text escaped
+        timing=timing_view(run, anchors),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -127,6 +131,7 @@ class _ScenarioView:
     record: ScenarioRecord
     anchor: str
     picture: _Picture | None
+    times: ScenarioTimes
 
     @property
     def area(self) -> str:

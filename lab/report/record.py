@@ -254,6 +254,8 @@ class RunRecord(_Part):
     host: dict[str, Any]
     """The doctor's findings and versions."""
     scenarios: tuple[ScenarioRecord, ...]
+    pictures: dict[str, str] = Field(default_factory=dict)
+    """Topology → its drawing, an SVG document."""
     totals: dict[str, int]
     """Outcome word → number of scenarios; one that was repeated counts once, with its worst."""
 

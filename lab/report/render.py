@@ -1,7 +1,7 @@
 """From a record to its files, and back from a file to the record.
 
-Every report of a run is drawn from `record.json`, and from the topology drawings kept beside it, so
-a run can be rendered again long after it was made.
+Every report of a run is drawn from `record.json` and nothing else, so a run can be rendered again
+long after it was made, to the same octets.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from lab.report.html import report_page
 from lab.report.junit import junit_xml
 from lab.report.record import SCHEMA_VERSION, RunRecord, ScenarioRecord
 from lab.report.repetitions import turn_of
+from lab.report.tables import tables
 from lab.report.timing import timing_csv
 
 REPORTS = Path("reports")
@@ -35,8 +36,8 @@ def write_reports(
 ) -> Path:
     """Write record.json and everything drawn from it; gives the path of report.html.
 
-    `topology_svgs`: an SVG document by topology name, kept in `topologies/`. None draws the page
-    with those kept there by an earlier call. Raises FolderUnusable."""
+    `topology_svgs`: an SVG document by topology name, kept in the record. None draws the page with
+    those that the record has. Raises FolderUnusable."""
     try:
         return _write_all(folder, record, topology_svgs)
     except OSError as error:
@@ -48,24 +49,22 @@ def write_reports(
 
 def _write_all(folder: Path, record: RunRecord, topology_svgs: Mapping[str, str] | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = folder / "topologies"
-    if topology_svgs is None:
-        topology_svgs = {
-            path.stem: path.read_text(encoding="utf-8") for path in sorted(pictures.glob("*.svg"))
-        }
-    else:
-        for name, svg in topology_svgs.items():
-            _write(folder, f"topologies/{name}.svg", svg)
+    if topology_svgs is not None:
+        record = record.model_copy(update={"pictures": dict(topology_svgs)})
+    for name, svg in record.pictures.items():
+        _write(folder, f"topologies/{name.lstrip('/')}.svg", svg)
     _write(folder, "record.json", record.model_dump_json(indent=2) + "\n")
     _write(folder, "junit.xml", junit_xml(record))
     _write(folder, "timing.csv", timing_csv(record))
+    for name, text in tables(record):
+        _write(folder, name, text)
     for scenario in record.scenarios:
         nodes = f"nodes/{scenario.id}{turn_of(scenario.repetition)}"
         for name, text in _node_files(scenario):
             # The world has written it already, unless there is nothing but a record.
             if not _place_for(folder, f"{nodes}/{name}").exists():
                 _write(folder, f"{nodes}/{name}", text)
-    return _write(folder, "report.html", report_page(record, topology_svgs))
+    return _write(folder, "report.html", report_page(record, record.pictures))
 
 
 def find_record(run: str, reports: Path = REPORTS) -> Path:

@@ -14,7 +14,9 @@ from lab.report.record import (
     ExchangeRecord,
     ExpectationRecord,
     HopRecord,
+    MarkRecord,
     NodeRecord,
+    PhaseRecord,
     RunRecord,
     ScenarioRecord,
     StepRecord,
@@ -191,6 +193,14 @@ def scenario(scenario_id: str, outcome="passed", **more: Any) -> ScenarioRecord:
     return ScenarioRecord(id=scenario_id, outcome=outcome, **(given | more))
 
 
+def phases(**took_ms: float) -> tuple[PhaseRecord, ...]:
+    """Parts of a wait, by name; "to" stands for the arrow: `stub_to_resolver`."""
+    return tuple(
+        PhaseRecord(name=name.replace("_to_", " → "), took_ms=took)
+        for name, took in took_ms.items()
+    )
+
+
 def eight_steps() -> ScenarioRecord:
     """The cluster behind NAT, as in the FAQ's second figure."""
     wire = Wire()
@@ -208,6 +218,17 @@ def eight_steps() -> ScenarioRecord:
             "names a 10.10.10.x address; the NAT translator maps the alias the viewer dials."
         ),
         time_to_connect_ms=2.89,
+        connect_phases=phases(
+            stub_to_resolver=0.22,
+            resolver=0.4,
+            resolver_to_translator=0.22,
+            translator=0.4,
+            translator_to_responder=0.22,
+            responder=0.2,
+            stub=0.2,
+            TCP=0.63,
+            NAT=0.4,
+        ),
         duration_s=0.004,
         steps=(
             StepRecord(text=f"viewer asks A {NAME}", started_ms=0, took_ms=1.66),
@@ -270,6 +291,11 @@ def silent_forwarder() -> ScenarioRecord:
         wall_s=2.61,
         duration_s=2.01,
         time_to_connect_ms=2001.72,
+        connect_phases=phases(stub_to_resolver=0.22, resolver=0.4, waiting=2000.2, TCP=0.9),
+        marks=(
+            MarkRecord(at_ms=-3.0, kind="halted", text="tgp1 halts", node="tgp1"),
+            MarkRecord(at_ms=2001.8, kind="resumed", text="tgp1 <resumes>", node="tgp1"),
+        ),
         steps=(
             StepRecord(text="tgp1 halts", started_ms=-3.0, took_ms=0.4),
             StepRecord(text=f"viewer asks A {NAME}", started_ms=0, took_ms=2001.1),
