@@ -20,12 +20,15 @@ from lab.observe.dns_message import concerns_dns
 from lab.observe.passage import fingerprint
 from lab.observe.sighting import Ip, Sighting, Tcp
 from lab.topology.plan import Plan
-from resolver.machine import MILLISECOND, Duration, Instant
+from resolver.machine import MILLISECOND, SECOND, Duration, Instant
 
-SAME_PACKET_NS: Duration = 10 * MILLISECOND
-"""Two sightings of the same octets on a link within this time are one packet, seen twice: by two
-captures, at a bridge and at its port, or by a mirror of both ways. Who repeats a packet waits
-longer."""
+_SAME_PACKET_NS: Duration = 10 * MILLISECOND
+"""Two sightings of the same octets within this time are one packet, seen twice: by two captures, at
+a bridge and at its port, by a mirror of both ways, before and behind a router. Who repeats a packet
+waits longer."""
+_SAME_NUMBER_NS: Duration = 5 * SECOND
+"""The same for packets with an identification of their own, which no repetition has (RFC 6864 4.1):
+links may be slow, so the second sighting may be late."""
 
 _FIRST_HOP_LIMITS = (64, 128, 255)
 """What machines begin with: Linux and BSD, Windows, routers."""
@@ -59,6 +62,23 @@ def place(packets: Sequence[SeenPacket], plan: Plan) -> Placed:
     return _Placing(plan, packets).placed()
 
 
+class Recognition:
+    """Knows again a packet that was seen before, at whatever place and behind whatever router."""
+
+    def __init__(self) -> None:
+        self._seen_at: dict[Hashable, Instant] = {}
+
+    def is_known(self, ip: Ip, at: Instant) -> bool:
+        """Whether this packet, seen now, is one that was seen before. Called in order of time."""
+        key = (ip.source, ip.destination, fingerprint(ip))
+        before = self._seen_at.get(key)
+        within = _SAME_NUMBER_NS if ip.identification else _SAME_PACKET_NS
+        if before is not None and at - before < within:
+            return True
+        self._seen_at[key] = at
+        return False
+
+
 class _Placing:
     def __init__(self, plan: Plan, packets: Sequence[SeenPacket]) -> None:
         self._ways = Ways(plan)
@@ -73,7 +93,7 @@ class _Placing:
         self._captured_networks = {self._interfaces[name][1] for name in self._captured}
         self._home = self._homes()
         self._placed = Placed()
-        self._seen_at: dict[Hashable, Instant] = {}
+        self._seen = Recognition()
         self._ends: dict[tuple[object, str], tuple[frozenset[str], frozenset[str]]] = {}
         """(place, network) → the nodes with a part in all that was seen there, and in any of it."""
 
@@ -108,14 +128,15 @@ class _Placing:
             placed.nowhere["no way in the topology" if known else "a stranger's address"] += 1
             return
         here = self._hop(packet, way)
-        key = (here.network, ip.source, ip.destination, ip.ttl, fingerprint(ip))
-        before = self._seen_at.get(key)
-        if before is not None and packet.at - before < SAME_PACKET_NS:
+        if way.hops.index(here) > _routers_passed(ip):
+            # It has come over fewer routers than there are between: somebody else sent it.
+            placed.nowhere["a source address that the TTL belies"] += 1
+            return
+        self._note_ends(packet.place, here.network, frozenset({here.sender, here.receiver}))
+        if self._seen.is_known(ip, packet.at):
             placed.twice += 1
             return
-        self._seen_at[key] = packet.at
         placed.on[here.network] += 1
-        self._note_ends(packet.place, here.network, frozenset({here.sender, here.receiver}))
         for hop in way.stretch_of(here.network):
             if hop is here or hop.network not in self._captured_networks:
                 yield from self._both_ends(packet, hop)
@@ -150,9 +171,7 @@ class _Placing:
         at_home = next((hop for hop in way.hops if hop.network == home), None)
         if at_home is not None or len(way.hops) == 1:
             return at_home or way.hops[0]
-        ttl = packet.ip.ttl
-        passed = next(limit for limit in _FIRST_HOP_LIMITS if ttl <= limit) - ttl
-        return way.hops[min(passed, len(way.hops) - 1)]
+        return way.hops[min(_routers_passed(packet.ip), len(way.hops) - 1)]
 
     def _note_ends(self, place: object, network: str, ends: frozenset[str]) -> None:
         in_all, in_any = self._ends.get((place, network), (ends, ends))
@@ -164,6 +183,11 @@ class _Placing:
         for (_, network), (in_all, in_any) in self._ends.items():
             for node in in_all or in_any:
                 yield node, network
+
+
+def _routers_passed(ip: Ip) -> int:
+    """How many routers it has come over, at least, if it began as machines begin."""
+    return next(limit for limit in _FIRST_HOP_LIMITS if ip.ttl <= limit) - ip.ttl
 
 
 def _matters(ip: Ip) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from lab.captures.frames import Losses
 from lab.captures.packets import SeenPacket
-from lab.captures.placing import SAME_PACKET_NS
+from lab.captures.placing import Recognition
 from lab.captures.strangers import goes_to_dns
 from lab.observe.connection import connections_of, is_dns
 from lab.observe.dns_exchange import DnsExchange, exchanges_of
 from lab.observe.dns_message import concerns_dns, messages_over_udp
 from lab.observe.dns_wording import asked as question_text
-from lab.observe.passage import Passage, Trip, fingerprint
+from lab.observe.passage import Passage, Trip
 from lab.observe.sighting import Sighting, Tcp, Udp
 from lab.topology.plan import Plan
 from resolver.machine import MILLISECOND, Endpoint, Instant, Transport
@@ -121,13 +121,8 @@ def _speaks_dns(packet: SeenPacket, losses: Losses) -> bool:
 def _once(packets: Iterable[SeenPacket]) -> Iterator[SeenPacket]:
     """Each packet once, at however many places it was captured: routers on its way change its TTL,
     and nothing else that counts here."""
-    seen: dict[object, Instant] = {}
-    for packet in packets:
-        key = (packet.ip.source, packet.ip.destination, fingerprint(packet.ip))
-        before = seen.get(key)
-        if before is None or packet.at - before >= SAME_PACKET_NS:
-            seen[key] = packet.at
-            yield packet
+    seen = Recognition()
+    return (packet for packet in packets if not seen.is_known(packet.ip, packet.at))
 
 
 def _exchanges(packets: Sequence[SeenPacket]) -> tuple[list[DnsExchange], dict[int, int]]:
