@@ -10,7 +10,7 @@ The shell owns sockets and byte streams. Timers, idle ones too, belong to the ma
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -225,9 +225,10 @@ class AnswersDatagrams(Protocol):
         ...
 
     def answer_datagrams(
-        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+        self, questions: Iterator[bytes], addresses: Iterator[str], now: Instant
     ) -> list[bytes]:
-        """The same for several, up to the first that `handle` must see."""
+        """The same for several, up to the first that `handle` must see; of both, nothing is taken
+        from behind that."""
         ...
 
 

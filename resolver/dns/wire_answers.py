@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -157,10 +157,10 @@ class WireAnswers:
         return answer.tail if more is None else more.next_tail()
 
     def answer_all(
-        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+        self, questions: Iterator[bytes], addresses: Iterator[str], now: Instant
     ) -> list[bytes]:
         """The answers to datagrams, each as `answer` gives it, up to the first for which there is
-        none."""
+        none: the last that is taken."""
         ready: list[bytes] = []
         allows = self._allows
         for answer, address in zip(map(self._find, questions), addresses, strict=True):

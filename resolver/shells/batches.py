@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final, TypeAlias
 
@@ -41,29 +42,36 @@ class Batch:
         self._addresses: dict[bytes, str] = {}
         self._room = Room(listening, DATAGRAMS_PER_WAKE, _STEP)
         self._replies = Room(listening, DATAGRAMS_PER_WAKE, _REPLY_STEP)
-        self.receive = self._room.receive
-        """Take what is there, at most 64 datagrams; how many."""
+        self._questions: Iterator[bytes] = iter(())
+        """Of the batch, behind their ID."""
+        self._sources: Iterator[str] = iter(())
+        """Addresses."""
         self.send = self._room.send
         """Send the answers in some places; what could not be sent, and why (errno)."""
 
-    def answer_ready(self, answers: AnswersDatagrams, now: Instant, first: int, end: int) -> int:
-        """Put answers into their places from `first` on, up to the first datagram for which there
-        is none: its number, or `end`."""
+    def receive(self) -> int:
+        """Take what is there, at most 64 datagrams; how many."""
         room, addresses = self._room, self._addresses
-        places, sizes, octets = room.places, room.sizes, room.name_octets
-        begins = _BEGINS[first:end]
-        lengths = room.lengths[first:end].tolist()
-        names = self._sources_in(room.names[first * octets : end * octets])
-        found = answers.answer_datagrams(
-            [
-                places[at : at + length - ID_OCTETS]
-                for at, length in zip(begins, lengths, strict=True)
-            ],
-            [addresses.get(raw) or self._address(raw) for (raw,) in names],
-            now,
+        count = room.receive()
+        if count <= 0:
+            return 0
+        places = room.places
+        lengths = room.lengths[:count].tolist()
+        names = self._sources_in(room.names[: count * room.name_octets])
+        # Read once, however often the answers stop and go on.
+        self._questions = iter(
+            [places[at : at + n - ID_OCTETS] for at, n in zip(_BEGINS, lengths, strict=False)]
         )
-        for at, ready in zip(begins, found, strict=False):
+        self._sources = iter([addresses.get(raw) or self._address(raw) for (raw,) in names])
+        return count
+
+    def answer_ready(self, answers: AnswersDatagrams, now: Instant, first: int) -> int:
+        """Put answers into their places from `first` on, up to the first datagram for which there
+        is none: its number. The next call goes on behind that."""
+        places, sizes = self._room.places, self._room.sizes
+        for ready in answers.answer_datagrams(self._questions, self._sources, now):
             octets = len(ready)
+            at = _BEGINS[first]
             places[at : at + octets] = ready
             sizes[first] = ID_OCTETS + octets
             first += 1

@@ -247,7 +247,7 @@ class Datagrams:
         first = 0
         while first < count:
             try:
-                missed = batch.answer_ready(answers, self._owner.loop.now(), first, count)
+                missed = batch.answer_ready(answers, self._owner.loop.now(), first)
             except Exception as error:
                 raise MachineFailed(_NOT_READY) from error
             if listener.unsent:

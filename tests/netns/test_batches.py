@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -53,7 +53,7 @@ class Ready(Scripted):
         return question.swapcase() if question.startswith(b"ready") else None
 
     def answer_datagrams(
-        self, questions: Iterable[bytes], addresses: Iterable[str], now: Instant
+        self, questions: Iterator[bytes], addresses: Iterator[str], now: Instant
     ) -> list[bytes]:
         asked = zip(questions, addresses, strict=True)
         answers = (self.answer_datagram(*one, now) for one in asked)
