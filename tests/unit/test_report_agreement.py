@@ -246,7 +246,7 @@ def test_who_asks_one_thing_at_a_time_is_compared_message_by_message(profile):
 # --- chance -----------------------------------------------------------------------------------
 
 
-def with_steps(record: ScenarioRecord, *steps) -> ScenarioRecord:
+def with_steps(record: ScenarioRecord, *steps: dict) -> ScenarioRecord:
     return record.model_copy(update={"scenario": {"steps": list(steps)}})
 
 

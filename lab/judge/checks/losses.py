@@ -10,7 +10,7 @@ from pydantic import Field
 
 from lab.judge.bounds import timer_window_ns
 from lab.judge.checks.base import CheckBase, counted, ms, questions
-from lab.judge.verdict import Finding, failed, observed, passed
+from lab.judge.verdict import Finding, failed, passed
 from lab.observe.connection import Connection
 from lab.observe.passage import Trip
 from lab.observe.sighting import Tcp
@@ -62,7 +62,7 @@ class SuccessMeasured(CheckBase):
         if served:
             value += f", median {ms(round(median(served)))}, slowest {ms(max(served))}"
         text = f"{value}; {counted(len(lost), 'packet')} lost on {self.link}"
-        return observed(value, text, *(each.frame for each in lost[:_SHOWN]))
+        return passed(text, *(each.frame for each in lost[:_SHOWN]))
 
 
 class SynsRepeated(CheckBase):
