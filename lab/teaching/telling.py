@@ -14,7 +14,7 @@ from lab.scenario.model import Ask, Connect, Elapse, Halt, Resume, Step, Visit
 from lab.topology.plan import Plan
 from resolver.machine import MILLISECOND, Duration
 
-_NOBODY_THERE = "it has no route there, or no machine has that address"
+_NOBODY_THERE = "it has no route there, or no machine answers for that address"
 
 
 def told(step: Step, timeline: Timeline) -> tuple[str, ...]:

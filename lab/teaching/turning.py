@@ -12,6 +12,7 @@ from rich.console import Console
 from lab.teaching.page_text import Printer
 from lab.teaching.pages import Course
 
+QUIT = "q"
 KEYS = "Enter next · b back · NUMBER that page · q quit"
 
 
@@ -54,29 +55,42 @@ class Lines:
         self._received = b""
         self.ended = False
 
-    def next(self, timeout_s: float | None, also: Source | None = None) -> str | None:
-        """The next line; None when the time is up, `also` has something, or no line will come."""
+    def next(self, timeout_s: float | None) -> str | None:
+        """The next line; None when the time is up, or when no line will come."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while b"\n" not in self._received:
+            if self.ended and deadline is None:
+                return None
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            others = also.watched() if also is not None else ()
-            watched = [*(() if self.ended else (self._descriptor,)), *others]
-            if not watched and left is None:
+            if not select.select(self._open(), [], [], left)[0]:
                 return None
-            ready = select.select(watched, [], [], left)[0]
-            if self._descriptor in ready:
-                piece = os.read(self._descriptor, 4096)
-                self._received += piece
-                if not piece:
-                    self.ended = True
-                    # A last line without its end is a line.
-                    self._received += b"\n" if self._received else b""
-                    if not self._received:
-                        return None
-            else:
-                return None
+            self._read()
         line, _, self._received = self._received.partition(b"\n")
         return line.decode(errors="replace").strip()
+
+    def await_source(self, source: Source) -> bool:
+        """Wait until a source has something; False when the next line is the word to quit. What
+        else is typed meanwhile stays for later."""
+        while True:
+            line, ending, _ = self._received.partition(b"\n")
+            if ending and line.strip() == QUIT.encode():
+                return False
+            ready = select.select([*source.watched(), *(() if ending else self._open())], [], [])[0]
+            if self._descriptor in ready:
+                self._read()
+            else:
+                return True
+
+    def _open(self) -> tuple[int, ...]:
+        return () if self.ended else (self._descriptor,)
+
+    def _read(self) -> None:
+        piece = os.read(self._descriptor, 4096)
+        self._received += piece
+        if not piece:
+            self.ended = True
+            # A last line without its end is a line.
+            self._received += b"\n" if self._received else b""
 
 
 class Reader:
@@ -89,13 +103,11 @@ class Reader:
         lines: Lines,
         *,
         auto_s: float | None,
-        quiet_keys: bool = False,
     ) -> None:
         self._source = source
         self._printer = Printer(console)
         self._lines = lines
         self._auto_s = auto_s
-        self._quiet_keys = quiet_keys
         self._place = 0
 
     def read(self) -> None:
@@ -105,7 +117,7 @@ class Reader:
             word = self._lines.next(self._auto_s)
             if word is None and self._auto_s is None:
                 return  # nobody is there to turn a page
-            if word == "q":
+            if word == QUIT:
                 return
             if not self._turn(word or ""):
                 return
@@ -143,18 +155,14 @@ class Reader:
         self._source.go_on()
         self._printer.say("… the step is under way; q quits")
         while len(self._source.course.pages) == known and not self._source.is_over:
-            word = self._lines.next(None, self._source)
-            if word == "q":
+            if not self._lines.await_source(self._source):
                 return False
-            if word is None:
-                self._source.take()
+            self._source.take()
         return True
 
     def _show(self) -> None:
         course = self._source.course
         self._printer.show(course, course.pages[self._place], self._place)
-        if self._quiet_keys:
-            return
         last = self._place + 1 == len(course.pages)
         first_key = "Enter next"
         if last and self._source.is_over:
