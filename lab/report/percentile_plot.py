@@ -27,6 +27,7 @@ from lab.report.plot_style import (
     milliseconds,
     plain,
     svg,
+    text_width,
 )
 from lab.report.record import RunRecord
 
@@ -40,6 +41,9 @@ _MOST_LINES: Final = len(_COLOURS) * 2
 _TICKS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 _SHOWN = (TIME_TO_CONNECT, TIME_TO_ERROR, WAIT_FOR_ANSWER)
 _LEAST_MS = 0.001
+_WIDTH, _HANDLE = 9.6, 0.45  # inches
+_LONGEST = 60
+"""So many characters of a name stand in the legend."""
 
 
 def percentile_plot(record: RunRecord) -> str:
@@ -54,8 +58,9 @@ def percentile_plot(record: RunRecord) -> str:
     if not panels:
         return ""
     named = list(dict.fromkeys(group for lines in panels.values() for group in lines))
-    legend_rows = -(-len(named) // 4)
-    width, height = 9.6, 3.1 + 0.2 * legend_rows
+    columns = max(1, min(4, int(_WIDTH // (text_width(named) + _HANDLE))))
+    legend_rows = -(-len(named) // columns)
+    height = 3.1 + 0.2 * legend_rows
     clocks = " and ".join(sorted({each.clock for each in found}))
 
     def draw(drawing: Drawing) -> None:
@@ -78,7 +83,7 @@ def percentile_plot(record: RunRecord) -> str:
             [handles[each] for each in named],
             named,
             loc="upper left",
-            ncols=4,
+            ncols=columns,
             frameon=False,
             fontsize=8,
             borderpad=0,
@@ -86,7 +91,7 @@ def percentile_plot(record: RunRecord) -> str:
             columnspacing=1.2,
         )
 
-    return svg(width, height, "Latency by percentile", draw)
+    return svg(_WIDTH, height, "Latency by percentile", draw)
 
 
 def _lines(found: Sequence[Figure]) -> Mapping[str, list[float]]:
@@ -95,10 +100,15 @@ def _lines(found: Sequence[Figure]) -> Mapping[str, list[float]]:
     for group in (_by_viewer, _by_scenario, _by_folder, _all):
         lines: dict[str, list[float]] = {}
         for each in found:
-            lines.setdefault(group(each), []).extend(each.values)
+            lines.setdefault(_shortened(group(each)), []).extend(each.values)
         if "" not in lines and len(lines) <= _MOST_LINES:
             return {name: sorted(values) for name, values in sorted(lines.items())}
     return {}
+
+
+def _shortened(name: str) -> str:
+    """The end of a long id is what tells it from others."""
+    return name if len(name) <= _LONGEST else f"…{name[-_LONGEST:]}"
 
 
 def _by_viewer(figure: Figure) -> str:

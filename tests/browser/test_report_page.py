@@ -13,6 +13,8 @@ from devtools import Page
 from sample_record import dead_node, eight_steps, large_run, run_of, sample_run
 from shipped import shipped_topologies
 
+from lab.report.failover import askings, is_disturbed
+from lab.report.figures import figures
 from lab.report.render import read_record, write_reports
 from lab.topology.draw import draw_topology
 from lab.topology.load import load_topology
@@ -158,6 +160,57 @@ def test_the_timing_plot_and_the_topologies_are_there(page, report):
     assert all(width > 300 and height > 50 for width, height in sizes)
 
 
+def test_every_plot_of_time_is_there_and_has_its_lines(page, report):
+    page.open(report)
+    labels = "[...document.querySelectorAll('#timings svg.plot')].map(e => e.ariaLabel)"
+    assert page.evaluate(labels) == [
+        "Latency by percentile",
+        "Sessions and where their time went",
+    ]
+    drawn = "[...document.querySelectorAll('#timings svg.plot')].map(%s)"
+    assert min(page.evaluate(drawn % "e => e.querySelectorAll('path').length")) > 10
+    shown = page.evaluate("document.querySelector('#timings').innerText")
+    for word in ("time to connect", "resolver → translator", "waiting", "NAT", "TCP", "measured"):
+        assert word in shown
+    page.evaluate(UNFOLD)
+    rows = page.evaluate("document.querySelectorAll('#timings table.timed tbody tr').length")
+    assert rows == len(figures(sample_run()))
+
+
+FAILOVER = """
+[...document.querySelectorAll("article.scenario")].flatMap((article) =>
+  [...article.querySelectorAll("svg.failover")].map((svg) => {
+    const size = svg.getBoundingClientRect();
+    const inside = [...svg.querySelectorAll("rect, text")].every((each) => {
+      const box = each.getBoundingClientRect();
+      return box.left >= size.left - 0.5 && box.right <= size.right + 0.5 &&
+        box.top >= size.top - 0.5 && box.bottom <= size.bottom + 0.5; });
+    return {
+      id: article.dataset.scenario, inside, width: size.width,
+      bars: svg.querySelectorAll("rect").length,
+      marks: svg.querySelectorAll("path.mark").length,
+      told: article.querySelectorAll("ol.marks li").length,
+      stages: [...article.querySelectorAll("table.timed tbody tr td:first-child")]
+        .map((cell) => cell.innerText),
+    }; }))
+"""
+
+
+def test_what_failed_has_a_timeline_with_its_marks_and_its_waits(page, report):
+    page.open(report)
+    page.evaluate(UNFOLD)
+    found = {each["id"]: each for each in page.evaluate(FAILOVER)}
+    disturbed = [each for each in sample_run().scenarios if is_disturbed(each)]
+    assert set(found) == {each.id for each in disturbed}
+    for scenario in disturbed:
+        drawing = found[scenario.id]
+        assert drawing["inside"], scenario.id
+        assert drawing["width"] > 800
+        assert drawing["bars"] == len(list(askings(scenario)))
+        assert drawing["marks"] == drawing["told"] == len(scenario.marks)
+    assert found["forwarding/first_forwarder_silent"]["stages"][:1] == ["during"]
+
+
 @pytest.mark.parametrize("length", [10, 60, 120])
 def test_the_timing_plot_has_room_for_every_label(page, tmp_path, length):
     name = "wide/" + "mw_" * 40
@@ -185,7 +238,7 @@ CONTRAST = """
     const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
   const paper = getComputedStyle(document.body).backgroundColor;
   const found = [];
-  const texts = ".badge, .muted, main p, main td, svg.ladder text";
+  const texts = ".badge, .muted, main p, main td, svg.ladder text, svg.failover text";
   for (const each of document.querySelectorAll(texts)) {
     const style = getComputedStyle(each);
     const own = style.backgroundColor;
