@@ -13,6 +13,13 @@ app = typer.Typer()
 
 _WORLDS = ("simulated", "mininet")
 _MOST_AT_ONCE = 2
+FAULTS_SHOWN = (
+    "silent, unplugged, flapping, slow, lossy, stopped, killed, servfail, refused, nxdomain, "
+    "empty, mute, late, truncated; further: duplicating, reordering, thin, formerr, notimp, "
+    "wrong-id, wrong-question, garbled"
+)
+VIEWERS_SHOWN = "glibc, musl, windows, systemd-resolved"
+"""The default sets of `lab.sweep`, which is imported when it is needed: help comes at once."""
 
 
 def _world(word: str) -> str:
@@ -62,9 +69,7 @@ def sweep(
         typer.Option(
             metavar="LIST",
             help="Kinds of faults, with commas; all for all of them.",
-            show_default="silent, unplugged, flapping, slow, lossy, stopped, killed, servfail, "
-            "refused, nxdomain, empty, mute, late, truncated; further: duplicating, reordering, "
-            "thin, formerr, notimp, wrong-id, wrong-question, garbled",
+            show_default=FAULTS_SHOWN,
         ),
     ] = None,
     viewers: Annotated[
@@ -72,7 +77,7 @@ def sweep(
         typer.Option(
             metavar="LIST",
             help="Stub resolvers, with commas; all for all of them.",
-            show_default="glibc, musl, windows, systemd-resolved",
+            show_default=VIEWERS_SHOWN,
         ),
     ] = None,
     parts: Annotated[
