@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
 test_packages="chromium fonts-dejavu-core iputils-ping tshark vagrant vagrant-libvirt shellcheck
-	bind9-dnsutils knot-dnsutils nsd unbound"
+	bind9-dnsutils knot-dnsutils nsd unbound gcc libc6-dev musl-tools libsystemd-shared"
 bench_packages="bind9 dnsmasq-base dnsperf pdns-recursor"
 case $purpose in
 run) packages=$run_packages extras="" serves="run" ;;
@@ -59,6 +59,23 @@ install_packages() {
 		apt-get install -q -y --no-install-recommends "$@"
 }
 
+lay_aside_resolved() {
+	# Debian's systemd-resolved puts itself into /etc/resolv.conf when it is installed, and is started.
+	# The tests want its program alone, so the package is unpacked into .build/ and nothing of it runs.
+	aside=.build/systemd-resolved
+	installed=/usr/lib/systemd/systemd-resolved
+	for program in $installed $aside/lib/systemd/systemd-resolved $aside$installed; do
+		[ ! -x "$program" ] || return 0
+	done
+	echo "unpacking systemd-resolved into $aside"
+	[ -n "$(apt-cache policy systemd-resolved)" ] || as_root apt-get update -q
+	fetched=$(mktemp -d)
+	(cd "$fetched" && apt-get download -q systemd-resolved)
+	mkdir -p "$aside"
+	dpkg-deb -x "$fetched"/systemd-resolved_*.deb "$aside"
+	rm -r "$fetched"
+}
+
 python_with_venv() {
 	# Debian's own interpreter first: it is the one the packages above belong to.
 	for candidate in /usr/bin/python3 python3; do
@@ -78,6 +95,7 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 		# shellcheck disable=SC2086 # a list of names
 		install_packages $missing
 	fi
+	[ "$purpose" = run ] || lay_aside_resolved
 else
 	echo "not a Debian system: install the counterparts of: $packages" >&2
 fi

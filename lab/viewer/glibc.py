@@ -116,7 +116,10 @@ class GlibcStub(Stub):
                 self._send(place, waiting[0])
 
     def _on_circuit(self, place: int) -> Algorithm[dict[int, Answer] | None]:
-        answers = yield from self.over_tcp(place, self._questions)
+        # dig takes a new ID for TCP, glibc the old ones.
+        fresh = self.profile.order == "one-server"
+        questions = [self.asked(qtype) for qtype in self.families()] if fresh else self._questions
+        answers = yield from self.over_tcp(place, questions)
         return answers or None
 
     def _send(self, place: int, question: Asked) -> None:

@@ -6,7 +6,7 @@ times in one span of time. The first answer that says yes or no counts.
 
 from __future__ import annotations
 
-from lab.viewer.lookup import NO_ADDRESS, NO_SUCH_NAME, TRY_AGAIN, Answer, Asked, Looked, Stub
+from lab.viewer.lookup import NO_SUCH_NAME, TRY_AGAIN, Answer, Asked, Looked, Stub
 from lab.viewer.talking import Algorithm
 from resolver.machine import Transport
 
@@ -81,4 +81,5 @@ def _told(questions: list[Asked], answers: dict[int, Answer]) -> Looked:
     if any(answer.rcode == "NXDOMAIN" for answer in answers.values()):
         return Looked((), NO_SUCH_NAME)
     addresses = tuple(address for qtype in sorted(answers) for address in answers[qtype].addresses)
-    return Looked(addresses, "" if addresses else NO_ADDRESS)
+    # Until 1.2.3 a name without an address is one that "does not resolve".
+    return Looked(addresses, "" if addresses else NO_SUCH_NAME)

@@ -70,7 +70,6 @@ class _Transaction:
         self._least: str = ""
         """How far errors lowered its own features: "", "same" (asked once more), "plain"."""
         self._has_edns = False
-        self._pick()
         self._ask()
 
     @property
@@ -132,7 +131,6 @@ class _Transaction:
 
     def _retry_elsewhere(self) -> None:
         self._stub.daemon.turns_from(self._place, len(self._stub.servers))
-        self._pick()
         self._ask()
 
     def _pick(self) -> None:
@@ -147,6 +145,7 @@ class _Transaction:
         self._flow = self._stub.talk.open(Transport.UDP, self._stub.remote(place))
 
     def _ask(self) -> None:
+        self._pick()  # which may have changed on the other transaction's behalf
         self._attempts += 1
         if self._attempts > _ATTEMPTS_OF_TRANSACTION:
             self.failed = "SERVFAIL"

@@ -8,7 +8,7 @@ SCENARIO = Scenario(
     title="The answer does not fit into a datagram: the viewer asks again over TCP",
     story="""Both DNS servers say that their answer was cut, and have the whole over TCP. Stub
 resolvers ask again there. musl before 1.2.4 cannot: it takes the cut answer for the whole, and
-for the person the name has no address.""",
+for the person there is no such name.""",
     topology="viewers",
     viewers=PROFILE_NAMES,
     steps=(
@@ -24,9 +24,9 @@ for the person the name has no address.""",
             viewers=tuple(each for each in PROFILE_NAMES if each != "musl"),
         ),
         Expectation(
-            text="musl is told that there is no address",
+            text="musl is told that there is no such name",
             rules=("VIS-02",),
-            check=VisitFails(within_s=0.01, reason="no address"),
+            check=VisitFails(within_s=0.01, reason="no such name"),
             viewers=("musl",),
         ),
     ),

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [*sorted((ROOT / "tools").glob("*.sh")), ROOT / ".ci" / "run"]
+ASIDE = ".build/systemd-resolved"
 MINE = "# forwardlab: gone when tools/setup.sh ends"
 
 
@@ -157,6 +158,7 @@ def setup(project):
         "for package; do :; done\n"
         "case $package in mininet|tshark) exit 1;; *) printf installed;; esac",
     )
+    stand_in(project, f"{ASIDE}/lib/systemd/systemd-resolved", ":")
     for purpose in ("run", "test"):
         stamp = project / ".venv" / f".installed-{purpose}"
         stamp.parent.mkdir(exist_ok=True)
@@ -190,6 +192,21 @@ def test_setup_does_nothing_where_nothing_is_missing(setup):
     stand_in(setup, "bin/apt-get", ":")
     assert start(setup, "tools/setup.sh", "test").wait(timeout=30) == 0
     assert installs(setup) == []
+
+
+def test_setup_unpacks_a_daemon_that_must_not_be_installed(setup):
+    stand_in(setup, "bin/dpkg-query", "printf installed")
+    stand_in(setup, "bin/apt-cache", "echo known")
+    stand_in(setup, "bin/apt-get", "touch systemd-resolved_252_amd64.deb")
+    stand_in(setup, "bin/dpkg-deb", "for folder; do :; done; touch $folder/unpacked")
+    script = setup / "tools/setup.sh"
+    script.write_text(script.read_text().replace("/usr/lib/systemd", str(setup / "usr")))
+    (setup / ASIDE / "lib/systemd/systemd-resolved").unlink()
+    assert start(setup, "tools/setup.sh", "run").wait(timeout=30) == 0
+    assert installs(setup) == []
+    assert start(setup, "tools/setup.sh", "test").wait(timeout=30) == 0
+    assert installs(setup) == ["apt-get download -q systemd-resolved"]
+    assert (setup / ASIDE / "unpacked").exists()
 
 
 def test_the_guard_goes_when_apt_fails(setup):

@@ -1,0 +1,201 @@
+"""Our viewers ask as the real stub resolvers do: the same servers, at the same times, with the same
+IDs and from the same ports, and their programs are told the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from namespaced import run_in_namespace
+from servers import require
+from stub_cases import Seen, Treatment, bursts
+from stub_stage import Case, compile_look_up, seen, watch_all
+from stub_virtual import LATENCY_NS, look_up
+
+from lab.viewer.lookup import NO_ADDRESS, NO_SUCH_NAME, TRY_AGAIN
+from lab.viewer.profiles import PROFILES, ProfileName, StubProfile
+from resolver.machine import SECOND
+
+pytestmark = pytest.mark.netns
+
+EARLY_S, LATE_S = 0.05, 0.6
+"""How much a burst may come earlier or later than our profile has it, counted from the burst before
+it: what waking up takes on a busy machine. Stubs wait whole seconds; half of one must show."""
+
+DAEMON_EARLY_S = 0.35
+"""systemd-resolved's timers may fire a quarter of a second late (sd_event_add_time(3)), so what comes
+after a late burst comes that much too early."""
+
+GAI = {
+    "-2": {NO_SUCH_NAME},  # EAI_NONAME
+    "-3": {TRY_AGAIN},  # EAI_AGAIN
+    "-4": {TRY_AGAIN},  # EAI_FAIL
+    "-5": {NO_ADDRESS},  # EAI_NODATA
+}
+
+AAAA_LATENCIES_NS = tuple(LATENCY_NS * part // 4 for part in (4, 1, 2, 3, 6, 9, 17))
+
+ANY_ERROR = {TRY_AGAIN, NO_SUCH_NAME, NO_ADDRESS}
+
+SHORT = "timeout:1"
+
+TWO: dict[str, tuple[Treatment, ...]] = {
+    "answers": ("answers", "answers"),
+    "first-silent": ("silent", "answers"),
+    "first-closed": ("closed", "answers"),
+    "first-servfail": ("SERVFAIL", "answers"),
+    "first-refused": ("REFUSED", "answers"),
+    "first-formerr": ("FORMERR", "answers"),
+    "first-nxdomain": ("NXDOMAIN", "answers"),
+    "all-silent": ("silent", "silent"),
+    "all-closed": ("closed", "closed"),
+    "all-servfail": ("SERVFAIL", "SERVFAIL"),
+    "all-refused": ("REFUSED", "REFUSED"),
+    "truncated": ("truncates", "truncates"),
+    "no-aaaa": ("no-aaaa", "no-aaaa"),
+    "one-server-silent": ("silent",),
+    "servfail-silent": ("SERVFAIL", "silent"),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A case with the profile that must do the same."""
+
+    profile: StubProfile
+    case: Case
+
+
+def with_timeout(name: ProfileName, seconds: int) -> StubProfile:
+    return replace(PROFILES[name], timeout_ns=seconds * SECOND)
+
+
+def comparisons(folder: Path) -> Iterator[Comparison]:
+    """Every stub in every case, with timers of a second or two where the stub lets us, and once
+    with its own."""
+    glibc = compile_look_up("gcc", "gcc", folder)
+    musl = compile_look_up("musl-gcc", "musl-tools", folder)
+    dig = require("dig", "bind9-dnsutils")
+    dig_words = (dig, "@192.0.2.1", "+tries=1", "+time=1", "+short", "A")
+    for what, servers in TWO.items():
+        for profile, option in (("glibc", ""), ("glibc-single-request", " single-request")):
+            case = Case(f"{profile}.{what}", (glibc,), servers, SHORT + option)
+            yield Comparison(with_timeout(profile, 1), case)
+        case = Case(f"musl.{what}", (musl,), servers, "timeout:2")
+        yield Comparison(with_timeout("musl", 2), case)
+        case = Case(f"systemd-resolved.{what}", (glibc,), servers, by_daemon=True)
+        yield Comparison(PROFILES["systemd-resolved"], case)
+        case = Case(f"one-shot.{what}", dig_words, servers)
+        yield Comparison(with_timeout("one-shot", 1), case)
+    silent: tuple[Treatment, ...] = ("silent", "silent", "silent")
+    for number in range(4):
+        case = Case(f"glibc-rotate.{number}", (glibc,), silent, f"{SHORT} rotate")
+        yield Comparison(with_timeout("glibc-rotate", 1), case)
+    case = Case("glibc.three-silent", (glibc,), silent, "timeout:2")
+    yield Comparison(with_timeout("glibc", 2), case)
+    case = Case("glibc.own-timers", (glibc,), ("silent", "silent"))
+    yield Comparison(PROFILES["glibc"], case)
+    case = Case("musl.own-timers", (musl,), ("silent", "silent"))
+    yield Comparison(PROFILES["musl"], case)
+    case = Case("systemd-resolved.three-silent", (glibc,), silent, by_daemon=True)
+    yield Comparison(PROFILES["systemd-resolved"], case)
+
+
+NAMES = [
+    *(
+        f"{profile}.{what}"
+        for what in TWO
+        for profile in ("glibc", "glibc-single-request", "musl", "systemd-resolved", "one-shot")
+    ),
+    *(f"glibc-rotate.{number}" for number in range(4)),
+    "glibc.three-silent",
+    "glibc.own-timers",
+    "musl.own-timers",
+    "systemd-resolved.three-silent",
+]
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory) -> tuple[dict[str, Comparison], Path]:
+    """All cases, run at the same time: most of it is waiting."""
+    folder = tmp_path_factory.mktemp("stubs")
+    found = {each.case.name: each for each in comparisons(folder)}
+    cases = [each.case for each in found.values()]
+    run_in_namespace(lambda: watch_all(cases, folder), limit_s=120)
+    return found, folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_viewer_asks_as_the_real_stub_does(stubs, name):
+    found, folder = stubs
+    comparison = found[name]
+    (real,) = seen(comparison.case, folder)
+    early_s = DAEMON_EARLY_S if comparison.case.by_daemon else EARLY_S
+    assert_alike(real, in_virtual_time(comparison, real), early_s=early_s)
+
+
+def in_virtual_time(comparison: Comparison, real: Seen) -> Seen:
+    """The profile's lookup; one that draws where it begins, drawn like the real one. Where A and
+    AAAA race each other through the servers, either may be ahead: the course that the real one
+    took, if it is a course that the profile can take."""
+    treatments = comparison.case.treatments
+    draws = range(100 if comparison.profile.order == "rotated" else 1)
+    courses = [
+        look_up(comparison.profile, treatments, seed=seed, aaaa_latency_ns=latency)
+        for seed in draws
+        for latency in AAAA_LATENCIES_NS
+    ]
+    wanted = _questions(real)
+    return next((each for each in courses if _questions(each) == wanted), courses[0])
+
+
+def assert_alike(real: Seen, ours: Seen, *, early_s: float = EARLY_S) -> None:
+    assert _questions(real) == _questions(ours)
+    pairs = list(zip(_waits(real), _waits(ours), strict=True))
+    for theirs, mine in pairs:
+        assert mine - early_s <= theirs <= mine + LATE_S, pairs
+    # The program's patience runs by a clock of its own.
+    late = max(0.0, sum(theirs - mine for theirs, mine in pairs)) + LATE_S
+    assert ours.took_s - early_s <= real.took_s <= ours.took_s + late, (real, ours)
+    # dig says in comments what went wrong, or nothing at all.
+    lines = [line for line in real.told if not line.startswith(";;")]
+    told = [GAI.get(line, {line}) for line in lines] or [ANY_ERROR]
+    assert len(told) == len(ours.told)
+    assert all(one in lines for one, lines in zip(ours.told, told, strict=True)), (real, ours)
+
+
+def _questions(whole: Seen) -> list[list[tuple[int, str, int, int, bool, bool]]]:
+    return [questions for _, questions in bursts(whole)]
+
+
+def _waits(whole: Seen) -> list[float]:
+    """From each burst to the next."""
+    return [later - at for at, later in pairwise(at for at, _ in bursts(whole))]
+
+
+def test_every_profile_that_says_so_is_compared_here():
+    verified = {name for name, profile in PROFILES.items() if profile.verified}
+    assert verified == {name.partition(".")[0] for name in NAMES}
+
+
+def test_a_difference_is_found():
+    """The comparison is not blind to what it is for."""
+    ours = look_up(PROFILES["glibc"], ("silent", "silent"))
+    assert_alike(ours, ours)
+    for changed in (
+        ours.asked[:-1],
+        (*ours.asked[:-1], ours.asked[-1]._replace(server=0)),
+        (*ours.asked[:-1], ours.asked[-1]._replace(port=1)),
+        (*ours.asked[:-1], ours.asked[-1]._replace(identifier=70_000)),
+        (*ours.asked[:-1], ours.asked[-1]._replace(edns=True)),
+        (*ours.asked[:-2], *(each._replace(at_s=each.at_s + 1) for each in ours.asked[-2:])),
+    ):
+        with pytest.raises(AssertionError):
+            assert_alike(replace(ours, asked=changed), ours)
+    with pytest.raises(AssertionError):
+        assert_alike(replace(ours, told=("192.0.2.80",)), ours)
+    with pytest.raises(AssertionError):
+        assert_alike(replace(ours, took_s=ours.took_s + 1), ours)
