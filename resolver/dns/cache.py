@@ -203,7 +203,8 @@ class Cache:
         self._failures.forget(slot)
         ttl = min(self._bounds.max_ttl_s, *[record.ttl for record in records])
         kept = with_ttl(records, ttl)
-        if kept[0].name == slot.name:  # and is another text: a million of them add up
+        if kept[0].name == slot.name and kept[0].name is not slot.name:
+            # The same as another text: a million of them add up.
             slot = Slot(kept[0].name, slot.rtype, slot.wishes, slot.route)
         self._store(slot, kept, None, ttl, now)
         return kept
@@ -269,7 +270,8 @@ class Cache:
 
     def _put(self, slot: Slot, entry: Entry) -> None:
         self.on_change(slot)
-        slot = Slot(slot.name, slot.rtype, self._share(slot.wishes), self._share(slot.route))
+        name, rtype, wishes, route = slot
+        slot = Slot(name, rtype, self._share(wishes), self._share(route))
         self._entries[slot] = entry
         self._octets += _octets(slot, entry)
         if slot.rtype is None:
@@ -325,8 +327,7 @@ def _absences(slot: Slot, absent: Container[str] | None) -> list[Slot]:
 
 
 def _octets(slot: Slot, entry: Entry) -> int:
-    return _ENTRY_OCTETS + len(slot.name) + sum(map(_record_octets, entry.records))
-
-
-def _record_octets(record: Record) -> int:
-    return _RECORD_OCTETS + len(record.name) + len(record.rdata)
+    octets = _ENTRY_OCTETS + len(slot.name)
+    for record in entry.records:
+        octets += _RECORD_OCTETS + len(record.name) + len(record.rdata)
+    return octets

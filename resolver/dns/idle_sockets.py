@@ -38,11 +38,14 @@ class IdleSockets:
     def __init__(self) -> None:
         self._idle: dict[Endpoint, list[UpstreamSocket]] = {}
         self._count = 0
+        self._latest: tuple[Endpoint, list[UpstreamSocket]] | None = None
+        """Whom was looked for last: mostly it is the same forwarder's again, as the same object,
+        and to see that takes less than its hash."""
 
     def take(self, server: Endpoint, port: int) -> UpstreamSocket | None:
         """The socket for the next question, chosen by a port drawn at random for a fresh one; None:
         open that."""
-        idle = self._idle.get(server)
+        idle = self._of(server)
         if idle is None or len(idle) < limits.IDLE_SOCKETS_TO_DRAW_FROM:
             return None
         place = (port - limits.FIRST_SOURCE_PORT) * len(idle) // _PORTS
@@ -59,7 +62,10 @@ class IdleSockets:
         used.questions_left -= 1
         if used.questions_left <= 0 or self._count >= limits.IDLE_SOCKETS:
             return False
-        self._idle.setdefault(used.server, []).append(used)
+        idle = self._of(used.server)
+        if idle is None:
+            idle = self._idle[used.server] = []
+        idle.append(used)
         self._count += 1
         return True
 
@@ -67,7 +73,17 @@ class IdleSockets:
         """Let all of them go; they are to be closed."""
         if not self._idle:
             return []
+        self._latest = None
         sockets = [socket for idle in self._idle.values() for socket in idle]
         self._idle.clear()
         self._count = 0
         return sockets
+
+    def _of(self, server: Endpoint) -> list[UpstreamSocket] | None:
+        latest = self._latest
+        if latest is not None and latest[0] is server:
+            return latest[1]
+        idle = self._idle.get(server)
+        if idle is not None:
+            self._latest = (server, idle)
+        return idle

@@ -158,7 +158,9 @@ class StraightWay:
         if asked is None:
             return None
         name, qtype, end, _, do, cd = asked
-        name = name.lower()
+        lowered = name.lower()
+        if lowered != name:
+            name = lowered  # else the same text, not its like: a million of them add up
         lane = self._sources.lanes.lane(name)
         if lane is None or qtype in _OTHER_TYPES or not self._allows(event.source.address):
             return None

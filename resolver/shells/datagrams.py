@@ -124,13 +124,16 @@ class Datagrams:
         elif not self._leaving:
             self._leave_soon()
 
-    def send(self, flow: Flow, payload: bytes) -> None:
-        """Send to the far end of an opened flow."""
-        conversation = self._conversations[flow]
+    def send(self, flow: Flow, payload: bytes) -> bool:
+        """Send to the far end of an opened flow; False where there is no such flow here."""
+        conversation = self._conversations.get(flow)
+        if conversation is None:
+            return False
         conversation.unsent = True
         self._questions.append((conversation, payload))
         if not self._leaving:
             self._leave_soon()
+        return True
 
     def close(self, flow: Flow) -> None:
         """Close an opened flow."""

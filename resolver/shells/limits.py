@@ -77,3 +77,6 @@ COLLECT_CYCLES_AFTER: Final = (50_000, 20, 100)
 """Containers made and not freed before Python looks for cycles among the youngest, the middle and
 all of them (`gc.set_threshold`). A resolver makes no cycles worth naming and a million containers
 that stay, its cache: at Python's own 700 up to a tenth of the time goes into looking for some."""
+
+RANDOM_OCTETS: Final = 1024
+"""Randomness fetched from the host at a time: for 256 questions to servers."""

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from random import Random, SystemRandom
+from random import Random
 from typing import Final, TextIO
 
 from resolver import config as configuration
@@ -20,6 +20,7 @@ from resolver.shells.files import questions_in, take_files
 from resolver.shells.journal import JournalWriter
 from resolver.shells.limits import COLLECT_CYCLES_AFTER
 from resolver.shells.loop import Loop
+from resolver.shells.randomness import HostRandom
 from resolver.shells.shell import CannotStart, Journal, MachineFailed, Shell
 from resolver.shells.signals import COUNT, REREAD, Requests, requests
 from resolver.shells.sockets import SocketShell
@@ -215,5 +216,5 @@ def _shell_for(config: ProgramConfig, loop: Loop, machine: Machine, note: Journa
 def _random(seed: int | None, purpose: str, program: str) -> Random:
     """A stream of its own for each purpose, so that drawing from one leaves the other alone."""
     if seed is None:
-        return SystemRandom()
+        return HostRandom()
     return Random(f"{seed}/{purpose}/{program}")  # noqa: S311 - predictable is what a seed asks for

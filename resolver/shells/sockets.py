@@ -120,9 +120,7 @@ class SocketShell(Shell):
             # Flows that are gone are passed over: the far end may have ended them at any moment.
             if isinstance(flow, tuple):
                 self._datagrams.reply(flow, payload)
-            elif flow in self._datagrams:
-                self._datagrams.send(flow, payload)
-            elif flow in self._streams:
+            elif not self._datagrams.send(flow, payload) and flow in self._streams:
                 self._streams.send(flow, payload)
         elif isinstance(effect, Open):
             self._open(effect)
