@@ -26,9 +26,9 @@ _SAME_PACKET_NS: Duration = 10 * MILLISECOND
 """Two sightings of the same octets within this time are one packet, seen twice: by two captures, at
 a bridge and at its port, by a mirror of both ways, before and behind a router. Who repeats a packet
 waits longer."""
-_SAME_NUMBER_NS: Duration = 5 * SECOND
-"""The same for packets with an identification of their own, which no repetition has (RFC 6864 4.1):
-links may be slow, so the second sighting may be late."""
+_SURELY_SAME_NS: Duration = 5 * SECOND
+"""The same for packets with an identification of their own, which no repetition has (RFC 6864 4.1),
+and for those seen at another place or with another TTL: links may be slow."""
 
 _FIRST_HOP_LIMITS = (64, 128, 255)
 """What machines begin with: Linux and BSD, Windows, routers."""
@@ -66,16 +66,19 @@ class Recognition:
     """Knows again a packet that was seen before, at whatever place and behind whatever router."""
 
     def __init__(self) -> None:
-        self._seen_at: dict[Hashable, Instant] = {}
+        self._seen: dict[Hashable, tuple[Instant, Hashable]] = {}
 
-    def is_known(self, ip: Ip, at: Instant) -> bool:
-        """Whether this packet, seen now, is one that was seen before. Called in order of time."""
+    def is_known(self, packet: SeenPacket) -> bool:
+        """Whether this is a packet that was seen before. Asked in order of time."""
+        ip = packet.ip
+        where = packet.place, ip.ttl
         key = (ip.source, ip.destination, fingerprint(ip))
-        before = self._seen_at.get(key)
-        within = _SAME_NUMBER_NS if ip.identification else _SAME_PACKET_NS
-        if before is not None and at - before < within:
+        before_at, before_where = self._seen.get(key, (None, None))
+        surely = bool(ip.identification) or where != before_where
+        within = _SURELY_SAME_NS if surely else _SAME_PACKET_NS
+        if before_at is not None and packet.at - before_at < within:
             return True
-        self._seen_at[key] = at
+        self._seen[key] = packet.at, where
         return False
 
 
@@ -133,7 +136,7 @@ class _Placing:
             placed.nowhere["a source address that the TTL belies"] += 1
             return
         self._note_ends(packet.place, here.network, frozenset({here.sender, here.receiver}))
-        if self._seen.is_known(ip, packet.at):
+        if self._seen.is_known(packet):
             placed.twice += 1
             return
         placed.on[here.network] += 1

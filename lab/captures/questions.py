@@ -122,7 +122,7 @@ def _once(packets: Iterable[SeenPacket]) -> Iterator[SeenPacket]:
     """Each packet once, at however many places it was captured: routers on its way change its TTL,
     and nothing else that counts here."""
     seen = Recognition()
-    return (packet for packet in packets if not seen.is_known(packet.ip, packet.at))
+    return (packet for packet in packets if not seen.is_known(packet))
 
 
 def _exchanges(packets: Sequence[SeenPacket]) -> tuple[list[DnsExchange], dict[int, int]]:
