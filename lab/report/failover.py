@@ -49,7 +49,7 @@ class Asking:
     by_viewer: bool
     """Whether a viewer or bystander asked: then this is being served, or not."""
     exchange: int
-    """Number of the exchange in its scenario, from 1."""
+    """Number of the exchange in its scenario, from 1; 0 for a whole visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,27 @@ def askings(scenario: ScenarioRecord) -> Iterator[Asking]:
         for hop in exchange.hops:
             if hop.kind in _ASKS:
                 yield _asking(hop, returned, number, by_viewer=hop.sender in served)
+
+
+def visits(scenario: ScenarioRecord) -> Iterator[Asking]:
+    """Every visit of a viewer, from its beginning to what the viewer was told."""
+    for visit in scenario.visits:
+        took_ms = visit.time_to_connect_ms if visit.outcome == "connected" else None
+        took_ms = visit.time_to_error_ms if visit.outcome == "error" else took_ms
+        came: Came = "nothing"
+        if took_ms is not None:
+            came = "an answer" if visit.outcome == "connected" else "an error"
+        yield Asking(
+            visit.node,
+            visit.reached or "",
+            f"visit ({visit.profile})",
+            visit.began_ms,
+            None if took_ms is None else visit.began_ms + took_ms,
+            came,
+            visit.reason or visit.outcome,
+            by_viewer=True,
+            exchange=0,
+        )
 
 
 def waits(scenario: ScenarioRecord) -> tuple[Waits, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from lab.report.failover import Asking, MarkWord, askings, mark_word
+from lab.report.failover import Asking, MarkWord, askings, mark_word, visits
 from lab.report.record import ScenarioRecord
 from lab.report.wording import duration, printable
 
@@ -57,7 +57,7 @@ class Failover:
 
 def failover(scenario: ScenarioRecord) -> Failover:
     """The fail-over timeline of a scenario that has at least one question or connection."""
-    told = list(askings(scenario))
+    told = [*visits(scenario), *askings(scenario)]
     rows = _rows(told[:_DRAWN_BARS])
     drawn = [each for row in rows for each in row]
     marks = tuple(
@@ -86,7 +86,8 @@ def _rows(told: Sequence[Asking]) -> list[list[Asking]]:
     """The bars by asker and asked, viewers first, as many as are drawn."""
     pairs: defaultdict[tuple[bool, str, str], list[Asking]] = defaultdict(list)
     for each in told:
-        pairs[not each.by_viewer, each.asker, each.asked].append(each)
+        asked = "" if each.exchange == 0 else each.asked
+        pairs[not each.by_viewer, each.asker, asked].append(each)
     in_order = sorted(pairs.items(), key=lambda each: (each[0][0], each[1][0].at_ms))
     return [row for _, row in in_order][:_DRAWN_ROWS]
 
@@ -95,15 +96,25 @@ def _ends(scenario: ScenarioRecord, told: Sequence[Asking]) -> dict[int, float]:
     """When each question's bar ends, by its identity (`id`): where nothing came back, when its
     asker turned to somebody else, or when the wait that it belongs to was over."""
     turns: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
+    repeats: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for each in told:
         turns[each.exchange, each.asker].append(each.at_ms)
+        repeats[each.asker, each.what].append(each.at_ms)
+    told_at = [each.ended_ms for each in told if each.exchange == 0 and each.ended_ms is not None]
     ends = {}
     for each in told:
+        if each.exchange == 0:
+            ends[id(each)] = each.at_ms if each.ended_ms is None else each.ended_ms
+            continue
         exchange = scenario.exchanges[each.exchange - 1]
         over = [exchange.hops[-1].at_ms]
         if exchange.waited_ms is not None:
             over.append(exchange.started_ms + exchange.waited_ms)
         turned = [at for at in turns[each.exchange, each.asker] if at > each.at_ms]
+        if each.by_viewer and not turned:
+            # A viewer's next try is an exchange of its own, or its visit is over.
+            later = (*repeats[each.asker, each.what], *told_at)
+            turned = [at for at in later if at > each.at_ms]
         gave_up = min(turned, default=max(over))
         ends[id(each)] = gave_up if each.ended_ms is None else each.ended_ms
     return ends
@@ -148,7 +159,8 @@ def _row(
     row: Sequence[Asking], place: int, scale: _Scale, ends: Mapping[int, float]
 ) -> Iterator[str]:
     y = _TOP + place * _ROW
-    name = escape(_shortened(f"{printable(row[0].asker)} → {printable(row[0].asked)}"))
+    told = f" → {row[0].asked}" if row[0].exchange else f": {row[0].what}"
+    name = escape(_shortened(printable(f"{row[0].asker}{told}")))
     yield f'<text class="pair" x="0" y="{y + _BAR}">{name}</text>'
     starts = [scale.x(each.at_ms) for each in row]
     for number, each in enumerate(row):

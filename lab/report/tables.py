@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-from lab.report.failover import Asking, askings, mark_word, waits
+from lab.report.failover import Asking, askings, mark_word, visits, waits
 from lab.report.figures import figures
 from lab.report.record import PhaseRecord, RunRecord, ScenarioRecord
 from lab.report.statistics import Distribution
@@ -117,7 +117,8 @@ def _failover(record: RunRecord) -> Iterator[Sequence[object]]:
             (mark.at_ms, (mark_word(mark, scenario), mark.node, None, mark.text, None, None, None))
             for mark in scenario.marks
         ]
-        events += [(each.at_ms, _asked(each)) for each in askings(scenario)]
+        asked = (*visits(scenario), *askings(scenario))
+        events += [(each.at_ms, _asked(each)) for each in asked]
         # The mark of what a step does stands before what it causes.
         for at_ms, event in sorted(events, key=lambda each: each[0]):
             yield *about, at_ms, *event
@@ -125,6 +126,8 @@ def _failover(record: RunRecord) -> Iterator[Sequence[object]]:
 
 def _asked(each: Asking) -> Sequence[object]:
     word = "viewer asks" if each.by_viewer else "asks"
+    if each.exchange == 0:
+        word = "visit"
     took_ms = None if each.ended_ms is None else round(each.ended_ms - each.at_ms, 6)
     return word, each.asker, each.asked, each.what, each.came, each.answer, took_ms
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from sample_record import (
 
 from lab.report.failover import askings, is_disturbed, mark_word, waits
 from lab.report.failover_svg import failover
-from lab.report.record import MarkRecord, RunRecord
+from lab.report.record import MarkRecord, RunRecord, VisitRecord
 from lab.report.tables import tables
 
 
@@ -211,3 +212,52 @@ def test_repairs_csv_compares_the_stages():
         ("during", True),
         ("after", True),
     ]
+
+
+# --- visits -------------------------------------------------------------------------------------
+
+
+def visited():
+    """glibc asks a silent server, then after 5 s another one, and connects."""
+    wire = Wire()
+    question = f"{VIEWER}:4 → {DNS}:53"
+    wire.hop("viewer", "dns", "query", "A x?", question, took=None, unanswered=True)
+    first = wire.exchange("viewer asks A x", waited=False)
+    wire.at_ms = 5000.0
+    wire.hop("viewer", "dns2", "query", "A x?", f"{VIEWER}:5 → 192.168.1.3:53")
+    wire.hop("dns2", "viewer", "reply", "10.0.0.1", f"192.168.1.3:53 → {VIEWER}:5")
+    second = wire.exchange("viewer asks A x")
+    visit = VisitRecord(
+        node="viewer",
+        profile="glibc",
+        began_ms=0.0,
+        outcome="connected",
+        time_to_connect_ms=5001.0,
+        reached="tgp1",
+    )
+    return scenario("viewers/one@glibc", exchanges=(first, second), visits=(visit,))
+
+
+def bars(svg):
+    """(class, width) of each bar."""
+    found = re.findall(r'<rect class="(\w+)" x="[\d.]+" y="\d+" width="([\d.]+)"', svg)
+    return [(word, float(width)) for word, width in found]
+
+
+def test_a_visit_is_one_bar_and_a_silent_server_is_waited_for_until_the_next_is_asked():
+    drawn = failover(visited())
+    (visit, visit_width), (silent, silent_width), (answered, answered_width) = bars(drawn.svg)
+    assert (visit, silent, answered) == ("served", "nothing", "served")
+    assert visit_width > silent_width > 0.99 * visit_width
+    assert answered_width < 5
+    assert "viewer: visit (glibc)" in drawn.svg
+
+
+def test_a_visit_stands_in_failover_csv():
+    first = rows("failover.csv", run_of(visited()))[0]
+    assert (first["event"], first["whom"], first["came"], first["took_ms"]) == (
+        "visit",
+        "tgp1",
+        "an answer",
+        "5001.0",
+    )
