@@ -187,8 +187,8 @@ def _most_asked(asked: dict[str, Counter[str]]) -> str | None:
 def _questions(
     exchanges: Iterable[DnsExchange], streams: dict[int, int], losses: Losses
 ) -> Iterator[CapturedQuestion]:
-    waiting: dict[object, tuple[int, DnsExchange]] = {}
-    """By socket and message: the place of its first sending, and its last."""
+    waiting: dict[object, tuple[int, list[DnsExchange]]] = {}
+    """By socket and message: the place of its first sending, and all its sendings."""
     place = 0
     for exchange in exchanges:
         query = exchange.query
@@ -198,10 +198,12 @@ def _questions(
         repeats = None
         if query.transport is Transport.UDP:
             key = (query.source, query.payload)
-            first, last = waiting.get(key, (place, exchange))
-            if last is not exchange and last.is_open(query.at):
+            first, sendings = waiting.get(key, (place, []))
+            if sendings and not any(_is_answered(each, query.at) for each in sendings):
                 repeats = first
-            waiting[key] = (place if repeats is None else first, exchange)
+                sendings.append(exchange)
+            else:
+                waiting[key] = (place, [exchange])
         reply, waited = exchange.reply, exchange.latency_ns
         yield CapturedQuestion(
             frame=query.frames[0],
@@ -217,6 +219,10 @@ def _questions(
             wait_ms=None if waited is None else waited / MILLISECOND,
         )
         place += 1
+
+
+def _is_answered(exchange: DnsExchange, by: Instant) -> bool:
+    return exchange.answered_at is not None and exchange.answered_at <= by
 
 
 def _at(packet: SeenPacket) -> Instant:
