@@ -16,9 +16,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 _INTERRUPT = frozenset({signal.SIGINT})
+
+_Waited = TypeVar("_Waited")
 
 
 class IsolationFailed(Exception):
@@ -45,6 +47,15 @@ def interrupts_let_in() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def interruptible(wait: Callable[[], _Waited]) -> _Waited:
+    """Within `interrupts_held`: what `wait` returns; it alone may be interrupted."""
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
+        return wait()
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
 
 
 def leave_terminal() -> None:
