@@ -17,6 +17,10 @@ from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import Final
 
+from lab.captures.frames import Losses
+from lab.captures.opening import read_frames
+from lab.captures.packets import packets_of
+from lab.captures.questions import NobodyAsked, questions_of
 from lab.observe.decode import decode
 from lab.observe.dns_content import content_of
 from lab.observe.pcapng import CaptureError, read_records
@@ -162,8 +166,32 @@ def frames(octets: bytes) -> None:
     decode(octets, _ETHERNET)
 
 
+def elsewhere(octets: bytes) -> None:
+    """Capture files of other programs: each frame is read or counted, the questions are taken, or
+    the file is refused."""
+    losses = Losses()
+    with NamedTemporaryFile(suffix=".pcap") as file:
+        file.write(octets)
+        file.flush()
+        try:
+            frames = list(read_frames(Path(file.name), losses))
+        except CaptureError:
+            return
+    numbers = [frame.number for frame in frames]
+    assert numbers == sorted(set(numbers)), "frames out of order"
+    assert all(frame.octets >= len(frame.data) for frame in frames), "more than was on the wire"
+    uncounted = losses.frames.total()
+    packets = list(packets_of(frames, losses))
+    assert len(packets) + losses.frames.total() - uncounted == len(frames), "a frame got lost"
+    with suppress(NobodyAsked):
+        found = questions_of(packets, losses)
+        for place, question in enumerate(found.questions):
+            assert question.repeats is None or question.repeats < place
+            assert len(question.payload) >= 12
+
+
 def captures(octets: bytes) -> None:
-    """Capture files from elsewhere: read, or refused."""
+    """Capture files that say they are the lab's: read, or refused."""
     with NamedTemporaryFile(suffix=".pcapng") as file:
         file.write(octets)
         file.flush()
@@ -227,7 +255,7 @@ def _messages_of(pieces: list[bytes]) -> list[bytes]:
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {
         each.__name__: each
-        for each in (messages, clients, upstreams, packets, frames, captures, streams)
+        for each in (messages, clients, upstreams, packets, frames, captures, elsewhere, streams)
     }
 )
 
