@@ -29,7 +29,7 @@ from lab.teaching.attending import (
 )
 from lab.teaching.folder import fleeting_folder
 from lab.topology.plan import Plan
-from lab.worlds.child import IsolationFailed, interrupts_held
+from lab.worlds.child import IsolationFailed, interruptible, interrupts_held
 from lab.worlds.entering import run_in_node
 from lab.worlds.world import Clock
 from resolver.machine import SECOND, Instant
@@ -51,7 +51,7 @@ class LabRefused(Exception):
 
 
 class LabSession:
-    """A topology that is up. Its clock is the capture's."""
+    """A topology that is up. Its clock is the capture's. An interrupt ends a wait in the world."""
 
     def __init__(
         self, plan: Plan, folder: Path, world: Connection, last_words: Callable[[], str]
@@ -130,7 +130,7 @@ class LabSession:
     def _receive(self) -> object:
         while True:
             try:
-                self._world.poll(None)
+                interruptible(lambda: self._world.poll(None))
             except KeyboardInterrupt:
                 if not self._is_up:
                     raise
@@ -138,16 +138,16 @@ class LabSession:
                 self.on_interrupt()
                 continue
             try:
-                with interrupts_held():
-                    return self._world.recv()
+                return self._world.recv()
             except EOFError:
                 raise LabGone(self._last_words()) from None
 
 
 @contextmanager
 def lab_session(plan: Plan, world: WorldName, seed: int) -> Iterator[LabSession]:
-    """Bring a plan up; all of it is gone at the end, however this process ends. Raises LabGone."""
-    with fleeting_folder() as folder:
+    """Bring a plan up; all of it is gone at the end, however this process ends. Interrupts are held
+    but while the world is waited for. Raises LabGone."""
+    with fleeting_folder() as folder, interrupts_held():
         near, far = Pipe()
 
         def function() -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lab.worlds.child import interruptible
+
 _LONGEST_HISTORY = 1000
 _HISTORY = "shell_history"
 _NOTICED_WITHIN_S = 0.25
@@ -28,16 +30,17 @@ def state_folder() -> Path:
 
 
 def lines(prompt: str, completer: Completer) -> Iterator[str]:
-    """Every line until the end of the input; an interrupt while one is typed gives an empty one."""
+    """Every line until the end of the input; an interrupt while one is typed gives an empty one.
+    Called with interrupts held: they come while a line is waited for."""
     if not sys.stdin.isatty():
-        for line in sys.stdin:
+        while line := interruptible(sys.stdin.readline):
             yield line.rstrip("\n")
         return
     remember = _prepare(completer)
     while True:
         try:
             with _signals_noticed():
-                line = input(prompt)
+                line = interruptible(lambda: input(prompt))
         except KeyboardInterrupt:
             sys.stdout.write("\n")
             line = ""

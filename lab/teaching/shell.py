@@ -21,7 +21,7 @@ from lab.report.ladder import lay_out
 from lab.report.ladder_text import drawn
 from lab.report.record import NodeRecord, OutcomeWord
 from lab.report.wording import ASCII_MARKS, MARKS, printable
-from lab.scenario.model import Halt, Resume, Step, Visit
+from lab.scenario.model import Elapse, Halt, Resume, Step, Visit
 from lab.scenario.trial import WorldName
 from lab.teaching.completion import candidates
 from lab.teaching.lab_session import LabRefused, LabSession, lab_session
@@ -85,7 +85,7 @@ class _Shell:
         self._since: Instant | None = None
         """When the last command began."""
         self._viewer: ProfileName = "one-shot"
-        session.on_interrupt = partial(self._say, "… cut short")
+        session.on_interrupt = partial(self._say, "… is cut short")
 
     def run(self) -> None:
         """Do what is typed until `quit` or the end of the input."""
@@ -133,6 +133,8 @@ class _Shell:
             self._check_sense(step)
         if isinstance(step, Visit):
             self._viewer = step.profile or self._viewer
+        if isinstance(step, Elapse) and self._world == "mininet" and sys.stdin.isatty():
+            self._say("… Ctrl-C cuts it short")
         done = self._session.perform(step)
         self._since = done.began_at
         if isinstance(step, Halt):

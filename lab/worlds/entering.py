@@ -76,12 +76,7 @@ def _escort(spaces: Sequence[tuple[int, int]], words: Sequence[str], *, keyboard
     child = os.fork()
     if child == 0:
         live_as(lambda: _be(words, folder, keyboard=keyboard))
-    while True:
-        status = os.waitpid(child, os.WUNTRACED)[1]
-        if not os.WIFSTOPPED(status):
-            return _status(status)
-        # Ctrl-Z: nobody is there who could bring it back later, so it goes on.
-        os.killpg(child, signal.SIGCONT)
+    return _status(os.waitpid(child, 0)[1])
 
 
 def _be(words: Sequence[str], folder: Path, *, keyboard: bool) -> int:
@@ -137,6 +132,10 @@ def _terminal_kept() -> Iterator[None]:
     import termios
 
     kept = termios.tcgetattr(0)
+    changed = termios.tcgetattr(0)
+    # Ctrl-Z is a key as any other: nobody is there who could bring a stopped program back.
+    changed[6][termios.VSUSP] = b"\0"
+    termios.tcsetattr(0, termios.TCSADRAIN, changed)
     try:
         yield
     finally:
