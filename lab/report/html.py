@@ -26,6 +26,7 @@ from lab.report.record import ExchangeRecord, OutcomeWord, RunRecord, ScenarioRe
 from lab.report.repetitions import once_each
 from lab.report.rules import rule_outcome, rule_results
 from lab.report.timing_views import ScenarioTimes, scenario_times, timing_view
+from lab.report.viewers import viewer_table
 from lab.report.wording import MARKS, OUTCOMES, connect_time, duration, instant, printable
 
 _HERE = Path(__file__).parent
@@ -78,6 +79,7 @@ def report_page(run: RunRecord, topology_svgs: Mapping[str, str]) -> str:
         areas=_rule_areas(record, anchors),
         rules=RULES,
         timing=timing_view(run, anchors),
+        viewers=viewer_table(record.scenarios, anchors),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -9,6 +9,9 @@ SERVERS = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 NAME = "www.example.net"
 ADDRESS = "192.0.2.80"
 TTL_S = 2
+REPLIES_AFTER_S = 0.03
+"""How long a server thinks: long enough that a stub has sent all its questions before the first is
+answered, so that which of them is answered first is no affair of the scheduler's."""
 
 Treatment: TypeAlias = Literal[
     "answers", "silent", "closed", "SERVFAIL", "REFUSED", "NXDOMAIN", "FORMERR", "truncates",
@@ -56,18 +59,15 @@ def reply_to(treatment: Treatment, qtype: str, *, over_tcp: bool) -> tuple[str, 
 
 Bursts: TypeAlias = list[tuple[float, list[tuple[int, str, int, int, bool, bool]]]]
 
-A_BURST_S = 0.6
-"""Questions less than this apart belong together: stubs wait a second or more, and the timers of
-systemd-resolved's two transactions may be a quarter of a second apart (sd_event_add_time(3))."""
 
-
-def bursts(seen: Seen) -> Bursts:
-    """The questions burst by burst, each with when it began. IDs and ports are numbered as they
+def bursts(seen: Seen, apart_s: float) -> Bursts:
+    """The questions burst by burst, each with when it began; those less than `apart_s` apart belong
+    together. IDs and ports are numbered as they
     first come: what matters is which are the same. The order within a burst is an affair of the
     scheduler's."""
     found: list[list[Asked]] = []
     for each in sorted(seen.asked, key=lambda one: one.at_s):
-        if not found or each.at_s - found[-1][-1].at_s > A_BURST_S:
+        if not found or each.at_s - found[-1][-1].at_s > apart_s:
             found.append([])
         found[-1].append(each)
     identifiers: dict[int, int] = {}

@@ -7,10 +7,12 @@ import json
 import os
 import select
 import socket
+import struct
 import subprocess
 import time
 import traceback
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,16 @@ from pathlib import Path
 import dns.message
 import dns.rdatatype
 from servers import NotInstalled, require
-from stub_cases import NAME, SERVERS, Asked, Seen, Treatment
+from stub_cases import NAME, REPLIES_AFTER_S, SERVERS, Asked, Seen, Treatment
 from stub_virtual import reply_octets
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _MS_BIND = 0x1000
 _READY_WITHIN_S = 20.0
 _LONGEST_S = 60.0
+_AT_ONCE = 20
+_SO_TIMESTAMPNS = 35
+"""<asm-generic/socket.h>: the kernel says when a datagram came, however late we read it."""
 _libc = ctypes.CDLL(None, use_errno=True)
 BUILD = Path(__file__).parents[2] / ".build"
 
@@ -72,10 +77,12 @@ def resolved_program() -> str:
 
 
 def watch_all(cases: Sequence[Case], folder: Path) -> None:
-    """Run every case at the same time, each in namespaces of its own; what was seen of one goes
-    into a file of its name. To be called in a namespace where we may make others."""
-    children = {}
+    """Run the cases in this order, several at the same time, each in namespaces of its own; what
+    was seen of one goes into a file of its name. To be called where we may make namespaces."""
+    running = set()
     for case in cases:
+        if len(running) == _AT_ONCE:
+            running.remove(os.wait()[0])
         child = os.fork()
         if child == 0:
             status = 1
@@ -86,8 +93,8 @@ def watch_all(cases: Sequence[Case], folder: Path) -> None:
                 (folder / f"{case.name}.trouble").write_text(traceback.format_exc())
             finally:
                 os._exit(status)
-        children[child] = case.name
-    for child in children:
+        running.add(child)
+    for child in running:
         os.waitpid(child, 0)
 
 
@@ -136,14 +143,11 @@ def _run(program: Sequence[str], ears: _Ears) -> dict[str, object]:
     ears.asked.clear()
     with subprocess.Popen([*program, NAME], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        began = time.monotonic()
-        gives_up = began + _LONGEST_S
-        while not select.select([process.stdout], [], [], 0)[0]:
-            assert time.monotonic() < gives_up, "it never ended"
-            ears.serve(0.5, process.stdout.fileno())
-        ended = time.monotonic()
+        began = time.time()
+        ears.serve_until(process.stdout.fileno(), time.monotonic() + _LONGEST_S)
+        ended = time.time()
         told = process.stdout.read().split("\n")
-    ears.serve(0, -1)
+    ears.take_the_rest()
     began = ears.asked[0][0] if ears.asked else began
     asked = [(at - began, *rest) for at, *rest in ears.asked]
     return {"asked": asked, "told": [line for line in told if line], "took_s": ended - began}
@@ -158,38 +162,53 @@ class _Ears:
         self._datagrams: dict[socket.socket, int] = {}
         self._listening: dict[socket.socket, int] = {}
         self._streams: dict[socket.socket, int] = {}
+        self._replies: deque[tuple[float, socket.socket, bytes, tuple[str, int]]] = deque()
+        """When each is due, on the monotonic clock."""
         for place, treatment in enumerate(treatments):
             if treatment != "closed":
                 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                datagrams.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
                 datagrams.bind((SERVERS[place], 53))
                 self._datagrams[datagrams] = place
                 self._listening[socket.create_server((SERVERS[place], 53))] = place
 
-    def serve(self, wait_s: float, other: int) -> None:
-        """Answer what comes until nothing more is there, or `other` can be read."""
+    def serve_until(self, other: int, gives_up: float) -> None:
+        """Answer what comes until `other` can be read."""
         while True:
-            watched = [*self._datagrams, *self._listening, *self._streams]
-            watched += [other] if other >= 0 else []
-            ready = select.select(watched, [], [], wait_s)[0]
             now = time.monotonic()
-            for each in ready:
-                if each in self._datagrams:
-                    self._take_datagram(each, now)
-                elif each in self._listening:
-                    self._streams[each.accept()[0]] = self._listening[each]
-                elif each in self._streams:
-                    self._take_messages(each, now)
-            if not ready or other in ready:
+            assert now < gives_up, "it never ended"
+            while self._replies and self._replies[0][0] <= now:
+                _, ear, reply, peer = self._replies.popleft()
+                with suppress(ConnectionError):
+                    ear.sendto(reply, peer)
+            wait_s = self._replies[0][0] - now if self._replies else gives_up - now
+            watched = [*self._datagrams, *self._listening, *self._streams, other]
+            ready = select.select(watched, [], [], wait_s)[0]
+            self._take(ready)
+            if other in ready:
                 return
 
-    def _take_datagram(self, ear: socket.socket, now: float) -> None:
-        payload, peer = ear.recvfrom(4096)
-        reply = self._weigh(payload, self._datagrams[ear], peer[1], now, over_tcp=False)
-        if reply is not None:
-            with suppress(ConnectionError):
-                ear.sendto(reply, peer)
+    def take_the_rest(self) -> None:
+        """Take what has come and was not read yet."""
+        self._take(select.select([*self._datagrams], [], [], 0)[0])
 
-    def _take_messages(self, stream: socket.socket, now: float) -> None:
+    def _take(self, ready: Sequence[object]) -> None:
+        came = []
+        for each in ready:
+            if each in self._listening:
+                self._streams[each.accept()[0]] = self._listening[each]
+            elif each in self._streams:
+                self._take_messages(each)
+            elif each in self._datagrams:
+                came += [(*one, each) for one in _datagrams_at(each)]
+        for at, payload, peer, ear in sorted(came, key=lambda one: one[0]):
+            reply = self._weigh(payload, self._datagrams[ear], peer[1], at, over_tcp=False)
+            if reply is not None:
+                due = time.monotonic() + REPLIES_AFTER_S
+                self._replies.append((due, ear, reply, peer))
+
+    def _take_messages(self, stream: socket.socket) -> None:
+        now = time.time()
         octets = stream.recv(65_536)
         place, port = self._streams[stream], stream.getpeername()[1] if octets else 0
         if not octets:
@@ -209,6 +228,18 @@ class _Ears:
         qtype = dns.rdatatype.to_text(query.question[0].rdtype)
         self.asked.append((now, place, qtype, query.id, port, over_tcp, query.edns >= 0))
         return reply_octets(payload, self._treatments[place], over_tcp=over_tcp)
+
+
+def _datagrams_at(ear: socket.socket) -> Iterator[tuple[float, bytes, tuple[str, int]]]:
+    """What is there, each with when it came."""
+    while True:
+        try:
+            payload, ancillary, _, peer = ear.recvmsg(4096, 64, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        ((_, _, stamp),) = ancillary
+        seconds, nanoseconds = struct.unpack("ll", stamp[:16])
+        yield seconds + nanoseconds / 1e9, payload, peer
 
 
 def _start_resolved(own: Path, servers: Sequence[str]) -> None:
@@ -231,7 +262,10 @@ def _start_resolved(own: Path, servers: Sequence[str]) -> None:
     with (own / "resolved").open("wb") as journal:
         process = subprocess.Popen([program], stdout=journal, stderr=journal)
     gives_up = time.monotonic() + _READY_WITHIN_S
-    while "3500007F:0035" not in Path("/proc/net/udp").read_text():
+    while not (
+        (runtime / "stub-resolv.conf").exists()
+        and "3500007F:0035" in Path("/proc/net/udp").read_text()
+    ):
         assert process.poll() is None, (own / "resolved").read_text()
         assert time.monotonic() < gives_up, (own / "resolved").read_text()
         time.sleep(0.01)

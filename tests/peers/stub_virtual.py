@@ -11,7 +11,18 @@ import dns.flags
 import dns.message
 import dns.rdatatype
 import dns.rrset
-from stub_cases import ADDRESS, NAME, RCODES, SERVERS, TTL_S, Asked, Seen, Treatment, reply_to
+from stub_cases import (
+    ADDRESS,
+    NAME,
+    RCODES,
+    REPLIES_AFTER_S,
+    SERVERS,
+    TTL_S,
+    Asked,
+    Seen,
+    Treatment,
+    reply_to,
+)
 
 from lab.viewer.profiles import StubProfile
 from lab.viewer.visit import Memory, Visit
@@ -29,7 +40,9 @@ from resolver.machine import (
     Unreachable,
 )
 
-LATENCY_NS = 100_000
+LATENCY_NS = round(REPLIES_AFTER_S * SECOND)
+_KERNEL_NS = 100_000
+"""Refusals and handshakes: no server thinks about them."""
 _HERE = Endpoint("192.0.2.99", 1)
 
 
@@ -121,7 +134,7 @@ class Stage:
             latency = self._aaaa_latency_ns if qtype == "AAAA" else LATENCY_NS
             self._later(MessageArrived(effect.flow, payload, transport, remote, _HERE), latency)
 
-    def _later(self, event: Event, latency: Duration = LATENCY_NS) -> None:
+    def _later(self, event: Event, latency: Duration = _KERNEL_NS) -> None:
         heapq.heappush(self._events, (self._now + latency, next(self._order), event))
 
 
