@@ -215,6 +215,7 @@ class PlanNet(Mininet):  # type: ignore[misc]  # Mininet has no types
                 switch_offloads_off(interface.name for interface in node.interfaces)
         self._lay_wires()
         self.wait_until_carrying()
+        self.wires.check()
         self.built = True
 
     def _lay_wires(self) -> None:

@@ -174,6 +174,16 @@ class Wires:
             ),
         )
 
+    def check(self) -> None:
+        """Raise WorldBroken when the wires do not carry, or not in time, what a network's own trial
+        sent over them both ways."""
+        review = self.review()
+        if review.problems:
+            raise WorldBroken("; ".join(review.problems))
+        for (name, direction), report in self.reports().items():
+            if report.frames and not report.left:
+                raise WorldBroken(f"the wire of {name} ({direction}) passes nothing on")
+
     def stop(self) -> None:
         """End the process. Idempotent."""
         if self._control is not None:
@@ -211,9 +221,11 @@ class Wires:
 def netem_lines(end: str, order: Order) -> Iterator[str]:
     """`tc` commands that have netem treat the IP packets that leave by a cable's end. What carries
     no IP packet and neighbour discovery take the band beside it."""
+    # Anew each time: a netem that is only changed keeps what is not mentioned, such as a rate.
+    yield f"qdisc replace dev {end} root pfifo limit 1000"
     yield f"qdisc replace dev {end} root handle 1: prio bands 2 priomap{' 1' * 16}"
-    yield f"qdisc replace dev {end} parent 1:1 handle 10: pfifo limit 100000"
-    yield f"qdisc replace dev {end} parent 1:2 handle 20: {_netem(order)}"
+    yield f"qdisc add dev {end} parent 1:1 handle 10: pfifo limit 100000"
+    yield f"qdisc add dev {end} parent 1:2 handle 20: {_netem(order)}"
     for priority, match in enumerate(
         (
             "protocol arp u32 match u32 0 0",
@@ -225,7 +237,7 @@ def netem_lines(end: str, order: Order) -> Iterator[str]:
         start=1,
     ):
         kind, _, rest = match.partition(" u32 ")
-        yield f"filter replace dev {end} parent 1: {kind} prio {priority} u32 {rest} flowid 1:1"
+        yield f"filter add dev {end} parent 1: {kind} prio {priority} u32 {rest} flowid 1:1"
 
 
 def _netem(order: Order) -> str:
@@ -234,7 +246,10 @@ def _netem(order: Order) -> str:
     delay_ns = order.delay_ns + round(impairment.delay_ms * MILLISECOND)
     if delay_ns:
         jitter_ns = round(impairment.jitter_ms * MILLISECOND)
-        words.append(f"delay {delay_ns}ns" + (f" {jitter_ns}ns" if jitter_ns else ""))
+        # iproute2 of Debian 12 knows no nanoseconds.
+        words.append(
+            f"delay {delay_ns / 1000:g}us" + (f" {jitter_ns / 1000:g}us" if jitter_ns else "")
+        )
     for word, percent in (
         ("loss random", impairment.lose_percent),
         ("duplicate", impairment.duplicate_percent),
