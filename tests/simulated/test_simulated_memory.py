@@ -69,13 +69,14 @@ def test_each_world_gives_what_it_has(tmp_path):
 
 
 @given(
+    addresses=st.sampled_from([("10.0.0.1", "192.0.2.7"), ("2001:db8::1", "2001:db8:1::7")]),
     ports=st.tuples(st.integers(0, 65_535), st.integers(0, 65_535)),
     numbers=st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
     flags=st.integers(0, 255),
     payload=st.binary(max_size=40),
 )
-def test_a_segment_just_built_is_read_as_from_its_octets(ports, numbers, flags, payload):
-    source, destination = Endpoint("10.0.0.1", ports[0]), Endpoint("192.0.2.7", ports[1])
+def test_a_segment_just_built_is_read_as_from_its_octets(addresses, ports, numbers, flags, payload):
+    source, destination = (Endpoint(*end) for end in zip(addresses, ports, strict=True))
     raw = build_tcp(
         source,
         destination,
@@ -84,8 +85,11 @@ def test_a_segment_just_built_is_read_as_from_its_octets(ports, numbers, flags, 
         acknowledgment=numbers[1],
         payload=payload,
     )
-    packet = Packet(raw, built_here=True)
-    packet.carry(TcpView(*ports, *numbers, flags, payload))
+    segment = TcpView(*ports, *numbers, flags, payload)
+    packet, read = Packet.of_segment(raw, source.address, destination.address, segment), Packet(raw)
     assert packet.decoded() == decode_ip(raw)
-    assert packet.tcp() == Packet(raw).tcp()
-    assert Packet(raw).is_sound()
+    assert packet.tcp() == read.tcp()
+    assert read.is_sound()
+    for field in ("source", "destination", "version", "payload", "end", "ttl", "protocol"):
+        assert getattr(packet, field) == getattr(read, field)
+    assert packet.one_hop_on().raw == read.one_hop_on().raw

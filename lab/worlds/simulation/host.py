@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from ipaddress import ip_address, ip_network
 from random import Random
 
@@ -107,7 +107,7 @@ class Host:
         """Send a packet on, wherever it comes from; False when there is no route. `complainer`: the
         address from which its sender is told that it is too large; None: the usual one."""
         if packet.destination in self._own:
-            self.agenda.at(self.agenda.now + LOOPBACK_TIME_NS, self._deliver, packet)
+            self.loop(self._deliver, packet)
             return True
         route = self.routes.find(packet.destination)
         if route is None:
@@ -125,6 +125,14 @@ class Host:
         elif self.translation is not None:
             self.translation.take(packet)
         return True
+
+    def has(self, address: str) -> bool:
+        """Whether an address is this host's own."""
+        return address in self._own
+
+    def loop(self, action: Callable[..., None], *arguments: object) -> None:
+        """Have `action(*arguments)` done when what this host sends to itself arrives."""
+        self.agenda.at(self.agenda.now + LOOPBACK_TIME_NS, action, *arguments)
 
     def transmit(self, interface: str, raw: bytes) -> None:
         """Put a packet on the wire as it is, forged source and all; WorldBroken when nobody there

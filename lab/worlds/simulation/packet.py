@@ -70,6 +70,20 @@ class Packet:
         if not 20 <= self.payload <= self.end <= len(raw):
             raise MalformedPacket(f"lengths {self.payload} and {self.end} in {len(raw)} octets")
 
+    @classmethod
+    def of_segment(cls, raw: bytes, source: str, destination: str, segment: TcpView) -> Packet:
+        """A packet without IP options that its maker built from this segment a moment ago: nobody
+        has to read again what he put into it."""
+        packet = cls.__new__(cls)
+        packet.raw, packet.end = raw, len(raw)
+        packet.source, packet.destination = source, destination
+        packet.version, packet.payload, at = (4, 20, 8) if raw[0] == 0x45 else (6, 40, 7)
+        packet.ttl, packet.protocol = raw[at], TCP
+        packet.is_fragment = packet.is_later_fragment = False
+        packet.built_here = True
+        packet._decoded, packet._tcp = None, segment  # noqa: SLF001 - it is of this class
+        return packet
+
     @property
     def may_be_cut(self) -> bool:
         """Whether routers may fragment it: IPv4 without DF."""
@@ -130,10 +144,6 @@ class Packet:
         if self._tcp is None:
             self._tcp = TcpView.of(self.raw[self.payload : self.end])
         return self._tcp
-
-    def carry(self, segment: TcpView) -> None:
-        """Note what its maker put into it, so that nobody has to read that again."""
-        self._tcp = segment
 
     def decoded(self) -> Ip | None:
         """As a watcher sees it. Decoded once, however many interfaces the packet passes, and not at

@@ -92,35 +92,30 @@ class TcpSockets:
         payload: bytes,
     ) -> None:
         """Send a segment of a connection."""
+        local, remote = connection.local, connection.remote
+        segment = TcpView(local.port, remote.port, sequence, acknowledgment, flags, payload)
+        largest = self._largest_wanted(remote.address) if flags & SYN else None
+        if self._host.has(remote.address):
+            # No link, no router and no capture reads the octets of what a host tells itself.
+            far_end = (remote.address, remote.port, local.address, local.port)
+            self._host.loop(self._take, far_end, segment, largest)
+            return
         raw = build_tcp(
-            connection.local,
-            connection.remote,
+            local,
+            remote,
             flags=flags,
             sequence=sequence,
             acknowledgment=acknowledgment,
             payload=payload,
-            options=self._options(connection) if flags & SYN else b"",
+            options=b"" if largest is None else bytes((_MSS, 4)) + largest.to_bytes(2, "big"),
             dont_fragment=True,
         )
-        packet = Packet(raw, built_here=True)
-        packet.carry(
-            TcpView(
-                connection.local.port,
-                connection.remote.port,
-                sequence,
-                acknowledgment,
-                flags,
-                payload,
-            )
-        )
-        self._host.send(packet)
+        self._host.send(Packet.of_segment(raw, local.address, remote.address, segment))
 
-    def _options(self, connection: Connection) -> bytes:
-        """What our SYN says of the segments that we take; nothing where the usual ones fit."""
-        room = self._host.room_towards(connection.remote.address)
-        if room >= USUAL_MTU:
-            return b""
-        return bytes((_MSS, 4)) + (room - 40).to_bytes(2, "big")
+    def _largest_wanted(self, address: str) -> int | None:
+        """What our SYN says of the segments that we take; None where the usual ones fit."""
+        room = self._host.room_towards(address)
+        return None if room >= USUAL_MTU else room - 40
 
     def now(self) -> Instant:
         """Virtual time."""
@@ -159,8 +154,11 @@ class TcpSockets:
         except MalformedPacket:
             return
         pair = (packet.destination, segment.destination_port, packet.source, segment.source_port)
+        self._take(pair, segment, _largest_told(packet) if segment.flags & SYN else None)
+
+    def _take(self, pair: Pair, segment: TcpView, largest: int | None) -> None:
+        """Take a segment that came to our end of a pair; `largest`: the segment size it tells."""
         connection = self._connections.get(pair)
-        largest = _largest_told(packet) if segment.flags & SYN else None
         if connection is not None:
             connection.receive(segment, largest)
         elif segment.flags & (SYN | ACK | RST) == SYN and (
