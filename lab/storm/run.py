@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from lab.worlds.world import WorldBroken, WorldUnavailable
 from resolver.machine import SECOND
 
 _CAPTURE: Final = "capture.pcapng"
+_FILES_BESIDE: Final = 256
+"""Open files beside connections: the crowd's datagram sockets, and what the world holds open."""
 _KEPT: Final = {
     "mininet": "DNS at every node that answers it, SYNs at the servers, and DNS, SYNs, resets and "
     "ICMP at the crowd",
@@ -139,6 +142,13 @@ def prepare_storm(storm: Storm) -> PreparedStorm:
         obstacles = mininet_obstacles(nat=any(node.nat for node in crowd.plan.nodes))
         if obstacles:
             raise StormImpossible(f"Mininet cannot run here: {'; '.join(obstacles)}")
+        _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = storm.at_once + _FILES_BESIDE
+        if files != resource.RLIM_INFINITY and files < needed:
+            raise StormImpossible(
+                f"{storm.at_once} connections at once need {needed} open files, and this host "
+                f"allows {files}; raise the limit (ulimit -Hn), or give --at-once a lower number"
+            )
     return PreparedStorm(storm, crowd)
 
 
@@ -176,10 +186,19 @@ def choose_world(
 
 def _command(storm: Storm) -> str:
     return (
-        f"forwardlab storm {shlex.quote(str(storm.topology))} --viewers {storm.viewers} "
+        f"forwardlab storm {shlex.quote(_name(storm.topology))} --viewers {storm.viewers} "
         f"--rate {storm.rate_per_s:g} --at-once {storm.at_once} --world {storm.world} "
         f"--seed {storm.seed}"
     )
+
+
+def _name(topology: Path) -> str:
+    """As a user writes it: the name of one in the project's folder, or the path."""
+    parts = topology.with_suffix("").parts
+    if "topologies" not in parts[:-1]:
+        return str(topology)
+    last = len(parts) - parts[::-1].index("topologies")
+    return "/".join(parts[last:])
 
 
 # --- a process of its own ---------------------------------------------------------------------

@@ -157,6 +157,23 @@ def test_a_host_that_cannot_says_so(tmp_path, monkeypatch):
     assert "so the simulated world runs: no bridge devices" in result.output
 
 
+def test_too_few_open_files_are_told_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(storm_run, "mininet_obstacles", lambda **_: ())
+    monkeypatch.setattr(storm_run.resource, "getrlimit", lambda _: (256, 300))
+    result = forwardlab(CLUSTER, "--world", "mininet", "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "64 connections at once need 320 open files, and this host allows 300" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_storm_can_be_asked_for_again_by_its_topologys_name(record):
+    assert record.reproduce == (
+        "forwardlab storm cluster --viewers 60 --rate 500 --at-once 64 --world simulated --seed 1"
+    )
+    assert storm_run._name(Path("/x/topologies/own/ours.toml")) == "own/ours"
+    assert storm_run._name(Path("mine/ours.toml")) == "mine/ours.toml"
+
+
 def test_a_lab_that_broke_says_so(tmp_path, monkeypatch):
     def broken(*_: object):
         raise WorldBroken("the crowd did not come to an end")
