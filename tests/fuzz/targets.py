@@ -36,8 +36,9 @@ from resolver.config import (
     RootHint,
 )
 from resolver.dns.full import Resolver
-from resolver.dns.message import Query, Reply
+from resolver.dns.message import Query, Question, Reply
 from resolver.dns.message_reading import parse_query, parse_reply, read_additional
+from resolver.dns.plain import read_plain_answers, read_plain_question
 from resolver.dns.relay import DnsTranslator
 from resolver.machine import (
     MILLISECOND,
@@ -76,12 +77,22 @@ _QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" + _QUESTION + (
 
 
 def messages(octets: bytes) -> None:
-    """Both readers of DNS messages, and the lab's own for captures."""
+    """All readers of DNS messages, and the lab's own for captures."""
     query = parse_query(octets)
     assert not isinstance(query, Query) or query.question_wire in octets
+    plain = read_plain_question(octets)
+    if plain is not None:
+        name, qtype, end, *_ = plain
+        assert isinstance(query, Query), "plain, and no question"
+        assert query.question == Question(name, qtype), "another question"
+        assert query.question_wire == octets[12:end], "ends elsewhere"
     reply = parse_reply(octets)
     if isinstance(reply, Reply):
         read_additional(reply)
+    if isinstance(reply, Reply) and reply.question is not None:
+        asked = reply.question
+        answers = read_plain_answers(octets, reply.question_wire, asked.name, asked.qtype)
+        assert answers is None or answers[0] == reply.answers, "other answers"
     content_of(octets[2:], from_dns_port=bool(octets[:1]))
 
 
