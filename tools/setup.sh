@@ -12,7 +12,7 @@ purpose=${1:?usage: tools/setup.sh run|test|bench}
 cd "$(dirname "$0")/.."
 
 run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
-test_packages="chromium fonts-dejavu-core iputils-ping tshark vagrant vagrant-libvirt shellcheck
+test_packages="chromium fonts-dejavu-core iputils-ping tcpdump tshark vagrant vagrant-libvirt shellcheck
 	bind9-dnsutils knot-dnsutils nsd unbound gcc libc6-dev musl-tools libsystemd-shared"
 bench_packages="bind9 dnsmasq-base dnsperf pdns-recursor"
 case $purpose in

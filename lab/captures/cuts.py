@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lab.captures.frames import Losses
 from lab.captures.packets import SeenPacket
 from lab.observe.dns_message import concerns_dns
 from lab.observe.sighting import Ip, Tcp, Udp
 
+CUT: Final = "cut by the snap length"
 _HEADER_OCTETS = 12
 _LONGEST_LABEL = 63
 
@@ -43,7 +45,7 @@ def without_cut(packets: Iterable[SeenPacket], losses: Losses) -> tuple[list[See
         transport = packet.ip.transport
         if isinstance(transport, Udp | Tcp) and concerns_dns(transport):
             cut_dns.append(packet)
-        losses.count("cut by the snap length")
+        losses.count(CUT)
     names = [_name_in(each.ip) for each in cut_dns]
     cuts = Cuts(len(cut_dns), frozenset(each for each in names if each is not None), None in names)
     if not cut_dns:

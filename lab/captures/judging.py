@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from lab.captures.asking import Asked, asked_of
-from lab.captures.cuts import Cuts, without_cut
+from lab.captures.cuts import CUT, Cuts, without_cut
 from lab.captures.frames import Losses
 from lab.captures.own import own_timeline
 from lab.captures.packets import read_packets
@@ -217,11 +217,12 @@ def _utc(instant: int) -> str:
 
 
 def _nothing_fits(plan: Plan, strangers: Sequence[Stranger], losses: Losses, packets: int) -> str:
-    if not packets:
+    if not packets or CUT in losses.frames:
         told = ", ".join(f"{count} {reason}" for reason, count in losses.frames.most_common())
+        whole = " with `tcpdump -s 0`" if CUT in losses.frames else ""
         return (
-            f"holds no IP packet ({told or 'no frame at all'}); capture where DNS questions pass, "
-            "as docs/captures.md shows"
+            f"holds no whole IP packet ({told or 'no frame at all'}); capture{whole} where DNS "
+            "questions pass, as docs/captures.md shows"
         )
     talkative = ", ".join(f"{each.address} ({each.packets})" for each in strangers[:5])
     return (

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from lab.captures.cuts import CUT
 from lab.captures.frames import Losses
 from lab.captures.packets import SeenPacket
 from lab.captures.placing import Recognition
@@ -110,7 +111,7 @@ def questions_of(
 
 def _speaks_dns(packet: SeenPacket, losses: Losses) -> bool:
     if packet.cut:
-        losses.count("cut by the snap length")
+        losses.count(CUT)
         return False
     transport = packet.ip.transport
     if transport is None:

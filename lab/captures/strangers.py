@@ -72,11 +72,11 @@ def goes_to_dns(ip: Ip) -> bool:
 
 
 def is_of_one(address: str) -> bool:
-    """Whether an address can be one machine's, seen from another: no group, no loopback."""
+    """Whether an address can be one that a topology lacks: no group's, and none that machines have
+    of themselves (loopback, link-local)."""
     parsed = ip_address(address)
-    return not (parsed.is_multicast or parsed.is_loopback or parsed.is_unspecified) and (
-        address != "255.255.255.255"
-    )
+    own = parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified
+    return not (own or parsed.is_multicast or address == "255.255.255.255")
 
 
 def network_of(node: PlannedNode, address: str) -> str | None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -27,6 +28,8 @@ from capturing import (
     plan_of,
 )
 from dnslib import DNSRecord
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 
 from lab.captures import judging
@@ -223,7 +226,9 @@ def test_no_place_shows_a_fault_that_was_none(tmp_path, identifier, linktype):
 def test_the_snap_length_takes_away_what_hangs_on_it(tmp_path):
     seen, plan = packets(EIGHT)
     near = list(filter(at("dns", plan), seen))
-    with pytest.raises(CaptureError, match=r"holds no IP packet \(4 cut by the snap length\)"):
+    with pytest.raises(
+        CaptureError, match=r"holds no whole IP packet \(4 cut by the snap length\)"
+    ):
         judged(tmp_path, plan, near, snaplen=14 + 28 + 36)
     near = list(filter(at("viewer", plan), seen))
     # Link layer, IP, UDP and 40 octets: question and SYN fit, the answer does not, its name does.
@@ -276,7 +281,7 @@ def test_a_wrong_topology_is_refused_with_the_addresses_that_there_are(tmp_path)
 
 
 def test_a_capture_without_packets_is_refused(tmp_path):
-    with pytest.raises(CaptureError, match=r"holds no IP packet \(no frame at all\)"):
+    with pytest.raises(CaptureError, match=r"holds no whole IP packet \(no frame at all\)"):
         judge_capture(pcap(tmp_path / "empty.pcap", []), plan_of("cluster-nat"))
 
 
@@ -465,6 +470,26 @@ def test_dropped_packets_keep_from_judging_what_needs_them_all(tmp_path):
     assert verdict(record, "NAT-01").reason == "the capturing machine dropped 3 packets"
     assert any("dropped 3 packets" in each for each in record.problems)
     assert verdict(record, "CLU-01").outcome == "passed"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 255)), max_size=12
+    ),
+    st.sampled_from([0, 0, 60, 80, 100]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_whatever_the_packets_hold_judging_comes_to_an_end(tmp_path, changes, snaplen):
+    seen, plan = packets(EIGHT)
+    near = [each for each in seen if at("translator", plan)(each)]
+    for which, where, octet in changes:
+        each = near[which % len(near)]
+        packet = bytearray(each.packet)
+        packet[where % len(packet)] = octet
+        near[which % len(near)] = replace(each, packet=bytes(packet))
+    how = {"snaplen": snaplen} if snaplen else {}
+    with suppress(CaptureError):
+        judged(tmp_path, plan, near, **how)
 
 
 # --- the command ------------------------------------------------------------------------------
