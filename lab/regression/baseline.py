@@ -21,6 +21,10 @@ from lab.report.rules import words_of
 from lab.report.statistics import ClockName, nearest_rank
 
 FORMAT = 1
+LATENESS = "lateness of the host"
+"""How long a process waited for a processor at the longest, repetition by repetition: no figure of
+a subject, but what measured ones are worth."""
+
 _BETWEEN = " · "
 _TIMES = "*"
 _HOST = ("kernel", "machine", "cores", "python")
@@ -78,6 +82,8 @@ class Baseline:
         clock: ClockName = "virtual" if record.world == "simulated" else "measured"
         unstable = dict(instabilities(record))
         kept: dict[FigureKey, tuple[float, ...]] = {}
+        if clock == "measured":
+            kept.update(_lateness(record))
         for figure in figures(record):
             if clock == "virtual":
                 kept[FigureKey(figure.scenario, figure.name)] = tuple(sorted(figure.repetitions[0]))
@@ -202,6 +208,15 @@ def _by_repetition(figure: Figure) -> Mapping[FigureKey, tuple[float, ...]]:
         longest = FigureKey(figure.scenario, f"{figure.name}, longest")
         kept[longest] = tuple(each[-1] for each in timed)
     return kept
+
+
+def _lateness(record: RunRecord) -> Mapping[FigureKey, tuple[float, ...]]:
+    found: dict[FigureKey, tuple[float, ...]] = {}
+    for identifier, repetitions in by_scenario(record).items():
+        known = tuple(each.lateness_ms for each in repetitions if each.lateness_ms is not None)
+        if known:
+            found[FigureKey(identifier, LATENESS)] = known
+    return found
 
 
 def _verdict(scenario: ScenarioRecord) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lab.regression.baseline import Baseline, FigureKey, Verdict
+from lab.regression.baseline import LATENESS, Baseline, FigureKey, Verdict
 from lab.regression.shift import Shift, shifts
 from lab.report.statistics import in_ns, nearest_rank
 
@@ -194,7 +194,7 @@ def _figures(
     base: Baseline, new: Baseline, *, partial: bool
 ) -> tuple[list[Change], int, dict[FigureKey, int]]:
     """The changed figures, how many were compared, and those that cannot be judged."""
-    both = [key for key in base.figures if key in new.figures]
+    both = [key for key in base.figures if key in new.figures and key.name != LATENESS]
     shared = set(base.verdicts) & set(new.verdicts)
     changes = [
         # Of a scenario that came or went, the verdict tells; its figures came or went with it.
@@ -210,7 +210,10 @@ def _figures(
             if base.figures[key] != new.figures[key]
         ]
         return changes, len(both), {}
-    found, unjudged = shifts({key: (base.figures[key], new.figures[key]) for key in both})
+    found, unjudged = shifts(
+        {key: (base.figures[key], new.figures[key]) for key in both},
+        {key: _lateness_ms(key.scenario, base, new) for key in both},
+    )
     changes += [
         _moved(key, base.figures[key], new.figures[key], shift)
         for key, shift in found.items()
@@ -219,16 +222,26 @@ def _figures(
     return changes, len(both), unjudged
 
 
+def _lateness_ms(scenario: str, base: Baseline, new: Baseline) -> float:
+    """How long a process of the scenario typically waited for a processor, on the busier side."""
+    known = [
+        sorted(side.figures[key])
+        for side in (base, new)
+        if (key := FigureKey(scenario, LATENESS)) in side.figures
+    ]
+    return max((nearest_rank(each, 50) for each in known), default=0.0)
+
+
 def _lost_figures(keys: Iterable[FigureKey], new: Baseline, *, partial: bool) -> Iterator[Change]:
     for key in keys:
         judged = new.verdicts[key.scenario].outcome not in {"unsupported", "broken"}
-        if key not in new.figures and judged and not partial:
+        if key not in new.figures and judged and not partial and key.name != LATENESS:
             yield Change("figure gone", "worse", key.scenario, key.name, "timed", "never ended")
 
 
 def _found_figures(keys: Iterable[FigureKey], base: Baseline, new: Baseline) -> Iterator[Change]:
     for key in keys:
-        if key not in base.figures:
+        if key not in base.figures and key.name != LATENESS:
             told = _told(sorted(new.figures[key]))
             yield Change("new figure", "changed", key.scenario, key.name, "", told)
 

@@ -155,6 +155,8 @@ def _run(
     world.may_impair(impaired_links(trial.scenario.steps, actual))
     try:
         world.start()
+        if witness is not None:
+            witness.forget()
         stage = Stage(world, actual, trial.seed)
         began_at = world.now()
         before_each = None if attendant is None else partial(attendant.before_step, world)

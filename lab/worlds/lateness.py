@@ -22,6 +22,8 @@ _EVERY_NS = 20 * MILLISECOND
 """A wait that is longer than this and what matters together is never missed; the waking itself
 takes a thousandth of a processor."""
 
+_FORGET, _TELL = b"f", b"t"
+
 _ENDS_WITHIN_S = 10.0
 
 
@@ -40,10 +42,14 @@ class Witness:
         """Of the process that is woken."""
         return self._process.pid
 
+    def forget(self) -> None:
+        """What was noted so far does not count: the building of a world is nobody's wait."""
+        os.write(self._end, _FORGET)
+
     def longest_ns(self) -> Duration:
-        """The longest delay since the start; ends the watching."""
-        # Not by closing it: processes of the world that were forked since have a copy.
-        os.write(self._end, b".")
+        """The longest delay since the start, or since it was to forget; ends the watching."""
+        # Not by closing the pipe: processes of the world that were forked since have a copy.
+        os.write(self._end, _TELL)
         try:
             longest: Duration = self._process.result(_ENDS_WITHIN_S)
         except (IsolationFailed, TimeoutError):
@@ -63,14 +69,17 @@ class Witness:
 
 
 def _watch(told: int, due: int) -> Duration:
-    """Until something is in the pipe: be woken, and note the longest delay."""
+    """Be woken, and note the longest delay, until it is to be told."""
     longest = 0
     while True:
         left = max(0, due - time.monotonic_ns())
-        ended = bool(select.select([told], [], [], left / SECOND)[0])
+        is_called = bool(select.select([told], [], [], left / SECOND)[0])
         now = time.monotonic_ns()
-        # An end that comes early says nothing; one that comes late is late like any waking.
+        # A call that comes before its time says nothing; one after it is late like any waking.
         longest = max(longest, now - due)
-        if ended:
+        word = os.read(told, 1) if is_called else b""
+        if word == _TELL:
             return longest
+        if word == _FORGET:
+            longest = 0
         due = now + _EVERY_NS

@@ -72,14 +72,16 @@ def test_only_a_busy_host_is_a_reason_to_try_again(changes, late):
 
 def test_the_witness_notices_that_it_got_no_processor():
     with Witness() as witness:
-        os.kill(witness.process_id, signal.SIGSTOP)
-        stopped_at = time.monotonic_ns()
-        os.waitid(os.P_PID, witness.process_id, os.WSTOPPED | os.WNOWAIT)
-        while time.monotonic_ns() - stopped_at < 200 * MILLISECOND:
-            os.sched_yield()
-        os.kill(witness.process_id, signal.SIGCONT)
+        stop_for(witness.process_id, 200 * MILLISECOND)
         assert witness.longest_ns() > 100 * MILLISECOND
         assert witness.longest_ns() == witness.longest_ns()
+
+
+def test_what_came_before_does_not_count():
+    with Witness() as witness:
+        stop_for(witness.process_id, 200 * MILLISECOND)
+        witness.forget()
+        assert witness.longest_ns() < 200 * MILLISECOND
 
 
 def test_the_witness_leaves_no_process():
@@ -87,6 +89,16 @@ def test_the_witness_leaves_no_process():
         assert witness.longest_ns() >= 0
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def stop_for(process_id, duration_ns):
+    """Let a process have no processor for so long."""
+    os.kill(process_id, signal.SIGSTOP)
+    stopped_at = time.monotonic_ns()
+    os.waitid(os.P_PID, process_id, os.WSTOPPED | os.WNOWAIT)
+    while time.monotonic_ns() - stopped_at < duration_ns:
+        os.sched_yield()
+    os.kill(process_id, signal.SIGCONT)
 
 
 # --- the runner -------------------------------------------------------------------------------
@@ -97,6 +109,9 @@ class FakeWitness:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    def forget(self):
+        pass
 
     def longest_ns(self):
         delays = self._file.read_text().split()

@@ -1,6 +1,7 @@
 """Each kind of change is found, named, and counted as worse, better or merely different."""
 
 import json
+from dataclasses import replace
 from random import Random
 from xml.etree import ElementTree as ET
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from regression_samples import WAIT, key, noisy, run
 
-from lab.regression.baseline import FigureKey, Verdict
+from lab.regression.baseline import LATENESS, FigureKey, Verdict
 from lab.regression.compare import NotComparable, compare
 from lab.regression.telling import content, junit_xml, lines, summary
 
@@ -250,3 +251,16 @@ def test_no_change_is_one_line():
     assert list(lines(compare(same, same))) == [
         "nothing changed; 1 scenarios and 1 figures compared, virtual clock"
     ]
+
+
+def test_lateness_is_what_figures_are_worth_and_none_itself():
+    late = {key(f"a/{n}", LATENESS): (9.0,) * 10 for n in range(4)}
+
+    def with_lateness(one):
+        return replace(one, figures=one.figures | late)
+
+    base, new = measured(1), measured(2, 2.0)
+    assert changes(base, new) == [("worse", "slower", WAIT)]
+    assert changes(with_lateness(base), with_lateness(new)) == []
+    assert changes(base, with_lateness(base)) == changes(with_lateness(base), base) == []
+    assert compare(with_lateness(base), with_lateness(new)).compared == 4

@@ -99,3 +99,13 @@ def test_ties_are_no_obstacle():
     found, _ = shifts({1: ((1.0,) * 9, (1.0,) * 9), 2: ((1.0,) * 9, (2.0,) * 9)})
     assert not found[1].is_real
     assert found[2].is_real
+
+
+def test_what_a_busy_machine_does_to_small_waits_is_no_change():
+    """Eight microseconds, on a host where processes wait milliseconds for a processor."""
+    base = tuple(0.028 + n / 10_000 for n in range(10))
+    new = tuple(0.036 + n / 10_000 for n in range(10))
+    assert shifts({1: (base, new)})[0][1].is_real
+    assert not shifts({1: (base, new)}, {1: 2.5})[0][1].is_real
+    slow = tuple(4.0 + n / 10_000 for n in range(10))
+    assert shifts({1: (base, slow)}, {1: 2.5})[0][1].is_real
