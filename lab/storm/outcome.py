@@ -29,6 +29,7 @@ def problems_of(capture: Capture, figures: Figures, viewers: int) -> Iterator[st
             f"the capture lost {capture.frames_lost:,} frames, so nothing it shows can be "
             "trusted; ask at a lower rate"
         )
+        return
     if abs(capture.clock_step_ns) > _CLOCK_STEP_ALLOWED_NS:
         step_ms = capture.clock_step_ns / MILLISECOND
         yield f"the clock was stepped by {step_ms:.1f} ms during the storm"
