@@ -90,11 +90,13 @@ class SweepDisplay:
         for each in record.counterexamples[:_TOLD]:
             out.print()
             out.print(Text(f"FAILED {printable(each.reduced)}", style="bold red"))
-            if each.stands_for != (each.reduced,):
-                more = len(each.stands_for)
-                out.print(Text(f"  reduced from {printable(each.found)}; stands for {more}"))
+            others = [found for found in each.stands_for if found != each.reduced]
+            if others:
+                more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+                out.print(Text(f"  what is left of {printable(others[0])}{more}"), soft_wrap=True)
             for violation in each.violations:
-                out.print(Text(f"  {violation.text}: {printable(violation.evidence)}"))
+                text = f"  {violation.text}: {printable(violation.evidence)}"
+                out.print(Text(text), soft_wrap=True)
             out.print(Text(f"  {each.command}"), soft_wrap=True)
         if len(record.counterexamples) > _TOLD:
             out.print(Text(f"and {len(record.counterexamples) - _TOLD} more; the record has all"))
@@ -110,7 +112,7 @@ class SweepDisplay:
             for one in differing:
                 out.print(Text(f"  {printable(one.id)}: {printable(one.difference)}"))
         out.print()
-        out.print(_totals(record))
+        out.print(_totals(record), soft_wrap=True)
         out.print(Text(f"record: {folder / 'sweep.json'}"), soft_wrap=True)
         out.print(Text(f"page: {folder / 'sweep.html'}"), soft_wrap=True)
 
