@@ -22,7 +22,7 @@ from lab.scenario.impairments import Direction, Impairment
 from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgram, ProgramName
 from lab.worlds.isolation import way_in
 from lab.worlds.listening import listening
-from lab.worlds.mininet_calendar import Calendar
+from lab.worlds.mininet_calendar import Calendar, clock_offset
 from lab.worlds.mininet_commands import has_discipline
 from lab.worlds.mininet_links import Links
 from lab.worlds.mininet_network import PlanNet
@@ -100,7 +100,7 @@ class MininetWorld:
         self._net = PlanNet(self._plan, means, self._seed)
         self._net.start()
         self._standing = Links(self._plan, self._net, self._loop)
-        self._clock_offset = _clock_offset()
+        self._clock_offset = clock_offset()
         self._listen_in()
         for name in STARTING_ORDER:
             self._start_programs(
@@ -136,7 +136,7 @@ class MininetWorld:
         return Capture(
             path=self._path,
             frames_lost=capture.frames_lost + wires.dropped,
-            clock_step_ns=_clock_offset() - self._clock_offset,
+            clock_step_ns=clock_offset() - self._clock_offset,
             links=dict(self.net.means),
             late_ns=wires.late_ns,
             problems=(*self._programs.deaths(), *wires.problems),
@@ -179,13 +179,13 @@ class MininetWorld:
     def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
         """Let packets, actors and peers go on until the condition holds or the deadline comes."""
         try:
-            return self._loop.run_until(condition, deadline - _clock_offset())
+            return self._loop.run_until(condition, deadline - clock_offset())
         except (MachineFailed, CannotStart) as error:
             raise WorldBroken(f"an actor or a scripted peer failed: {error}") from error
 
     def appoint(self, instant: Instant, action: Callable[[], None]) -> None:
         """Have something done when the real-time clock shows an instant."""
-        self._calendar.appoint(instant - _clock_offset(), action)
+        self._calendar.appoint(instant - clock_offset(), action)
 
     def on_sighting(self, watcher: Callable[[Sighting], None] | None) -> None:
         """Show every packet to the watcher as soon as it is read; its frame number is 0, because
@@ -340,14 +340,3 @@ class MininetWorld:
             if interface.name == name:
                 return interface
         raise WorldBroken(f"{node.name} has no interface {name!r}")
-
-
-def _clock_offset() -> Duration:
-    """The real-time clock minus the monotonic one, ns; the tightest of three readings."""
-    readings = []
-    for _ in range(3):
-        before = time.monotonic_ns()
-        real = time.time_ns()
-        after = time.monotonic_ns()
-        readings.append((after - before, real - (before + after) // 2))
-    return min(readings)[1]

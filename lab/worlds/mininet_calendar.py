@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Callable
 
-from resolver.machine import Instant
+from resolver.machine import Duration, Instant
 from resolver.shells.loop import Loop
 
 
@@ -30,3 +31,14 @@ class Calendar:
         """Do what is due."""
         while self._heap and self._heap[0][0] <= now:
             heapq.heappop(self._heap)[2]()
+
+
+def clock_offset() -> Duration:
+    """The real-time clock minus the monotonic one, ns; the tightest of three readings."""
+    readings = []
+    for _ in range(3):
+        before = time.monotonic_ns()
+        real = time.time_ns()
+        after = time.monotonic_ns()
+        readings.append((after - before, real - (before + after) // 2))
+    return min(readings)[1]
