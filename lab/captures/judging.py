@@ -219,10 +219,11 @@ def _utc(instant: int) -> str:
 def _nothing_fits(plan: Plan, strangers: Sequence[Stranger], losses: Losses, packets: int) -> str:
     if not packets or CUT in losses.frames:
         told = ", ".join(f"{count} {reason}" for reason, count in losses.frames.most_common())
+        of_plan = f" of topology {plan.source!r}" if packets else ""
         whole = " with `tcpdump -s 0`" if CUT in losses.frames else ""
         return (
-            f"holds no whole IP packet ({told or 'no frame at all'}); capture{whole} where DNS "
-            "questions pass, as docs/captures.md shows"
+            f"holds no whole IP packet{of_plan} ({told or 'no frame at all'}); capture{whole} "
+            "where DNS questions pass, as docs/captures.md shows"
         )
     talkative = ", ".join(f"{each.address} ({each.packets})" for each in strangers[:5])
     return (

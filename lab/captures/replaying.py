@@ -19,7 +19,7 @@ from lab.captures.packets import read_packets
 from lab.captures.questions import CapturedQuestion, CapturedQuestions, questions_of
 from lab.doctor import forwardlab_version, host_facts
 from lab.judge.checks import ReplayedAlike
-from lab.judge.checks.base import is_at_or_below
+from lab.judge.checks.base import counted, is_at_or_below
 from lab.judge.checks.replaying import likeness
 from lab.observe.replayed import Got, Replayed, replayed_of
 from lab.observe.timeline import Timeline
@@ -248,14 +248,14 @@ def _story(
     repeats = sum(each.repeats is not None for each in chosen)
     mapping = ", ".join(f"{client} as {viewer}" for client, viewer in list(viewers.items())[:20])
     more = f" and {len(viewers) - 20} more in the same way" if len(viewers) > 20 else ""
+    again = f" {repeats} of them had been sent before and not answered yet." if repeats else ""
     spacing = (
         "with the spacing it had" if request.speed == 1 else f"{request.speed:g} times as fast"
     )
     return (
-        f"{len(chosen)} questions of {len(viewers)} clients to {captured.server}, captured in "
-        f"{lasted_s:.3f} s, are asked again in the lab, {spacing}: the same octets, only the "
-        f"message ID is fresh. {repeats} of them the client had sent before and not been answered "
-        f"yet. Clients ask here: {mapping}{more}."
+        f"{counted(len(chosen), 'question')} of {counted(len(viewers), 'client')} to "
+        f"{captured.server}, captured in {lasted_s:.3f} s, asked again in the lab, {spacing}: the "
+        f"same octets, only the message ID is fresh.{again} Clients ask here: {mapping}{more}."
     )
 
 
