@@ -32,6 +32,7 @@ benchmarks:
 	.venv/bin/python benchmarks/added_latency.py
 	.venv/bin/python benchmarks/dns_throughput.py
 	.venv/bin/python benchmarks/resolver_memory.py
+	.venv/bin/python benchmarks/sweep_rate.py
 
 # Brings the Vagrantfile's box up, runs scenarios in it, destroys it. Minutes, and not in CI.
 vagrant-test:
