@@ -306,7 +306,7 @@ def test_a_reply_that_cannot_be_is_refused(fields, complaint: str) -> None:
     assert complaint in str(caught.value)
 
 
-# --- odd ways for a reply to leave -----------------------------------------------------------------
+# --- odd ways for a reply to leave ------------------------------------------------------------
 
 
 def test_a_reply_from_another_port_leaves_by_a_socket_of_its_own() -> None:
