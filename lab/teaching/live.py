@@ -1,7 +1,7 @@
 """A scenario that runs now, walked as it goes.
 
-It runs in a process of its own, as `forwardlab run` would have it. Before each step that process
-writes out what it has captured and says so; pages are made here, from the capture.
+It runs in a process of its own, as `forwardlab run` would have it. That process says which steps
+are over and stand in the capture; pages are made here, from the capture.
 """
 
 from __future__ import annotations
@@ -64,13 +64,16 @@ class _Attendant:
     def before_step(self, world: World, step: Step) -> None:
         del step
         attended: AttendedWorld = world  # type: ignore[assignment]  # we made it
+        number, self._step = self._step, self._step + 1
+        if not self._hold:
+            # What a scenario measures must not depend on who watches: nothing is waited for.
+            attended.once_written(lambda: self._walk.send(number))
+            return
         attended.write_out()
-        if self._hold and self._step == 0:
+        if number == 0:
             attended.attend(self._walk, self._hear)
-        self._walk.send(self._step)
-        self._step += 1
-        if self._hold:
-            attended.idle_until(lambda: self._released >= self._step)
+        self._walk.send(number)
+        attended.idle_until(lambda: self._released >= self._step)
 
     def _hear(self) -> None:
         self._walk.recv()
@@ -89,7 +92,7 @@ class LiveWalk:
         """Steps that the reader has let happen."""
         self.is_over = False
         self.record: ScenarioRecord | None = None
-        self.course = Course(trial.id, trial.scenario, trial.plan, trial.world)
+        self.course = Course(trial.id, trial.scenario, trial.plan, trial.world, held=hold)
         trial.folder.mkdir(parents=True, exist_ok=True)
         self._process = self._start()
         far.close()

@@ -118,7 +118,8 @@ def _verdicts(
     line = Text(f"{marks[record.outcome]} {record.outcome}", style=STYLES[record.outcome])
     if record.reason:
         line.append(f": {printable(record.reason)}")
-    line.append(f", time to connect {connect_time(record)}, {record.clock} clock", style="default")
+    if record.time_to_connect_ms is not None:
+        line.append(f", connected after {connect_time(record)} ({record.clock} clock)", "default")
     yield from _wrapped(line, console, width, 2)
     yield Text()
 

@@ -34,6 +34,10 @@ from lab.topology.plan import Plan
 MOST_PACKETS = 60
 """So many packets of one step get pages; a load of thousands is for the report."""
 _MOST_MARKS = 8
+_WORLD_WAITED = (
+    "The world waited for you before each step, and time went on: what was learnt grew old, and "
+    "times from step to step are your own."
+)
 
 PageKind = Literal["opening", "step", "packet", "more", "verdicts"]
 
@@ -64,6 +68,8 @@ class Course:
     scenario: Scenario
     plan: Plan
     world: str
+    held: bool = False
+    """The world waits for the reader before each step."""
     timeline: Timeline | None = None
     """None: nothing has happened yet."""
     done: int = 0
@@ -159,7 +165,10 @@ class _Maker:
 
     def verdicts(self) -> Page:
         """What was expected, and what came of it: its lines are drawn from the record."""
-        return Page("verdicts", "What was expected, and what the packets show", arrows=self._arrows)
+        waited = self._course.held and self._course.world == "mininet"
+        words = (_WORLD_WAITED,) if waited else ()
+        title = "What was expected, and what the packets show"
+        return Page("verdicts", title, words, arrows=self._arrows)
 
     # --- a step ---------------------------------------------------------------------------------
 

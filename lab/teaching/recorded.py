@@ -58,7 +58,16 @@ def recorded_walk(run: str, wanted: str, root: Path) -> RecordedWalk:
         raise NotWalkable(f"{error}; {_again(scenario)}") from error
     asked = Scenario.model_validate(scenario.scenario)
     done = sum(mark.kind == "step" for mark in timeline.marks)
-    return RecordedWalk(Course(scenario.id, asked, plan, record.world, timeline, done, scenario))
+    course = Course(
+        scenario.id,
+        asked,
+        plan,
+        record.world,
+        timeline=timeline,
+        done=done,
+        record=scenario,
+    )
+    return RecordedWalk(course)
 
 
 def _scenario_of(record: RunRecord, wanted: str) -> ScenarioRecord:

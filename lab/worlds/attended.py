@@ -37,6 +37,11 @@ class AttendedWorld(World, Protocol):
         """Return when everything seen so far stands in the capture's file."""
         ...
 
+    def once_written(self, callback: Callable[[], None]) -> None:
+        """Call back as soon as everything seen by now stands in the capture's file, without holding
+        the world up for that; never, if the world ends before."""
+        ...
+
     def entrance(self, node: str) -> tuple[int, int] | None:
         """How a process gets into a node: the world's pid 1 as the host numbers it, and the node's
         own process as the world numbers it. None where there is nothing to enter."""
@@ -77,6 +82,10 @@ class AttendedSimulatedWorld(SimulatedWorld):
 
     def write_out(self) -> None:
         """Nothing: a packet stands in the file as soon as it was seen."""
+
+    def once_written(self, callback: Callable[[], None]) -> None:
+        """At once."""
+        callback()
 
     def entrance(self, node: str) -> tuple[int, int] | None:
         """None: its nodes are no processes."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from lab.topology.plan import Plan
 from lab.worlds.isolation import outside_number
 from lab.worlds.mininet import MininetWorld
 from resolver.machine import MILLISECOND, SECOND, Duration, Instant
@@ -20,6 +21,11 @@ class AttendedMininetWorld(MininetWorld):
     """It lives on between steps: programs probe one another, caches age."""
 
     _hurried = False
+
+    def __init__(self, plan: Plan, *, out: Path, seed: int) -> None:
+        super().__init__(plan, out=out, seed=seed)
+        self._unwritten: list[tuple[Instant, Callable[[], None]]] = []
+        """When the capture will hold what was seen before, and who wants to know."""
 
     def attend(self, file: HasFileno, reader: Callable[[], None]) -> None:
         """Call `reader` whenever the file can be read, while the world lives."""
@@ -39,8 +45,14 @@ class AttendedMininetWorld(MininetWorld):
             held = condition()
             return held or self._hurried
 
-        super().run_until(over, deadline)
-        return held
+        while True:
+            due = self._unwritten[0][0] if self._unwritten else deadline
+            if super().run_until(over, min(due, deadline)) or due >= deadline:
+                return held
+            self._write_what_settled()
+            for _, callback in self._unwritten:
+                callback()
+            self._unwritten.clear()
 
     def hurry(self) -> None:
         """End this wait and the following ones."""
@@ -52,7 +64,14 @@ class AttendedMininetWorld(MininetWorld):
 
     def write_out(self) -> None:
         """Let frames that are under way arrive; the capture then writes what has its place."""
-        super().run_until(lambda: False, time.time_ns() + _SETTLED_NS)
+        super().run_until(lambda: False, self.now() + _SETTLED_NS)
+        self._write_what_settled()
+
+    def once_written(self, callback: Callable[[], None]) -> None:
+        """When frames that were under way have had the time to arrive."""
+        self._unwritten.append((self.now() + _SETTLED_NS, callback))
+
+    def _write_what_settled(self) -> None:
         capture = self._capturing()
         for ear in capture.sockets()[:1]:
             capture.read(ear)

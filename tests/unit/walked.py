@@ -50,4 +50,12 @@ def course_of(identifier: str, scenario: Scenario) -> Course:
         record: ScenarioRecord = run_trial(trial)
         assert record.capture is not None, record.reason
         timeline = Timeline.read(trial.capture, plan, Clock.VIRTUAL)
-    return Course(identifier, scenario, plan, "simulated", timeline, len(scenario.steps), record)
+    return Course(
+        identifier,
+        scenario,
+        plan,
+        "simulated",
+        timeline=timeline,
+        done=len(scenario.steps),
+        record=record,
+    )
