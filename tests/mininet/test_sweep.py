@@ -11,15 +11,7 @@ pytestmark = pytest.mark.netns
 
 def test_mininet_confirms_a_sample(forwardlab, tmp_path):
     out = tmp_path / "sweep"
-    words = (
-        "cluster",
-        "--viewers",
-        "one-shot",
-        "--parts",
-        "server3/service",
-        "--faults",
-        "stopped",
-    )
+    only = ("--viewers", "one-shot", "--parts", "server3/service", "--faults", "stopped")
     done = forwardlab("sweep", "cluster", *only, "--confirm", "5", "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
