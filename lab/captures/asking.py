@@ -11,6 +11,7 @@ from lab.captures.sight import Sight
 from lab.judge.checks import (
     AliasFollowsNumber,
     Check,
+    EveryVisitEnds,
     HandedOutAvailable,
     HandedOutLeads,
     MappingStable,
@@ -61,17 +62,19 @@ def asked_of(plan: Plan, timeline: Timeline) -> tuple[Asked, ...]:
 
 
 def _standing(plan: Plan) -> Iterator[Asked]:
-    """What holds whatever breaks, as sweeps have it too. (What it says of visits needs a capture
-    of the lab's own: only there a visit is marked as one.)"""
+    """What holds whatever breaks, as sweeps have it too."""
     own_views: dict[type, View] = {
         HandedOutLeads: views.reached,
         HandedOutAvailable: views.informed,
     }
     for each in invariants(plan, viewer="one-shot"):
         view = own_views.get(type(each.check), views.as_it_is)
-        yield Asked(
-            each.text, each.rules, (each.check,), view, _nothing_to_look_at(view, each.check)
-        )
+        obstacle = _nothing_to_look_at(view, each.check)
+        if isinstance(each.check, EveryVisitEnds):
+            obstacle = _no_visits(obstacle)
+        elif isinstance(each.check, HandedOutAvailable):
+            obstacle = _no_lists(obstacle)
+        yield Asked(each.text, each.rules, (each.check,), view, obstacle)
 
 
 def _of_replies(timeline: Timeline) -> Iterator[Asked]:
@@ -201,6 +204,30 @@ def _nothing_to_look_at(view: View, check: Check) -> Obstacle:
         assert isinstance(check, StandingCheck)  # noqa: S101 - what invariants promises
         inspection = check.inspect(view(timeline, sight))
         return None if inspection.seen else inspection.text
+
+    return obstacle
+
+
+def _no_visits(nothing: Obstacle) -> Obstacle:
+    def obstacle(timeline: Timeline, sight: Sight) -> str | None:
+        if sight.is_whole:
+            return nothing(timeline, sight)
+        return "where a visit begins and ends, only the lab marks in its captures"
+
+    return obstacle
+
+
+def _no_lists(nothing: Obstacle) -> Obstacle:
+    """Where there is nothing to look at, most likely nobody captured at the load balancers."""
+
+    def obstacle(timeline: Timeline, sight: Sight) -> str | None:
+        reason = nothing(timeline, sight)
+        deaf = [
+            node
+            for node in views.askers_of_balancers(sight.plan)
+            if not views.hears_balancers(sight, node)
+        ]
+        return reason and (sight.unseen(deaf[0]) if deaf else reason)
 
     return obstacle
 

@@ -18,7 +18,7 @@ from lab.captures.record import CaptureRecord, StrangerRecord, VerdictRecord, Wa
 from lab.captures.sight import Sight
 from lab.captures.strangers import Stranger, strangers_of, with_clients
 from lab.judge.checks.standing_replies import client_exchanges
-from lab.judge.rules import strictest
+from lab.judge.rules import RULES, strictest
 from lab.judge.verdict import Finding, Outcome
 from lab.observe.pcapng import CaptureError
 from lab.observe.timeline import Timeline
@@ -169,6 +169,7 @@ def _record(
         ),
         waits=_waits(timeline),
         verdicts=verdicts,
+        other_rules=len(set(RULES) - {rule for each in verdicts for rule in each.rules}),
         outcome=outcome,
     )
 

@@ -76,4 +76,6 @@ class CaptureRecord(_Part):
     """The most talkative first."""
     waits: WaitsRecord | None
     verdicts: tuple[VerdictRecord, ...]
+    other_rules: int
+    """Rules of the catalogue that nothing here is about: they need a scenario."""
     outcome: Literal["passed", "failed", "nothing judged"]

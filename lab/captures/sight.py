@@ -136,7 +136,7 @@ def informed(timeline: Timeline, sight: Sight) -> Timeline:
         return timeline
     listing, wanted = balancers(timeline), wanted_name(timeline, None)
     since = sight.placed.began_at + _kept_ns(timeline)
-    hears_all = all(_hears(sight, node) for node in askers_of_balancers(timeline.plan))
+    hears_all = all(hears_balancers(sight, node) for node in askers_of_balancers(timeline.plan))
     messages = tuple(
         each
         for each in timeline.messages
@@ -190,7 +190,7 @@ def _part(timeline: Timeline, **kept: Any) -> Timeline:
     return part
 
 
-def _hears(sight: Sight, node: PlannedNode) -> bool:
+def hears_balancers(sight: Sight, node: PlannedNode) -> bool:
     """Whether every answer of a load balancer to this node was seen."""
     behind = {
         interface.network

@@ -91,7 +91,10 @@ def _total(record: CaptureRecord) -> str:
     words: tuple[VerdictWord, ...] = ("passed", "failed", "observed", "not seen")
     counts = {word: sum(each.outcome == word for each in record.verdicts) for word in words}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{record.outcome}: {told}"
+    return (
+        f"{record.outcome}: {told}; {record.other_rules} more rules need a scenario, in which "
+        "something is asked or broken on purpose"
+    )
 
 
 # --- JUnit ------------------------------------------------------------------------------------
