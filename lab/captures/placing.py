@@ -128,7 +128,9 @@ class _Placing:
         way = self._ways.between(ip.source, ip.destination)
         if way is None:
             known = self._ways.knows(ip.source) and self._ways.knows(ip.destination)
-            placed.nowhere["no way in the topology" if known else "a stranger's address"] += 1
+            placed.nowhere[
+                "no way in the topology" if known else "an address that the topology does not have"
+            ] += 1
             return
         here = self._hop(packet, way)
         if way.hops.index(here) > _routers_passed(ip):

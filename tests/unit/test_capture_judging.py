@@ -265,7 +265,7 @@ def test_other_strangers_are_counted_and_left_out(tmp_path):
         ("192.0.2.7", False),
         ("198.51.100.9", False),
     ]
-    assert record.left_out["a stranger's address"] == 2
+    assert record.left_out["an address that the topology does not have"] == 2
 
 
 def test_a_wrong_topology_is_refused_with_the_addresses_that_there_are(tmp_path):
