@@ -225,6 +225,9 @@ class ScenarioRecord(_Part):
     lateness_ms: float | None = None
     """The longest that a process of the world waited for a processor, as a witness beside it saw;
     None in virtual time."""
+    load: float | None = None
+    """Runnable processes per processor while the steps ran, on average; above 1, they waited for
+    each other. None in virtual time."""
     retried: str = ""
     """Why the trial before this one was not counted: the lab was too late for it. Once at most."""
     reproduce: str = ""

@@ -40,7 +40,7 @@ from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
-from lab.worlds.lateness import Witness
+from lab.worlds.lateness import Busyness, Witness
 from lab.worlds.world import (
     REMEDIES,
     Capability,
@@ -51,7 +51,7 @@ from lab.worlds.world import (
     WorldUnavailable,
 )
 from resolver.config_file import render_config
-from resolver.machine import MILLISECOND, SECOND, Duration
+from resolver.machine import MILLISECOND, SECOND
 
 WorldName = Literal["mininet", "simulated"]
 
@@ -125,7 +125,7 @@ def run_trial(
         except WorldUnavailable as error:
             record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
         except WorldBroken as error:
-            record = excused(broken(trial, str(error)), _lateness_ns(witness))
+            record = excused(broken(trial, str(error)), _busyness(witness))
         except (FaultNotPossible, CaptureError) as error:
             record = broken(trial, str(error))
         except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
@@ -138,8 +138,8 @@ def _witness(world: WorldName) -> AbstractContextManager[Witness | None]:
     return Witness() if world == "mininet" else nullcontext()
 
 
-def _lateness_ns(witness: Witness | None, wire_ns: Duration = 0) -> Duration | None:
-    return None if witness is None else max(witness.longest_ns(), wire_ns)
+def _busyness(witness: Witness | None) -> Busyness | None:
+    return None if witness is None else witness.told()
 
 
 def _run(
@@ -163,9 +163,10 @@ def _run(
         stage.perform(trial.scenario.steps, before_each)
         duration_ns = world.now() - began_at
         capture = world.seal()
-        late_ns = _lateness_ns(witness, capture.late_ns)
+        # Before the judging, which is work of ours that nobody waits for.
+        busyness = _busyness(witness)
         record = _judged(trial, actual, capture, world.clock, tuple(stage.records))
-        record = excused(record, late_ns)
+        record = excused(record, busyness, capture.late_ns)
         record = record.model_copy(update={"duration_s": duration_ns / SECOND})
         judged(world, record)
     finally:

@@ -18,7 +18,8 @@ from lab.scenario.runner import run_trials
 from lab.scenario.trial import Trial
 from lab.topology.load import load_topology
 from lab.topology.planner import make_plan
-from lab.worlds.lateness import Witness
+from lab.worlds.forked import Forked
+from lab.worlds.lateness import Busyness, Witness
 from resolver.machine import MILLISECOND
 
 LATE = LATE_AFTER_NS + MILLISECOND
@@ -30,7 +31,7 @@ def failing(**more):
 
 
 def test_a_failure_of_a_late_trial_is_the_labs():
-    record = excused(failing(), LATE)
+    record = excused(failing(), Busyness(LATE, None))
     assert record.outcome == "broken"
     assert {each.outcome for each in record.expectations} == {"broken"}
     assert "the host was too busy: a process waited 51 ms for a processor" in record.reason
@@ -39,14 +40,24 @@ def test_a_failure_of_a_late_trial_is_the_labs():
 
 
 def test_a_failure_in_time_stays_one():
-    record = excused(failing(), LATE_AFTER_NS)
+    record = excused(failing(), Busyness(LATE_AFTER_NS, 5.0))
     assert record.outcome == "failed"
     assert record.lateness_ms == LATE_AFTER_NS / MILLISECOND
     assert not was_late(record)
 
 
+def test_a_failure_on_a_crowded_host_is_the_labs_too():
+    record = excused(failing(), Busyness(0, 9.26))
+    assert record.outcome == "broken"
+    assert "the host was too busy: 9.3 processes wanted each processor" in record.reason
+
+
+def test_a_late_wire_of_ours_counts_as_well():
+    assert excused(failing(), Busyness(0, None), LATE).lateness_ms == 51.0
+
+
 def test_what_passed_though_it_was_late_has_passed():
-    assert excused(scenario("a"), LATE).outcome == "passed"
+    assert excused(scenario("a"), Busyness(LATE, 9.0)).outcome == "passed"
 
 
 def test_in_virtual_time_nothing_is_late():
@@ -60,6 +71,8 @@ def test_in_virtual_time_nothing_is_late():
         ({"lateness_ms": 1.0}, False),
         ({"lateness_ms": None}, False),
         ({"lateness_ms": 1.0, "frames_lost": 1}, True),
+        ({"lateness_ms": 1.0, "load": 5.1}, True),
+        ({"lateness_ms": 1.0, "load": 5.0}, False),
     ],
 )
 def test_only_a_busy_host_is_a_reason_to_try_again(changes, late):
@@ -73,20 +86,31 @@ def test_only_a_busy_host_is_a_reason_to_try_again(changes, late):
 def test_the_witness_notices_that_it_got_no_processor():
     with Witness() as witness:
         stop_for(witness.process_id, 200 * MILLISECOND)
-        assert witness.longest_ns() > 100 * MILLISECOND
-        assert witness.longest_ns() == witness.longest_ns()
+        assert witness.told().longest_ns > 100 * MILLISECOND
+        assert witness.told() == witness.told()
+
+
+def test_the_witness_counts_who_else_wants_a_processor():
+    spinning = [Forked(lambda: [None for _ in iter(int, 1)]) for _ in range(2)]
+    try:
+        with Witness() as witness:
+            stop_for(witness.process_id, 60 * MILLISECOND)
+            assert witness.told().load >= 2 / os.cpu_count()
+    finally:
+        for each in spinning:
+            each.kill()
 
 
 def test_what_came_before_does_not_count():
     with Witness() as witness:
         stop_for(witness.process_id, 200 * MILLISECOND)
         witness.forget()
-        assert witness.longest_ns() < 200 * MILLISECOND
+        assert witness.told().longest_ns < 200 * MILLISECOND
 
 
 def test_the_witness_leaves_no_process():
     with Witness() as witness:
-        assert witness.longest_ns() >= 0
+        assert witness.told().longest_ns >= 0
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -113,10 +137,10 @@ class FakeWitness:
     def forget(self):
         pass
 
-    def longest_ns(self):
+    def told(self):
         delays = self._file.read_text().split()
         self._file.write_text(" ".join(delays[1:]))
-        return int(delays[0]) * MILLISECOND
+        return Busyness(int(delays[0]) * MILLISECOND, 0.5)
 
 
 class Silent:
