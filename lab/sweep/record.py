@@ -102,6 +102,8 @@ class SweepRecord(_Part):
     parts: tuple[str, ...]
     kinds: tuple[str, ...]
     viewers: tuple[str, ...]
+    unverified: tuple[str, ...] = ()
+    """Those of them that nobody has compared with the real thing."""
     started: str
     wall_s: float
     workers: int

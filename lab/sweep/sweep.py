@@ -29,7 +29,7 @@ from lab.sweep.record import (
 from lab.sweep.reduction import reduced
 from lab.sweep.terminal import SweepDisplay
 from lab.sweep.workers import judge_all
-from lab.viewer.profiles import ProfileName
+from lab.viewer.profiles import PROFILES, ProfileName
 
 Run = Callable[[Sequence[Combination]], list[CombinationRecord]]
 
@@ -80,6 +80,7 @@ class Sweep:
             parts=tuple(map(str, self.parts)),
             kinds=tuple(kind.name for kind in self.kinds),
             viewers=self.viewers,
+            unverified=tuple(name for name in self.viewers if not PROFILES[name].verified),
             started=started.isoformat(timespec="seconds"),
             wall_s=0.0,
             workers=self._workers,

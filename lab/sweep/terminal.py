@@ -87,6 +87,9 @@ class SweepDisplay:
         for line in _tables(record):
             out.print(line, soft_wrap=True)
         out.print(Text(_LEGEND), soft_wrap=True)
+        if record.unverified:
+            names = ", ".join(record.unverified)
+            out.print(Text(f"never compared with the real thing: {names}"), soft_wrap=True)
         for each in record.counterexamples[:_TOLD]:
             out.print()
             out.print(Text(f"FAILED {printable(each.reduced)}", style="bold red"))

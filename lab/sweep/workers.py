@@ -57,12 +57,10 @@ def judge_all(
         except BrokenProcessPool as error:
             raise WorkerDied("a worker was killed; run fewer with --workers") from error
         finally:
-            processes = list((pool._processes or {}).values())  # noqa: SLF001 - shutdown() would wait for what nobody wants
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
+            # Whoever works on something nobody wants any more would hold the end up.
+            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - it has no other way
                 process.kill()
-            for process in processes:
-                process.join()
+            pool.shutdown(cancel_futures=True)
 
 
 def _collected(

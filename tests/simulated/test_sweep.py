@@ -4,8 +4,11 @@ what holds, holds; and the same seed gives the same, however many workers there 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shlex
 from pathlib import Path
+from signal import SIGKILL
 
 import jsonschema
 import pytest
@@ -19,7 +22,7 @@ from lab.sweep.judging import Setting, judged
 from lab.sweep.parts import KINDS, USUAL, parts_of
 from lab.sweep.record import SweepRecord, schema
 from lab.sweep.selection import topology_named
-from lab.sweep.workers import judge_all
+from lab.sweep.workers import BATCH, WorkerDied, judge_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,6 +176,34 @@ def test_the_same_seed_gives_the_same_with_any_number_of_workers():
     server2 = [place for place, each in enumerate(everything) if "server2:" in each.id]
     other = [judged(everything[place], Setting(plan, name, 8)) for place in server2]
     assert other != [alone[place] for place in server2], "the seed has a say"
+
+
+# --- how it ends ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many():
+    name, plan = topology_named("single", ROOT)
+    kinds = [KINDS[each] for each in ("silent", "stopped", "killed", "slow", "servfail", "empty")]
+    everything = combinations_of(parts_of(plan), kinds, ("one-shot", "musl"), 1)
+    assert len(everything) > 2 * BATCH, "more than one worker has something to do"
+    return everything, Setting(plan, name, 1)
+
+
+def test_a_worker_that_is_killed_is_told_and_the_others_end(monkeypatch, many):
+    monkeypatch.setattr("lab.sweep.workers.judged", lambda *_: os.kill(os.getpid(), SIGKILL))
+    with pytest.raises(WorkerDied, match="run fewer with --workers"):
+        judge_all(*many, workers=2, progress=lambda _: None)
+    assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_leaves_no_worker(many):
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge_all(*many, workers=2, progress=interrupt)
+    assert multiprocessing.active_children() == []
 
 
 # --- words ------------------------------------------------------------------------------------
