@@ -21,9 +21,9 @@ from lab.report.rules import words_of
 from lab.report.statistics import ClockName, nearest_rank
 
 FORMAT = 1
-LATENESS = "lateness of the host"
-"""How long a process waited for a processor at the longest, repetition by repetition: no figure of
-a subject, but what measured ones are worth."""
+LOAD = "load of the host"
+"""Runnable processes per processor, repetition by repetition: no figure of a subject, but what
+measured ones are worth."""
 
 _BETWEEN = " · "
 _TIMES = "*"
@@ -83,7 +83,7 @@ class Baseline:
         unstable = dict(instabilities(record))
         kept: dict[FigureKey, tuple[float, ...]] = {}
         if clock == "measured":
-            kept.update(_lateness(record))
+            kept.update(_load(record))
         for figure in figures(record):
             if clock == "virtual":
                 kept[FigureKey(figure.scenario, figure.name)] = tuple(sorted(figure.repetitions[0]))
@@ -210,12 +210,12 @@ def _by_repetition(figure: Figure) -> Mapping[FigureKey, tuple[float, ...]]:
     return kept
 
 
-def _lateness(record: RunRecord) -> Mapping[FigureKey, tuple[float, ...]]:
+def _load(record: RunRecord) -> Mapping[FigureKey, tuple[float, ...]]:
     found: dict[FigureKey, tuple[float, ...]] = {}
     for identifier, repetitions in by_scenario(record).items():
-        known = tuple(each.lateness_ms for each in repetitions if each.lateness_ms is not None)
+        known = tuple(each.load for each in repetitions if each.load is not None)
         if known:
-            found[FigureKey(identifier, LATENESS)] = known
+            found[FigureKey(identifier, LOAD)] = known
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lab.regression.baseline import LATENESS, Baseline, FigureKey, Verdict
+from lab.regression.baseline import LOAD, Baseline, FigureKey, Verdict
 from lab.regression.shift import Shift, shifts
 from lab.report.statistics import in_ns, nearest_rank
 
@@ -35,6 +35,10 @@ ChangeKind: TypeAlias = Literal[
 
 _GOOD = frozenset({"passed", "deviates", "observed"})
 _BAD_WORDS = frozenset({"failed", "missed", "broken"})
+
+
+_CROWDED = 1.25
+"""A reader is told when a run had to share the processors with so many times as many others."""
 
 
 class NotComparable(Exception):
@@ -111,6 +115,18 @@ def _notes(base: Baseline, new: Baseline) -> Iterator[str]:
         yield (
             f"the runs are of different machines ({', '.join(differing)}): what moved may be the "
             "machine's"
+        )
+    crowded = {
+        scenario: _crowding(scenario, base, new)
+        for scenario in base.verdicts
+        if scenario in new.verdicts
+    }
+    busier = [factor for factor in crowded.values() if max(factor, 1 / factor) > _CROWDED]
+    if busier:
+        which = "new run" if sorted(busier)[len(busier) // 2] > 1 else "base"
+        yield (
+            f"in {len(busier)} scenarios the {which} had to share the processors with more others, "
+            "and only larger changes than that explains are told; run both on a quiet machine"
         )
 
 
@@ -194,7 +210,7 @@ def _figures(
     base: Baseline, new: Baseline, *, partial: bool
 ) -> tuple[list[Change], int, dict[FigureKey, int]]:
     """The changed figures, how many were compared, and those that cannot be judged."""
-    both = [key for key in base.figures if key in new.figures and key.name != LATENESS]
+    both = [key for key in base.figures if key in new.figures and key.name != LOAD]
     shared = set(base.verdicts) & set(new.verdicts)
     changes = [
         # Of a scenario that came or went, the verdict tells; its figures came or went with it.
@@ -212,7 +228,7 @@ def _figures(
         return changes, len(both), {}
     found, unjudged = shifts(
         {key: (base.figures[key], new.figures[key]) for key in both},
-        {key: _lateness_ms(key.scenario, base, new) for key in both},
+        {key: _crowding(key.scenario, base, new) for key in both},
     )
     changes += [
         _moved(key, base.figures[key], new.figures[key], shift)
@@ -222,26 +238,29 @@ def _figures(
     return changes, len(both), unjudged
 
 
-def _lateness_ms(scenario: str, base: Baseline, new: Baseline) -> float:
-    """How long a process of the scenario typically waited for a processor, on the busier side."""
-    known = [
-        sorted(side.figures[key])
-        for side in (base, new)
-        if (key := FigureKey(scenario, LATENESS)) in side.figures
-    ]
-    return max((nearest_rank(each, 50) for each in known), default=0.0)
+def _crowding(scenario: str, base: Baseline, new: Baseline) -> float:
+    """By what factor work takes longer in the new run because more processes share the processors:
+    below 1 where it was the base that was crowded."""
+    before, after = (_shared_by(scenario, side) for side in (base, new))
+    return after / before
+
+
+def _shared_by(scenario: str, side: Baseline) -> float:
+    """How many processes typically shared a processor, at least one."""
+    known = sorted(side.figures.get(FigureKey(scenario, LOAD), ()))
+    return max(1.0, nearest_rank(known, 50)) if known else 1.0
 
 
 def _lost_figures(keys: Iterable[FigureKey], new: Baseline, *, partial: bool) -> Iterator[Change]:
     for key in keys:
         judged = new.verdicts[key.scenario].outcome not in {"unsupported", "broken"}
-        if key not in new.figures and judged and not partial and key.name != LATENESS:
+        if key not in new.figures and judged and not partial and key.name != LOAD:
             yield Change("figure gone", "worse", key.scenario, key.name, "timed", "never ended")
 
 
 def _found_figures(keys: Iterable[FigureKey], base: Baseline, new: Baseline) -> Iterator[Change]:
     for key in keys:
-        if key not in base.figures and key.name != LATENESS:
+        if key not in base.figures and key.name != LOAD:
             told = _told(sorted(new.figures[key]))
             yield Change("new figure", "changed", key.scenario, key.name, "", told)
 

@@ -9,8 +9,8 @@ The method, for one figure with a value per repetition on each side:
 - a factor must exceed the least that anybody would act on (`LEAST_EFFECT`), and what the same
   figure moves by between the first and the second half of one run, where nothing was changed: that
   is what this machine does by itself;
-- the way from one to the other must be longer than a process of those runs typically had to wait
-  for a processor: on a busy machine small waits grow without anybody's doing.
+- and it must exceed the factor by which work takes longer when more processes share a processor
+  (processor sharing: as many times as long as there are sharers), as counted in those runs.
 
 Over all figures together, p-values are corrected by Holm's step-down (1979), so that the chance of
 one false alarm in a whole comparison stays below `ALPHA`.
@@ -47,18 +47,18 @@ class Shift:
     """Of the rank test, before correction."""
     noise: float
     """The factor, above 1, that the figure moves by within a run."""
-    moved_ms: float
-    """From the middle of the base to that of the new."""
+    crowding: float
+    """The factor that other work on the machine explains."""
     is_real: bool = False
     """Significant after correction, and larger than noise and the least effect."""
 
 
 def shifts(
     pairs: Mapping[Key, tuple[Sequence[float], Sequence[float]]],
-    lateness_ms: Mapping[Key, float] | None = None,
+    crowding: Mapping[Key, float] | None = None,
 ) -> tuple[dict[Key, Shift], dict[Key, int]]:
-    """Judge figures together: (base, new) by key, a positive value in ms for each repetition.
-    `lateness_ms`: what a process typically waited for a processor there.
+    """Judge figures together: (base, new) by key, a positive value for each repetition.
+    `crowding`: the factor by which the new run's machine was busier, 1 unless given.
 
     Gives the shifts of those that could be judged, and of the others how many repetitions each
     side would have to have.
@@ -68,13 +68,13 @@ def shifts(
     }
     needed = repetitions_needed(len(pairs))
     unjudged = {key: needed for key in pairs if key not in judged}
-    found = {key: _shift(*pair, ALPHA / len(pairs)) for key, pair in judged.items()}
+    found = {
+        key: _shift(*pair, ALPHA / len(pairs), (crowding or {}).get(key, 1.0))
+        for key, pair in judged.items()
+    }
     significant = _holm({key: shift.p for key, shift in found.items()}, len(pairs))
     return {
-        key: replace(
-            shift,
-            is_real=key in significant and _matters(shift, (lateness_ms or {}).get(key, 0.0)),
-        )
+        key: replace(shift, is_real=key in significant and _matters(shift))
         for key, shift in found.items()
     }, unjudged
 
@@ -90,14 +90,14 @@ def _enough(base: int, new: int, figures: int) -> bool:
     return min(base, new) > 1 and 2 / math.comb(base + new, base) <= ALPHA / figures
 
 
-def _shift(base: Sequence[float], new: Sequence[float], level: float) -> Shift:
+def _shift(base: Sequence[float], new: Sequence[float], level: float, crowding: float) -> Shift:
     from scipy.stats import mannwhitneyu
 
     tied = len({*base, *new}) < len(base) + len(new)
     p = float(mannwhitneyu(base, new, method="asymptotic" if tied else "exact").pvalue)
     factor, low, high = _factors(base, new, level)
     noise = max(_moved_by_itself(base), _moved_by_itself(new))
-    return Shift(factor, low, high, p, noise, _median(sorted(new)) - _median(sorted(base)))
+    return Shift(factor, low, high, p, noise, crowding)
 
 
 def _factors(
@@ -122,9 +122,11 @@ def _moved_by_itself(values: Sequence[float]) -> float:
     return max(factor, 1 / factor)
 
 
-def _matters(shift: Shift, late_ms: float) -> bool:
+def _matters(shift: Shift) -> bool:
     least = max(1 + LEAST_EFFECT, shift.noise)
-    return max(shift.factor, 1 / shift.factor) > least and abs(shift.moved_ms) > late_ms
+    if shift.factor > 1:
+        return shift.factor > least * max(1.0, shift.crowding)
+    return 1 / shift.factor > least * max(1.0, 1 / shift.crowding)
 
 
 def _holm(p_values: Mapping[Key, float], compared: int) -> set[Key]:

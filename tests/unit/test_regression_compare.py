@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from regression_samples import WAIT, key, noisy, run
 
-from lab.regression.baseline import LATENESS, FigureKey, Verdict
+from lab.regression.baseline import LOAD, FigureKey, Verdict
 from lab.regression.compare import NotComparable, compare
 from lab.regression.telling import content, junit_xml, lines, summary
 
@@ -253,14 +253,15 @@ def test_no_change_is_one_line():
     ]
 
 
-def test_lateness_is_what_figures_are_worth_and_none_itself():
-    late = {key(f"a/{n}", LATENESS): (9.0,) * 10 for n in range(4)}
-
-    def with_lateness(one):
-        return replace(one, figures=one.figures | late)
+def test_load_is_what_figures_are_worth_and_none_itself():
+    def under(one, load):
+        crowd = {key(f"a/{n}", LOAD): (load,) * 10 for n in range(4)}
+        return replace(one, figures=one.figures | crowd)
 
     base, new = measured(1), measured(2, 2.0)
-    assert changes(base, new) == [("worse", "slower", WAIT)]
-    assert changes(with_lateness(base), with_lateness(new)) == []
-    assert changes(base, with_lateness(base)) == changes(with_lateness(base), base) == []
-    assert compare(with_lateness(base), with_lateness(new)).compared == 4
+    assert changes(under(base, 0.3), under(new, 0.9)) == [("worse", "slower", WAIT)]
+    crowded = compare(under(base, 2.0), under(new, 5.0))
+    assert crowded.changes == ()
+    assert crowded.compared == 4
+    assert "the new run had to share the processors" in crowded.notes[0]
+    assert changes(base, under(base, 3.0)) == changes(under(base, 3.0), base) == []
