@@ -9,7 +9,7 @@ import pytest
 from shipped import shipped_topologies
 from typer.testing import CliRunner
 
-from lab import cli
+from lab import cli_choices
 from lab.cli import app
 from lab.cli_frame import Exit
 from lab.doctor import Diagnosis
@@ -221,6 +221,7 @@ def test_doctor_says_what_is_missing_and_the_remedy(forwardlab, monkeypatch, fin
     assert "apt-get install mininet" in result.stdout
 
 
-def test_completion_offers_scenario_ids(monkeypatch) -> None:
+def test_completion_offers_scenario_ids_and_topologies(monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert FIVE_STEPS in cli._ids()
+    assert FIVE_STEPS in cli_choices.scenario_ids()
+    assert {"cluster-nat", "errata/faq-as-printed"} <= set(cli_choices.topology_names())
