@@ -13,6 +13,7 @@ pytestmark = pytest.mark.netns
 
 NOBODY = 65534
 WITHOUT_NAT = "cluster/five_steps"
+BAD_LINK = "failures/lossy_links/every_second_question"
 WITH_NAT = "cluster/eight_steps/translator_address"
 
 
@@ -49,8 +50,9 @@ def _open_way(folder):
             each.chmod(0o755)
 
 
-def test_a_scenario_runs_in_mininet_without_root(as_user):
-    done, record = as_user(WITHOUT_NAT, "forwarding/first_forwarder_fails", "--world", "mininet")
+def test_scenarios_run_in_mininet_without_root(as_user):
+    scenarios = (WITHOUT_NAT, "forwarding/first_forwarder_fails", BAD_LINK)
+    done, record = as_user(*scenarios, "--world", "mininet")
     assert done.returncode == 0, done.stdout + done.stderr
     assert record.world == "mininet"
     assert {each.outcome for each in record.scenarios} == {"passed"}

@@ -253,3 +253,23 @@ def test_flapping_goes_on_beside_other_steps(tmp_path):
     assert [mark.kind for mark in marks] == ["unplugged", "plugged"] * 2
     gaps = [later.at - earlier.at for earlier, later in pairwise(marks)]
     assert all(gap >= 200 * MILLISECOND for gap in gaps)
+
+
+def test_a_wired_link_survives_power_cuts_and_interfaces_that_go_down(tmp_path):
+    def story(world):
+        world.impair("a", "a-eth0", "out", Impairment(delay_ms=1))
+        ping = "ping -c1 -W1 10.0.0.2"
+        assert run(world, "a", ping)[0] == 0
+        world.set_power("a", on=False)
+        assert run(world, "a", ping)[0] != 0
+        world.set_power("a", on=True)
+        assert run(world, "a", ping)[0] == 0
+        world.set_link("a", "a-eth0", up=False)
+        assert run(world, "a", ping)[0] != 0
+        world.set_link("a", "a-eth0", up=True)
+        assert run(world, "a", ping)[0] == 0
+        return world.seal().problems
+
+    assert (
+        live(two_hosts(), tmp_path, story, may_impair={"a-eth0": (Impairment(delay_ms=1),)}) == ()
+    )
