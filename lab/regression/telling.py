@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from lab.regression.compare import Change, Comparison, Direction
+from lab.regression.shift import Shift
 from lab.report.junit import as_xml
 
 _MARKS: dict[Direction, str] = {"worse": "✘", "changed": "•", "better": "✔"}
@@ -36,7 +37,9 @@ def summary(comparison: Comparison) -> str:
         f"{len(set(base.verdicts) & set(new.verdicts))} scenarios and {judged} figures compared, "
         f"{new.clock} clock"
     )
-    return f"{', '.join(counts)}; {scope}" if comparison.changes else f"nothing changed; {scope}"
+    if comparison.changes:
+        return f"{', '.join(counts)}; {scope}"
+    return f"{'no verdict' if comparison.unjudged else 'nothing'} changed; {scope}"
 
 
 def content(comparison: Comparison) -> dict[str, Any]:
@@ -99,9 +102,14 @@ def _told(each: Change) -> str:
         shift = each.shift
         moved = (
             f" ({_percent(shift.factor)}, between {_percent(shift.low)} and "
-            f"{_percent(shift.high)}; p {shift.p:.2g}; by itself {_percent(shift.noise)})"
+            f"{_percent(shift.high)}; p {shift.p:.2g}; by itself {_percent(shift.noise)}"
+            f"{_crowded(shift)})"
         )
     return f"{each.scenario}{what}: {turned}{moved}"
+
+
+def _crowded(shift: Shift) -> str:
+    return "" if shift.crowding == 1 else f", crowding {_percent(shift.crowding)}"
 
 
 def _percent(factor: float) -> str:
@@ -135,5 +143,6 @@ def _change(each: Change) -> dict[str, Any]:
             "interval": [shift.low, shift.high],
             "p": shift.p,
             "noise": shift.noise,
+            "crowding": shift.crowding,
         }
     return told
