@@ -34,6 +34,8 @@ class ScriptedServer:
     """A DNS server that treats every question as its `Script` says."""
 
     def __init__(self, script: Script) -> None:
+        self.refuses_tcp = script.refuses_tcp
+        """Whether nobody is to listen for TCP; see `lab.worlds.listening`."""
         self._replies = [_Cue(reply) for reply in (*script.replies, *_uniform(script))]
         self._due: list[tuple[Instant, int, tuple[Effect, ...]]] = []
         self._taken = 0

@@ -93,6 +93,8 @@ class Script(Value):
     """IPv4 addresses of the A records in its answer (with NOERROR, to an A question)."""
     ttl_s: TtlS = 2
     authoritative: bool = True
+    refuses_tcp: bool = False
+    """Nobody listens for TCP: its host's kernel resets each connection attempt."""
     relays_to: tuple[Address, ...] = ()
     """In place of all this: a careless forwarder. Each question goes to all of these, as it came,
     ID and all; each reply is handed back, whatever it says and whenever it comes. An address may

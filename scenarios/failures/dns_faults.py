@@ -147,6 +147,32 @@ without a word. The DNS server takes that for an error and asks forwarder 2.""",
         Reply(transport="tcp", closes_stream=True),
         within_s=1.2,
     ),
+    "refused_tcp": Scenario(
+        title="A truncated reply, and a server that takes no TCP: the next one is asked at once",
+        story="""Forwarder 1 says over UDP that its answer is too long, but nobody listens for TCP
+there: its kernel resets the connection. The DNS server need not wait, and asks forwarder 2.""",
+        topology="forwarders",
+        steps=(
+            Play(
+                node="forwarder1",
+                program="resolver",
+                script=Script(replies=(Reply(truncated=True),), refuses_tcp=True),
+            ),
+            Ask(name=NAME),
+        ),
+        expectations=(
+            Expectation(
+                text="The truncated answer is fetched over TCP, in vain",
+                rules=("FWD-22",),
+                check=TruncatedThenTcp(asker="dns"),
+            ),
+            Expectation(
+                text="The viewer gets forwarder 2's answer without a timeout",
+                rules=("FWD-06", "FWD-19"),
+                check=Answered(name=NAME, addresses=("198.51.100.80",), within_s=0.5),
+            ),
+        ),
+    ),
     "slow_tcp": Scenario(
         title="A server that dribbles its answer over TCP holds nobody up",
         story="""Forwarder 1 says over UDP that its answer to one question is too long, and sends it

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import dns.flags
@@ -17,8 +18,12 @@ from lab.scenario.dribbling import Dribbler
 from lab.scenario.model import Edns, Message, Reply, Script
 from lab.scenario.peers import ScriptedServer, peer_for
 from lab.scenario.scripts import ReplyFault
+from lab.topology.load import load_topology
+from lab.topology.planner import make_plan
+from lab.worlds.listening import listening
 from resolver.machine import SECOND, Close, Effect, Endpoint, MessageArrived, Open, Send, Transport
 
+ROOT = Path(__file__).parents[2]
 SERVER = Endpoint("198.51.100.53", 53)
 CLIENT = Endpoint("192.168.1.10", 40000)
 UDP, TCP = Transport.UDP, Transport.TCP
@@ -363,3 +368,13 @@ def test_beside_dribbled_replies_others_come_whole() -> None:
 def test_ways_that_have_no_sense_are_refused(fields) -> None:
     with pytest.raises(ValidationError, match="take one away"):
         Reply(**fields)
+
+
+def test_who_refuses_tcp_listens_for_datagrams_alone() -> None:
+    plan = make_plan(load_topology(ROOT / "topologies" / "cluster.toml"), "cluster")
+    config = plan.node("dns").program("resolver").config
+    both = listening(ScriptedServer(Script()), config)
+    alone = listening(ScriptedServer(Script(refuses_tcp=True)), config)
+    assert [transports for _, transports, _ in both] == [frozenset({UDP, TCP})] * len(both)
+    assert [transports for _, transports, _ in alone] == [frozenset({UDP})] * len(both)
+    assert [endpoint for endpoint, _, _ in alone] == [endpoint for endpoint, _, _ in both]
