@@ -138,8 +138,9 @@ class SimulatedWorld:
 
     def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
         """Let virtual time pass until the condition holds or the deadline has come."""
+        step = self._agenda.step
         while not condition():
-            if not self._agenda.step(deadline):
+            if not step(deadline):
                 return condition()
         return True
 

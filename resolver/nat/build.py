@@ -17,6 +17,9 @@ from resolver.nat.packet import ECHO_REPLY, ECHO_REQUEST, ICMP, ICMPV6, TCP, UDP
 _ICMPV6_ECHO_REQUEST = 128  # RFC 4443 4.1
 _ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
 
+_ALWAYS_FITS = 65_515
+"""Octets of a segment that fit a packet of either version."""
+
 _UDP_HEADER = struct.Struct("!HHHH")
 _TCP_HEADER = struct.Struct("!HHIIBBHHH")
 _IPV4_HEADER = struct.Struct("!HHHHBBH4s4s")
@@ -69,16 +72,17 @@ def build_tcp(
     head = 20 + len(options)
     data = options + payload
     length = 20 + len(data)
-    _refuse_oversize(source.address, length)
-    sender, receiver = _packed(source.address), _packed(destination.address)
-    pseudo = pseudo_header(sender, receiver, TCP, length)
+    if length > _ALWAYS_FITS:
+        _refuse_oversize(source.address, length)
     sequence, acknowledgment = sequence % 2**32, acknowledgment % 2**32
+    # The pseudo header's words, whatever the version (`pseudo_header`), then the segment's.
     words = (
-        int.from_bytes(pseudo)
+        (_sum_of(source.address) + _sum_of(destination.address) + TCP + length)
         + (source.port + destination.port + sequence + acknowledgment)
         + ((head << 10 | flags) + window)
-        + int.from_bytes(data if len(data) % 2 == 0 else data + b"\0")
     )
+    if data:
+        words += int.from_bytes(data if len(data) % 2 == 0 else data + b"\0")
     header = _TCP_HEADER.pack(
         source.port,
         destination.port,
@@ -195,8 +199,8 @@ def _ip(
         return head + payload
     length = 20 + len(payload)
     field = 0x4000 if dont_fragment else 0
-    words = int.from_bytes(sender + receiver) + 0x4500 + length + identification + field
-    checksum = checksum_of_sum(words + (ttl << 8 | protocol))
+    words = 0x4500 + length + identification + field + (ttl << 8 | protocol)
+    checksum = checksum_of_sum(words + _sum_of(source) + _sum_of(destination))
     header = _IPV4_HEADER.pack(
         0x4500, length, identification, field, ttl, protocol, checksum, sender, receiver
     )
@@ -207,6 +211,12 @@ def _ip(
 @lru_cache(maxsize=4096)
 def _packed(address: str) -> bytes:
     return ip_address(address).packed
+
+
+@lru_cache(maxsize=4096)
+def _sum_of(address: str) -> int:
+    """What an address adds to a checksum's sum."""
+    return int.from_bytes(_packed(address)) % 65_535
 
 
 def _refuse_oversize(address: str, octets: int) -> None:
