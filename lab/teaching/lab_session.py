@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
-from lab.observe.pcapng import read_records
 from lab.observe.sighting import Sighting
 from lab.observe.timeline import Timeline
 from lab.scenario.model import Step
@@ -28,6 +27,7 @@ from lab.teaching.attending import (
     attend,
 )
 from lab.teaching.folder import fleeting_folder
+from lab.teaching.growing import records_so_far
 from lab.topology.plan import Plan
 from lab.worlds.child import IsolationFailed, interruptible, interrupts_held
 from lab.worlds.entering import run_in_node
@@ -105,15 +105,12 @@ class LabSession:
 
     def timeline(self, since: Instant = 0) -> Timeline:
         """What was captured from an instant on; marks from then on alone."""
-        nodes = {
-            interface.name: node.name for node in self.plan.nodes for interface in node.interfaces
-        }
         early = max(0, since - _BEFORE_NS)
-        records = (
+        records = [
             record
-            for record in read_records(self._folder / CAPTURE, nodes, early)
+            for record in records_so_far(self._folder / CAPTURE, self.plan, early)
             if record.at >= since or isinstance(record, Sighting)
-        )
+        ]
         return Timeline.of(records, self.plan, self.clock)
 
     def _ask(self, request: Request) -> Done:

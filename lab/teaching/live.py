@@ -14,11 +14,13 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.observe.sighting import Mark
 from lab.observe.timeline import Timeline
 from lab.report.record import ScenarioRecord
 from lab.scenario.model import Step
 from lab.scenario.runner import BESIDES_STEPS_S
 from lab.scenario.trial import Trial, WorldName, broken, run_trial
+from lab.teaching.growing import records_so_far
 from lab.teaching.pages import Course
 from lab.topology.plan import Plan
 from lab.worlds.attended import AttendedSimulatedWorld, AttendedWorld
@@ -136,10 +138,13 @@ class LiveWalk:
                 begun = self._walk.recv()
         if select.select([self._process.fileno()], [], [], 0)[0]:
             self._finish()
-        elif begun:
-            trial = self._trial
+            return
+        trial = self._trial
+        records = records_so_far(self._running, trial.plan)
+        done = sum(isinstance(each, Mark) and each.kind == "step" for each in records)
+        if begun and done >= begun:  # else the capture was moved away: it ends this moment
             clock = Clock.VIRTUAL if trial.world == "simulated" else Clock.MEASURED
-            timeline = Timeline.read(self._running, trial.plan, clock)
+            timeline = Timeline.of(records, trial.plan, clock)
             self.course = replace(self.course, timeline=timeline, done=begun)
 
     def _finish(self) -> None:

@@ -17,9 +17,9 @@ from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.hop import Hop
 from lab.observe.journey import Journey
-from lab.observe.sighting import Mark
 from lab.observe.story import exchange_records
 from lab.observe.timeline import Timeline
+from lab.observe.visit import VISITED
 from lab.report.ladder import Column, Ladder, lay_out
 from lab.report.ladder_text import step_sign
 from lab.report.record import ExchangeRecord, HopRecord, NodeRecord, ScenarioRecord
@@ -34,6 +34,8 @@ from lab.topology.plan import Plan
 MOST_PACKETS = 60
 """So many packets of one step get pages; a load of thousands is for the report."""
 _MOST_MARKS = 8
+_OUTCOMES = (VISITED, "not-connected")
+"""Marks that say what came of a step, for its actor."""
 _WORLD_WAITED = (
     "The world waited for you before each step, and time went on: what was learnt grew old, and "
     "times from step to step are your own."
@@ -131,7 +133,7 @@ class _Maker:
         self._arrows = 0
         timeline = course.timeline
         self._messages: dict[int, DnsMessage] = {}
-        self._steps: list[Mark] = []
+        self._starts: list[int] = []
         self._journeys: defaultdict[int, list[tuple[Journey, ExchangeRecord]]] = defaultdict(list)
         if timeline is None:
             self._figure = None
@@ -139,11 +141,12 @@ class _Maker:
         self._messages = {
             id(trip): message for message in timeline.messages for trip in message.trips
         }
-        self._steps = [mark for mark in timeline.marks if mark.kind == "step"]
-        starts = [mark.at for mark in self._steps]
+        # By place in the file: in virtual time many things happen at one instant.
+        self._starts = [mark.number for mark in timeline.marks if mark.kind == "step"]
         for journey, exchange in zip(timeline.journeys, course.exchanges, strict=True):
-            place = max(0, bisect_right(starts, journey.started_at) - 1)
-            self._journeys[place].append((journey, exchange))
+            if journey.hops:
+                place = self._place_of(journey.hops[0].frame)
+                self._journeys[place].append((journey, exchange))
         self._figure = _figure(course, timeline)
 
     # --- the first page and the last -----------------------------------------------------------
@@ -181,7 +184,9 @@ class _Maker:
         described = self._described(step)
         words = [f"{described[0].upper()}{described[1:]}."]
         if isinstance(step, Repeat | Until):
-            words += self._meanwhile(place)
+            words += self._marked(place, leaving_out=("step",))
+        else:
+            words += self._marked(place, only=_OUTCOMES)
         words.append(_caused(total))
         title = f"Step {place + 1} of {len(steps)} of the scenario"
         yield Page("step", title, tuple(words), arrows=self._arrows)
@@ -204,23 +209,26 @@ class _Maker:
         name = self._course.plan.cluster_name
         return describe(step).replace("(the cluster)", name or "(the cluster)")
 
-    def _meanwhile(self, place: int) -> list[str]:
-        """What else the steps inside this one did."""
+    def _marked(
+        self, place: int, *, only: Sequence[str] = (), leaving_out: Sequence[str] = ()
+    ) -> list[str]:
+        """What the marks within a step say that its description does not."""
         if self._course.timeline is None:
             return []
-        begins, ends = self._window(place)
         told = [
-            f"{mark.text}."
+            f"{mark.text[0].upper()}{mark.text[1:]}."
             for mark in self._course.timeline.marks
-            if mark.kind != "step" and begins <= mark.at < ends
+            if self._place_of(mark.number) == place
+            and mark.text
+            and mark.kind not in leaving_out
+            and (not only or mark.kind in only)
         ]
         more = [f"… and {len(told) - _MOST_MARKS} more."] if len(told) > _MOST_MARKS else []
         return told[:_MOST_MARKS] + more
 
-    def _window(self, place: int) -> tuple[float, float]:
-        begins = self._steps[place].at
-        following = self._steps[place + 1 : place + 2]
-        return begins, following[0].at if following else float("inf")
+    def _place_of(self, number: int) -> int:
+        """The step within which a record stands in the capture."""
+        return max(0, bisect_right(self._starts, number) - 1)
 
     def _packet(self, journey: Journey, hop: Hop, record: HopRecord) -> Page:
         message = self._messages.get(id(hop.trip))

@@ -7,6 +7,9 @@ import pytest
 from leftovers import Watch
 from shipped import ROOT, copy_shipped
 from terminal import on_terminal
+from typer.testing import CliRunner
+
+from lab.cli import app
 
 COMMAND = (sys.executable, "-m", "lab.cli")
 SINGLE = "cluster/single_system"
@@ -144,9 +147,10 @@ def test_a_scenario_that_fails_ends_with_1_once_it_is_over(forwardlab, project):
         ((SINGLE, "--run", "latest"), "no complete run yet; make one"),
     ],
 )
-def test_bad_words_are_refused(forwardlab, words, told):
-    done = forwardlab("walk", *words)
-    assert done.returncode == 2
+def test_bad_words_are_refused(project, monkeypatch, words, told):
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(app, ["walk", *words])
+    assert done.exit_code == 2
     assert told in done.stderr
     assert done.stdout == ""
 

@@ -9,11 +9,13 @@ from shipped import shipped_scenarios
 from walked import course_of, plan_of, walked
 
 from lab.judge.checks import Answered
+from lab.observe.pcapng import PcapngWriter
 from lab.report.ladder import Arrow
 from lab.report.ladder_text import drawn, step_sign
 from lab.scenario.model import Ask, AskMany, Expectation, Scenario
 from lab.teaching.figures import EIGHT_STEPS, FIGURES, FIVE_STEPS, SINGLE, figure_of, numbered
 from lab.teaching.glossary import GLOSSARY, Explainer
+from lab.teaching.growing import records_so_far
 from lab.teaching.nodes import UnknownNode, node_called
 from lab.teaching.pages import MOST_PACKETS
 
@@ -165,6 +167,21 @@ def test_what_comes_later_changes_no_page(identifier):
         assert len(early.pages) > done
 
 
+def test_a_step_says_what_came_of_it_for_its_actor():
+    (first, *_) = (p for p in walked("viewers/server_up@musl").pages if p.kind == "step")
+    assert first.words == (
+        "Viewer (musl) visits the cluster.",
+        "Viewer is connected.",
+        f"It causes {first_packets('viewers/server_up@musl')} packets.",
+    )
+
+
+def first_packets(identifier):
+    kinds = [page.kind for page in walked(identifier).pages]
+    first, second = (place for place, kind in enumerate(kinds) if kind == "step")
+    return second - first - 1
+
+
 def test_before_anything_happens_there_is_the_opening():
     whole = walked("cluster/five_steps")
     pages = replace(whole, timeline=None, done=0, record=None).pages
@@ -192,6 +209,24 @@ def test_a_load_is_not_walked_packet_by_packet():
     hops = sum(len(each.hops) for each in course.exchanges[:200])
     assert more.title == f"{hops - MOST_PACKETS} more packets of this step"
     assert more.arrows == hops
+
+
+# --- a capture that grows -------------------------------------------------------------------------
+
+
+def test_a_capture_is_read_as_far_as_it_goes(tmp_path):
+    plan = plan_of("cluster")
+    path = tmp_path / "capture.pcapng"
+    assert records_so_far(path, plan) == []
+    with PcapngWriter(path) as writer:
+        for at in (1, 2, 3):
+            writer.mark(at, "step", f"step {at}", {})
+    whole = path.read_bytes()
+    assert [record.at for record in records_so_far(path, plan)] == [1, 2, 3]
+    assert [record.at for record in records_so_far(path, plan, since=2)] == [2, 3]
+    for cut in range(1, 40):
+        path.write_bytes(whole[:-cut])
+        assert [record.at for record in records_so_far(path, plan)] == [1, 2]
 
 
 # --- words and names ----------------------------------------------------------------------------

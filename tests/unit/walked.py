@@ -27,8 +27,10 @@ def plan_of(topology: str) -> Plan:
 
 @cache
 def walked(identifier: str) -> Course:
-    """A shipped scenario as it looks when it is over."""
-    return course_of(identifier, shipped_scenarios()[identifier])
+    """A shipped scenario as it looks when it is over; "SCENARIO@VIEWER": for one viewer."""
+    name, _, viewer = identifier.partition("@")
+    scenario = shipped_scenarios()[name]
+    return course_of(identifier, scenario.for_viewer(viewer) if viewer else scenario)
 
 
 def course_of(identifier: str, scenario: Scenario) -> Course:
