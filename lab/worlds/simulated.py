@@ -108,7 +108,7 @@ class SimulatedWorld:
         return Capture(self._out / _CAPTURE, frames_lost=0)
 
     def records(self) -> tuple[Record, ...]:
-        """End the capture; what it holds. Only of a world that writes nothing."""
+        """End the capture and give away what it holds. Only of a world that writes nothing."""
         if not isinstance(self._tap, MemoryTap):
             raise WorldBroken(
                 "the simulated world was not started, or writes its capture to a file"

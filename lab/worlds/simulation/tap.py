@@ -116,12 +116,14 @@ class MemoryTap(Tap):
         self._is_open = False
 
     def records(self) -> tuple[Record, ...]:
-        """What a capture file of the same run holds, in the same order with the same numbers."""
+        """What a capture file of the same run holds, in the same order with the same numbers. Given
+        away: nothing is kept, for a world is garbage that lies about for a while."""
+        kept, self._seen = self._seen, []
         return tuple(
             seen
             if isinstance(seen, Mark)
             else _sighting(number, seen[0], seen[1], seen[2], outgoing=seen[3])
-            for number, seen in enumerate(self._seen, start=1)
+            for number, seen in enumerate(kept, start=1)
         )
 
 
