@@ -38,7 +38,7 @@ class StrangerRecord(_Part):
     address: str
     packets: int
     is_client: bool
-    """It asks the viewers' DNS server, and was judged as a viewer is."""
+    """It asks the viewers' DNS server, and its replies were judged as a viewer's are."""
 
 
 class WaitsRecord(_Part):

@@ -8,7 +8,6 @@ captured) is left out of the timeline that the rule is judged by.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from lab.captures.cuts import Cuts
 from lab.captures.placing import Placed
 from lab.judge.bounds import answer_allowance_ns
 from lab.judge.checks.base import balancers, wanted_name
-from lab.judge.checks.realms import Realms
 from lab.judge.checks.standing_replies import CLIENT_PATIENCE_S
 from lab.observe.connection import is_dns
 from lab.observe.timeline import Timeline
@@ -173,11 +171,6 @@ def askers_of_balancers(plan: Plan) -> tuple[PlannedNode, ...]:
         address for node in plan.nodes if node.load_balancer for address in _all_addresses(node)
     }
     return tuple(node for node in plan.nodes if not listing.isdisjoint(_asked_by(node)))
-
-
-def client_networks(plan: Plan) -> Collection[str]:
-    """The networks of the viewers' realm."""
-    return Realms(plan).client_networks
 
 
 def _part(timeline: Timeline, **kept: Any) -> Timeline:

@@ -47,7 +47,8 @@ def strangers_of(packets: Iterable[SeenPacket], plan: Plan) -> tuple[Stranger, .
 
 def with_clients(plan: Plan, strangers: Iterable[Stranger]) -> Plan:
     """The plan with the clients among the strangers: a node for those of each DNS server, on that
-    server's network, whatever routers really lie between. They are judged as viewers are."""
+    server's network, whatever routers really lie between. Their replies are judged as viewers'
+    are; whom they ask besides is not known to be anybody's business."""
     by_server: defaultdict[str, list[str]] = defaultdict(list)
     for stranger in strangers:
         if stranger.asks is not None:
@@ -93,7 +94,7 @@ def _clients(server: str, network: str, addresses: list[str]) -> PlannedNode:
     return PlannedNode(
         name=name,
         label=name,
-        role="viewer",
+        role="bystander",
         interfaces=(PlannedInterface(name, network, own),),
         routes=(),
         programs=(),

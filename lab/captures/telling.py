@@ -51,7 +51,7 @@ def _asides(record: CaptureRecord) -> Iterator[str]:
     if record.strangers:
         yield f"  addresses that the topology does not have: {len(record.strangers)}"
         for stranger in record.strangers[:_STRANGERS_TOLD]:
-            taken = ", taken for a viewer: it asks the viewers' server" * stranger.is_client
+            taken = ", a client: it asks the viewers' DNS server" * stranger.is_client
             yield f"    {stranger.address}: {stranger.packets} packets{taken}"
         if len(record.strangers) > _STRANGERS_TOLD:
             yield f"    and {len(record.strangers) - _STRANGERS_TOLD} more (--json lists them)"

@@ -98,11 +98,6 @@ class Ways:
         """Whether the plan has this address, on an interface or as an alias."""
         return address in self._owners
 
-    def ends_at(self, address: str) -> str | None:
-        """The node where a packet to this address ends on the link; None for a stranger's."""
-        node = self._owners.get(address)
-        return None if node is None else node.name
-
     def _between(self, source: str, destination: str) -> Way | None:
         """The way of packets with these addresses; None where the plan has none. Where there is
         only one back (a NAT stands between, and knows who asked), it is that one."""
