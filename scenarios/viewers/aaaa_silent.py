@@ -39,7 +39,7 @@ thrice, in three ways; musl even throws the address away that it has.""",
         Expectation(
             text="musl is told an error after 5 s",
             rules=("VIS-02",),
-            check=VisitFails(after_s=5, within_s=5, reason="temporary failure"),
+            check=VisitFails(after_s=5, within_s=5, reason="temporary failure in name resolution"),
             viewers=("musl",),
         ),
         Expectation(

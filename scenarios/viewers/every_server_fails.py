@@ -18,13 +18,15 @@ def all_say(rcode: str, story: str) -> Scenario:
             Expectation(
                 text="The viewer is told an error at once",
                 rules=("VIS-02",),
-                check=VisitFails(within_s=0.02, reason="temporary failure"),
+                check=VisitFails(within_s=0.02, reason="temporary failure in name resolution"),
                 viewers=tuple(each for each in PROFILE_NAMES if each != "musl"),
             ),
             Expectation(
                 text="musl hopes for a better answer for 5 s",
                 rules=("VIS-02",),
-                check=VisitFails(after_s=5, within_s=5, reason="temporary failure"),
+                check=VisitFails(
+                    after_s=5, within_s=5, reason="temporary failure in name resolution"
+                ),
                 viewers=("musl",),
             ),
             Expectation(

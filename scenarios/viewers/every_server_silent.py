@@ -30,7 +30,9 @@ go on for two minutes, but the program in front of it gives up after twenty seco
             Expectation(
                 text=f"{viewer} is told an error after {seconds:g} s",
                 rules=("VIS-02",),
-                check=VisitFails(after_s=seconds, within_s=seconds, reason="temporary failure"),
+                check=VisitFails(
+                    after_s=seconds, within_s=seconds, reason="temporary failure in name resolution"
+                ),
                 viewers=(viewer,),
             )
             for viewer, seconds in ERROR_AFTER_S.items()

@@ -35,7 +35,7 @@ def goes_on(title: str, story: str, broken: Step) -> Scenario:
             Expectation(
                 text="What asks one server is told an error at once",
                 rules=("VIS-02",),
-                check=VisitFails(within_s=0.01, reason="temporary failure"),
+                check=VisitFails(within_s=0.01, reason="temporary failure in name resolution"),
                 viewers=("one-shot",),
             ),
         ),

@@ -36,7 +36,7 @@ five. What asks one server once sees an error.""",
         Expectation(
             text="What asks once is told an error after 5 s",
             rules=("VIS-02",),
-            check=VisitFails(after_s=5, within_s=5, reason="temporary failure"),
+            check=VisitFails(after_s=5, within_s=5, reason="temporary failure in name resolution"),
             viewers=("one-shot",),
         ),
         Expectation(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from judging import Cases, cluster
 from wire import ALIAS, BYSTANDER, DNS, NAME, REAL, Wire
 
 from lab.judge.checks import VisitAsksInTurn, VisitConnects, VisitEnds, VisitFails
+from lab.judge.checks.visiting import Trouble
 from lab.observe.visit import VISIT, VISITED
+from lab.viewer import dialling, lookup
+from lab.viewer.visit import NOBODY_WAITS_LONGER
 from lab.worlds.world import Clock
 
 cases = Cases()
@@ -116,7 +120,7 @@ def no_handshake() -> Wire:
 
 @cases.passes(
     VisitFails(within_s=20, after_s=20),
-    VisitFails(within_s=20, reason="temporary failure"),
+    VisitFails(within_s=20, reason="temporary failure in name resolution"),
     VisitEnds(),
     VisitAsksInTurn(),
 )
@@ -283,3 +287,9 @@ def test_a_visit_without_an_end_has_no_times():
 def test_a_visit_is_counted_from_one(check):
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         check(within_s=1, which=0)
+
+
+def test_every_trouble_of_a_viewer_can_be_judged():
+    told = {dialling.TIMED_OUT, dialling.ENDED, NOBODY_WAITS_LONGER}
+    told |= {lookup.NO_SUCH_NAME, lookup.NO_ADDRESS, lookup.TRY_AGAIN}
+    assert told <= set(get_args(Trouble))

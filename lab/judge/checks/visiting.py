@@ -18,6 +18,19 @@ from lab.values import Seconds
 from lab.viewer.profiles import StubProfile, Turn, profile_named
 from resolver.machine import SECOND, Duration, Transport
 
+Trouble = Literal[
+    "no such name",
+    "the name has no address",
+    "temporary failure in name resolution",
+    "connection refused",
+    "connection timed out",
+    "host unreachable",
+    "network unreachable",
+    "the server ended the connection without a word",
+    "the person went away",
+]
+"""What a viewer is told; of a connection, behind the address that was dialled last."""
+
 
 class VisitCheck(CheckBase):
     """A check of one viewer's visits."""
@@ -83,14 +96,14 @@ class VisitFails(VisitCheck):
     kind: Literal["visit-fails"] = "visit-fails"
     after_s: Seconds = 0.0
     within_s: Seconds
-    reason: str = ""
+    reason: Trouble | None = None
 
     def fault(self, visit: Visited, timeline: Timeline) -> str | None:
         """Compare time and words."""
         took = visit.time_to_error_ns
         if visit.outcome != "error" or took is None:
             return "it was told no error"
-        if self.reason not in visit.reason:
+        if self.reason is not None and self.reason not in visit.reason:
             return f"the error was not {self.reason!r}"
         return _untimely(took, self.after_s, self.within_s, timeline)
 
