@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from lab.captures.frames import Losses
 from lab.captures.opening import read_frames
@@ -21,6 +21,8 @@ from lab.topology.planner import make_plan
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ETHERNET, RAW, COOKED, COOKED2, NULL = 1, 101, 113, 276, 0
+_FOLDERS: list[TemporaryDirectory[str]] = []
+"""They go when the tests are over."""
 START = 1_700_000_000 * 10**9
 """Virtual time begins at 0; captures from elsewhere do not."""
 
@@ -50,7 +52,8 @@ def lab_capture(identifier: str) -> tuple[Path, Plan]:
     """The capture that a scenario leaves behind in virtual time."""
     scenario = _catalogue()[identifier]
     plan = plan_of(scenario.topology)
-    folder = Path(mkdtemp(prefix="forwardlab-captures-"))
+    _FOLDERS.append(TemporaryDirectory(prefix="forwardlab-captures-"))
+    folder = Path(_FOLDERS[-1].name)
     path = folder / "capture.pcapng"
     record = run_trial(
         Trial(identifier, scenario, plan, "simulated", 1, folder / "run", path, folder, "")
