@@ -45,8 +45,10 @@ from resolver.machine import (
     MILLISECOND,
     SECOND,
     Endpoint,
+    Open,
     PortTaken,
     Send,
+    Transport,
     Unreachable,
 )
 from resolver.nat.build import build_icmp_echo, build_udp
@@ -122,6 +124,26 @@ def test_a_source_port_is_used_as_asked_and_given_once(stage):
     third = stage.attach(Tiny(*question(DNS, source_port=40_000)))
     stage.elapse()
     assert third.payloads() == [b"hello"]
+
+
+def test_a_machine_asks_several_servers_from_one_port(stage):
+    server = stage.play(Tiny(react=echo))
+    closed = Endpoint(SERVER, 54)
+    opening = [
+        effect
+        for flow, remote in ((1, DNS), (2, closed))
+        for effect in (
+            Open(flow, Transport.UDP, remote, 40_000, shares_port=True),
+            Send(flow, b"hello"),
+        )
+    ]
+    machine = stage.attach(Tiny(*opening))
+    other = stage.attach(Tiny(Open(1, Transport.UDP, DNS, 40_000, shares_port=True)))
+    stage.elapse()
+    assert machine.payloads() == [b"hello"]
+    assert Unreachable(2, "port unreachable") in machine.events
+    assert [event.source.port for event in server.events] == [40_000]
+    assert other.events == [PortTaken(1)]
 
 
 def test_a_port_nobody_listens_at_refuses(stage):

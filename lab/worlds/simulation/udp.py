@@ -81,7 +81,7 @@ class UdpSockets:
         address = self._host.source_towards(remote.address, source_address)
         if address is None:
             raise NoRoute(remote.address)
-        if shares_port and source_port is not None:
+        if shares_port and source_port is not None and self._is_mine(process, source_port):
             port = source_port
             self._ports.share(port)
         else:
@@ -89,6 +89,13 @@ class UdpSockets:
         pair = (address, port, remote.address, remote.port)
         socket = self._connected[pair] = UdpSocket(self, process, flow, pair)
         return socket
+
+    def _is_mine(self, process: Process, port: int) -> bool:
+        """Whether the process has a connected socket at this port already."""
+        return any(
+            pair[1] == port and socket.process is process
+            for pair, socket in self._connected.items()
+        )
 
     def forget(self, pair: Pair) -> None:
         """Close a connected socket."""
