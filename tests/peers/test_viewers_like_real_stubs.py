@@ -19,7 +19,7 @@ from lab.viewer.lookup import NO_ADDRESS, NO_SUCH_NAME, TRY_AGAIN
 from lab.viewer.profiles import PROFILES, ProfileName, StubProfile
 from resolver.machine import SECOND
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 EARLY_S, LATE_S = 0.35, 0.6
 """How much a burst may come earlier or later than our profile has it, counted from the burst before
