@@ -137,6 +137,9 @@ class _Placing:
             # It has come over fewer routers than there are between: somebody else sent it.
             placed.nowhere["a source address that the TTL belies"] += 1
             return
+        if here.network in self._captured_networks:
+            placed.twice += 1  # at a translator's own device, where its links are captured by name
+            return
         self._note_ends(packet.place, here.network, frozenset({here.sender, here.receiver}))
         if self._seen.is_known(packet):
             placed.twice += 1

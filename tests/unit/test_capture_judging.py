@@ -120,10 +120,32 @@ def test_a_part_of_it_that_another_program_wrote_is_a_capture_from_elsewhere(tmp
     assert not record.is_own
     assert record.outcome == "passed"
     if written_by == "editcap":
+        assert "2 packets translated rightly" in verdict(record, "NAT-01").evidence[0].text
         assert record.left_out == {"link type user 0 (147) is not read": 2}
     else:
         # Both sides of the translator are there; what is missing is told apart from what is wrong.
         assert verdict(record, "NAT-03").reason == "nothing crossed translator"
+
+
+def test_what_a_translator_s_own_device_shows_is_on_no_link(tmp_path):
+    seen, plan = packets(EIGHT)
+    counts = []
+    for name in ("with", "without"):
+        path = tmp_path / f"{name}.pcapng"
+        with PcapngWriter(path) as writer:
+            numbers = {each.interface: 0 for each in seen}
+            for interface in (*numbers, "nat0"):
+                numbers[interface] = writer.interface(interface, RAW, "captured by name")
+            for each in seen:
+                writer.packet(numbers[each.interface], each.at, each.packet, each.outgoing)
+                is_service = TCP in IP(each.packet) and "192.168.1.10" in _ends(each)
+                if name == "with" and is_service and each.interface.startswith("translator"):
+                    writer.packet(numbers["nat0"], each.at, each.packet, not each.outgoing)
+        found = see(path, plan)
+        assert found.sight.placed is not None
+        counts.append((len(found.timeline.packets), len(found.timeline.crossings)))
+        assert bool(found.sight.placed.twice) is (name == "with")
+    assert counts[0] == counts[1]
 
 
 def test_marks_are_believed_in_the_lab_s_own_captures_alone(tmp_path):
