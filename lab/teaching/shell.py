@@ -133,7 +133,7 @@ class _Shell:
             self._check_sense(step)
         if isinstance(step, Visit):
             self._viewer = step.profile or self._viewer
-        if isinstance(step, Elapse) and self._world == "mininet" and sys.stdin.isatty():
+        if isinstance(step, Elapse) and sys.stdin.isatty():
             self._say("… Ctrl-C cuts it short")
         done = self._session.perform(step)
         self._since = done.began_at

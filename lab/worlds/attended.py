@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from lab.worlds.simulated import SimulatedWorld
 from lab.worlds.world import World
-from resolver.machine import Instant
+from resolver.machine import SECOND, Duration, Instant
 from resolver.shells.loop import HasFileno
+
+_LISTENS_EVERY_NS: Final[Duration] = SECOND
+"""Of virtual time."""
 
 
 class AttendedWorld(World, Protocol):
@@ -57,7 +60,7 @@ class AttendedSimulatedWorld(SimulatedWorld):
     _hurried = False
 
     def attend(self, file: HasFileno, reader: Callable[[], None]) -> None:
-        """Call `reader` between steps; within one no time passes that a person could notice."""
+        """Call `reader` between steps, and now and then within a long one."""
         self._file, self._reader = file, reader
 
     def idle_until(self, condition: Callable[[], bool]) -> None:
@@ -69,8 +72,21 @@ class AttendedSimulatedWorld(SimulatedWorld):
             self._reader()
 
     def run_until(self, condition: Callable[[], bool], deadline: Instant) -> bool:
-        """As any world, but for a person in a hurry."""
-        return condition() if self._hurried else super().run_until(condition, deadline)
+        """As any world, but for a person in a hurry, who is listened to now and then."""
+        while not self._hurried:
+            listen_at = min(deadline, self.now() + _LISTENS_EVERY_NS)
+            if super().run_until(condition, listen_at):
+                return True
+            if listen_at >= deadline:
+                return False
+            self._listen()
+        return condition()
+
+    def _listen(self) -> None:
+        while self._file and self._reader and select.select([self._file], [], [], 0)[0]:
+            self._reader()
+            if self._hurried:
+                return
 
     def hurry(self) -> None:
         """Let no further time pass in this step."""

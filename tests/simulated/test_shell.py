@@ -223,9 +223,14 @@ def test_tab_completes_and_the_history_outlives_the_shell(terminal, tmp_path):
     assert kept.stat().st_mode & 0o077 == 0
     with terminal() as person:
         person.read_until(PROMPT)
+        person.type("wait 3600\n")
+        person.read_until("Ctrl-C cuts it short")
+        person.type("\x03")
+        person.read_until("is cut short")
+        person.read_until(PROMPT)
         person.type("viewer look\x03")  # ends the line, and not the shell
         person.read_until(PROMPT)
-        person.type("\x1b[A\x1b[A\n")  # two lines back
+        person.type("\x1b[A\x1b[A\x1b[A\n")  # three lines back
         person.read_until("asked:")
         person.type("quit\n")
         assert person.status() == 0
