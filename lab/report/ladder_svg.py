@@ -1,7 +1,7 @@
 """The ladder diagram as SVG, to stand inside a page that styles its classes.
 
 Every label has a row of its own, so labels cannot meet. Widths are reckoned from a monospaced
-font, whose glyphs are 0.6 em wide in all common faces.
+font, whose glyphs are 0.6 em wide in all common faces, and wide ones (CJK) twice that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 from html import escape
+
+from rich.cells import cell_len, chop_cells
 
 from lab.report.ladder import Arrow, Column, Heading, Joint, Ladder, Pause
 from lab.report.wording import duration, instant, printable
@@ -138,7 +140,7 @@ class _Drawing:
         self._lines.append(f'<path class="joint-mark" d="M{x - 5:.1f} {y + 13:.1f}l5-5 5 5-5 5z"/>')
         text = f"NAT {row.change}"
         lines = _wrapped(text, _LABEL_SIZE, self.width - _GUTTER - 8)
-        at = min(x + 12, self.width - 4 - max(map(len, lines)) * _LABEL_SIZE * _EM)
+        at = min(x + 12, self.width - 4 - max(map(cell_len, lines)) * _LABEL_SIZE * _EM)
         for index, line in enumerate(lines):
             self._write(at, y + 17 + index * _LINE, line, "joint-text")
         return y + height + (len(lines) - 1) * _LINE
@@ -188,7 +190,7 @@ class _Drawing:
     def _label(self, middle: float, y: float, text: str, kind: str, size: float) -> float:
         """Text about the middle of its arrow, moved until it is inside the drawing; gives its left
         edge, where there is always room for the number of a step."""
-        half = len(text) * size * _EM / 2
+        half = cell_len(text) * size * _EM / 2
         middle = max(_GUTTER + 24 + half, min(middle, self.width - 4 - half))
         self._write(middle, y, text, kind, "middle")
         return middle - half
@@ -242,9 +244,13 @@ def _text(text: str) -> str:
 
 def _shortened(text: str, size: float, room: float) -> str:
     most = int(room / (size * _EM))
-    return text if len(text) <= most else text[: max(1, most - 1)] + "…"
+    if cell_len(text) <= most:
+        return text
+    return chop_cells(text, max(2, most - 1))[0] + "…"
 
 
 def _wrapped(text: str, size: float, room: float) -> list[str]:
     most = max(8, int(room / (size * _EM)))
-    return textwrap.wrap(text, most, break_on_hyphens=False) or [""]
+    # textwrap counts characters, and a wide one takes two places.
+    lines = textwrap.wrap(text, most, break_on_hyphens=False)
+    return [part for line in lines for part in chop_cells(line, most)] or [""]

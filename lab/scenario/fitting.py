@@ -59,10 +59,9 @@ def misfits(scenario: Scenario, plan: Plan) -> Iterator[str]:
             if name not in {node.name for node in plan.nodes}:
                 yield f"{here}.{field}: {_no_node(name, plan)}"
         networks = [network.name for network in plan.networks]
-        for position, name in enumerate(getattr(expectation.check, "outside", None) or ()):
+        for field, name in _named_networks(expectation.check):
             if name not in networks:
-                problem = unknown("network", name, networks)
-                yield f"{here}.outside[{position}]: {plan.source} has {problem}"
+                yield f"{here}.{field}: {plan.source} has {unknown('network', name, networks)}"
 
 
 class _Seats:
@@ -237,7 +236,17 @@ def _out_of_family(node: PlannedNode, address: str | None) -> Iterator[str]:
 # --- checks -----------------------------------------------------------------------------------
 
 
-_NAMES_A_NODE = ("asker", "node", "victim", "translator", "server", "forwarder")
+_NAMES_A_NODE = (
+    "asker",
+    "node",
+    "victim",
+    "translator",
+    "server",
+    "forwarder",
+    "sender",
+    "to",
+    "router",
+)
 _NAMES_NODES = ("servers", "blocked")
 
 
@@ -256,6 +265,15 @@ def _named(check: Check) -> Iterator[tuple[str, str]]:
         for place, step in enumerate(check.steps):
             for name in step.partition(" ")[0].replace(">", "|").split("|"):
                 yield f"steps[{place}]", name
+
+
+def _named_networks(check: Check) -> Iterator[tuple[str, str]]:
+    """The networks that a check names, each with the field where it does."""
+    for place, name in enumerate(getattr(check, "outside", None) or ()):
+        yield f"outside[{place}]", name
+    name = getattr(check, "network", None)
+    if name is not None:
+        yield "network", name
 
 
 def _no_node(name: str, plan: Plan) -> str:

@@ -90,7 +90,7 @@ longer that takes, is measured.""",
             Expectation(
                 text="Success rate and waiting time are measured",
                 rules=("ROB-05",),
-                check=SuccessMeasured(below="example.com", link="internet"),
+                check=SuccessMeasured(below="example.com", network="internet"),
             ),
         ),
     ),

@@ -9,9 +9,20 @@ from pydantic import ValidationError
 from lab.judge import checks
 
 KINDS = get_args(get_args(checks.Check)[0])
-NODES = {"asker", "blocked", "node", "server", "servers", "translator", "victim"}
+NODES = {
+    "asker",
+    "blocked",
+    "node",
+    "router",
+    "sender",
+    "server",
+    "servers",
+    "to",
+    "translator",
+    "victim",
+}
 """Plain text here is a node's name, which `lab.scenario.fitting` looks up."""
-NETWORKS = {"outside"}
+NETWORKS = {"network", "outside"}
 """Likewise a network's name."""
 TEXT = {"rdata", "records", "steps"}
 """What the check itself reads."""

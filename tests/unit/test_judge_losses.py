@@ -23,12 +23,12 @@ BIG = "big.intern.netz"
 # --- success ----------------------------------------------------------------------------------
 
 
-def measured(below: str = "intern.netz", link: str = "servers") -> SuccessMeasured:
-    return SuccessMeasured(below=below, link=link)
+def measured(below: str = "intern.netz", network: str = "servers") -> SuccessMeasured:
+    return SuccessMeasured(below=below, network=network)
 
 
 @cases.passes(measured())
-@cases.fails(measured(link="lan"), because="no packet was lost on lan: this measures nothing")
+@cases.fails(measured(network="lan"), because="no packet was lost on lan: this measures nothing")
 @cases.fails(measured(below="example.com"), because="viewer asked nothing below example.com")
 def one_of_two_answered() -> Wire:
     wire = cluster()

@@ -95,6 +95,10 @@ def test_a_network_that_is_none_is_refused() -> None:
     assert list(misfits(scenario_of(Ask(), check=check), CLUSTER))[-1] == (
         "expectations[0].check.outside[1]: cluster has no network 'lna'; did you mean 'lan'?"
     )
+    check = checks.PacketsLost(sender="viewer", network="lna")
+    assert list(misfits(scenario_of(Ask(), check=check), CLUSTER))[-1] == (
+        "expectations[0].check.network: cluster has no network 'lna'; did you mean 'lan'?"
+    )
 
 
 def test_reached_by_any_server_names_none() -> None:

@@ -29,7 +29,7 @@ class SuccessMeasured(CheckBase):
     asker: str = "viewer"
     below: DnsName
     """Questions for names below this one."""
-    link: str
+    network: str
     """The network on which packets must have been lost."""
 
     def judge(self, timeline: Timeline) -> Finding:
@@ -45,11 +45,11 @@ class SuccessMeasured(CheckBase):
         lost = [
             each
             for each in timeline.packets
-            if each.network == self.link and each.sent is not None and each.arrived is None
+            if each.network == self.network and each.sent is not None and each.arrived is None
         ]
         if not lost:
             return failed(
-                f"no packet was lost on {self.link}: this measures nothing",
+                f"no packet was lost on {self.network}: this measures nothing",
                 *(each.query.frames[0] for each in asked[:_SHOWN]),
             )
         served = [
@@ -61,7 +61,7 @@ class SuccessMeasured(CheckBase):
         value = f"{len(served)} of {len(asked)} answered ({share:.1f} %)"
         if served:
             value += f", median {ms(round(median(served)))}, slowest {ms(max(served))}"
-        text = f"{value}; {counted(len(lost), 'packet')} lost on {self.link}"
+        text = f"{value}; {counted(len(lost), 'packet')} lost on {self.network}"
         return passed(text, *(each.frame for each in lost[:_SHOWN]))
 
 
