@@ -135,6 +135,7 @@ def sweep(
         SweepError,
         kinds_named,
         parts_named,
+        refuse_what_breaks_nothing,
         topology_named,
         viewers_named,
     )
@@ -158,6 +159,7 @@ def sweep(
             workers=workers,
             confirm=confirm,
         )
+        refuse_what_breaks_nothing(chosen.parts, chosen.kinds)
         record = chosen.run(quiet=as_json)
     except (CatalogueError, SweepError, FolderUnusable) as error:
         refuse(str(error))

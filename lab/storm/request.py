@@ -56,6 +56,7 @@ class Storm:
             ("connections at once", self.at_once, 1, MOST_AT_ONCE),
             ("seed", self.seed, 0, None),
         ):
-            if value < least or (most is not None and value > most):
+            # Written so that "nan", which is neither below nor above anything, is out of bounds.
+            if not (value >= least and (most is None or value <= most)):
                 bounds = f"from {least:,} to {most:,}" if most is not None else f"{least} or more"
                 raise StormRefused(f"{what}: {value:,} is out of bounds; give a number {bounds}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,11 +70,24 @@ def parts_named(words: Iterable[str], plan: Plan) -> tuple[Part, ...]:
     return tuple(part for name, part in parts.items() if not chosen or name in chosen)
 
 
+def refuse_what_breaks_nothing(parts: Sequence[Part], kinds: Sequence[FaultKind]) -> None:
+    """Raise SweepError where no part can have any of these faults: such a sweep proves nothing."""
+    if any(kind.fits(part) for part in parts for kind in kinds):
+        return
+    can = ", ".join(name for name, kind in KINDS.items() if any(map(kind.fits, parts)))
+    raise SweepError(
+        f"no part can have any of these faults: {', '.join(kind.name for kind in kinds)}; "
+        f"{', '.join(map(str, parts))} can have {can}"
+    )
+
+
 def _topology_name(word: str, root: Path) -> str:
     folder = (root / "topologies").resolve()
     path = Path(word)
     if path.is_file():
         real = path.resolve()
+        if real.suffix != ".toml":
+            raise SweepError(f"{word}: a topology file's name ends in .toml; rename it")
         if real.is_relative_to(folder):
             return real.relative_to(folder).with_suffix("").as_posix()
         # An absolute name stays what it is below any folder.

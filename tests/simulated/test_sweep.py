@@ -217,6 +217,10 @@ def test_an_interrupt_leaves_no_worker(many):
         (("cluster", "--faults", "silnt"), "did you mean silent?"),
         (("cluster", "--viewers", "glibbc"), "did you mean glibc?"),
         (("cluster", "--parts", "server9"), "did you mean server"),
+        (
+            ("cluster", "--parts", "server1/balancer", "--faults", "silent"),
+            "no part can have any of these faults: silent; server1/balancer can have stopped,",
+        ),
         (("cluster", "--world", "moon"), "there is no world 'moon'"),
         (("cluster", "--failures", "3"), "less than or equal to 2"),
         (("cluster", "--world", "mininet", "--confirm", "1"), "--confirm is for a simulated sweep"),

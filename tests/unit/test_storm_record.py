@@ -130,6 +130,7 @@ def test_json_is_the_record_and_nothing_else(record, tmp_path, monkeypatch):
         (["forwarders"], "forwarders: it has no cluster"),
         (["nowhere"], "no such file or directory"),
         ([CLUSTER, "--viewers", 20_001], "viewers: 20,001 is out of bounds"),
+        ([CLUSTER, "--rate", "nan"], "rate: nan is out of bounds"),
         ([CLUSTER, "--world", "moon"], "there is no world 'moon'"),
     ],
 )

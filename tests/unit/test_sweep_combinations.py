@@ -195,6 +195,7 @@ def test_a_topology_is_a_name_or_a_file(tmp_path, monkeypatch):
         ("zzz", "known are"),
         ("forwarders", "cluster: there is none"),
         ("errata/faq-as-printed", "191.168.1.102"),
+        (__file__, "a topology file's name ends in .toml"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_with_the_remedy(word, because):
