@@ -149,13 +149,11 @@ def _waited_ms(visit: Visited) -> float | None:
 
 def _recovered_ms(timeline: Timeline) -> float | None:
     last = _last_repair(timeline)
-    served = (
-        visit.began_at
-        for visit in timeline.visits
-        if last is not None and visit.began_at >= last and visit.outcome == "connected"
-    )
-    began_at = next(served, None)
-    return None if began_at is None or last is None else (began_at - last) / MILLISECOND
+    for visit in timeline.visits:
+        took = visit.time_to_connect_ns
+        if last is not None and visit.began_at >= last and took is not None:
+            return (visit.began_at + took - last) / MILLISECOND
+    return None
 
 
 def _last_repair(timeline: Timeline) -> Instant | None:

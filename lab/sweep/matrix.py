@@ -24,7 +24,7 @@ class Cell:
     longest_wait_ms: float | None
     """While something was broken."""
     recovered_ms: float | None
-    """The longest from the last repair to the first visit that connected."""
+    """The longest from the last repair to the first connection."""
     combinations: int
 
 

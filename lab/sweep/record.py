@@ -60,7 +60,7 @@ class CombinationRecord(_Part):
     longest_wait_ms: float | None = None
     """The longest any viewer waited while something was broken."""
     recovered_ms: float | None = None
-    """From the last repair to the beginning of the first visit that connected."""
+    """From the last repair to the connection of the first visit that was served."""
     frames: int = 0
 
 

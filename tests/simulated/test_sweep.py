@@ -161,6 +161,12 @@ def test_single_failures_of_the_cluster_behind_nat_break_no_invariant():
     assert all(each.visits[-1].outcome == "connected" for each in records)
     told = [each for each in records if any(v.outcome == "error" for v in each.visits)]
     assert told, "something that breaks must be felt"
+    assert whole.recovered_ms is None
+    for each in records[1:]:
+        waits = [v.waited_ms for v in each.visits if (v.when, v.outcome) == ("after", "connected")]
+        assert each.recovered_ms is not None
+        assert waits[0] is not None
+        assert each.recovered_ms >= waits[0] > 0, "served is who has a connection"
 
 
 def test_the_same_seed_gives_the_same_with_any_number_of_workers():
