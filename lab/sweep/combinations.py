@@ -11,7 +11,7 @@ from lab.scenario.model import Elapse, Scenario, Step, Until, Visit
 from lab.sweep.parts import Context, Failure, FaultKind, Part
 from lab.topology.plan import Plan, PlannedNode
 from lab.viewer.profiles import PROFILES, ProfileName
-from resolver.config import BalancerConfig
+from resolver.config import BalancerConfig, ResolverConfig, Selection
 from resolver.machine import SECOND
 
 NOTHING = "nothing"
@@ -98,6 +98,26 @@ def scenario_of(combination: Combination, plan: Plan, topology: str) -> Scenario
 def visiting(plan: Plan) -> tuple[PlannedNode, ...]:
     """The viewers that can look a name up."""
     return tuple(node for node in plan.with_role("viewer") if node.asks)
+
+
+def notes_on(plan: Plan) -> tuple[str, ...]:
+    """What a reader of the figures must know of this plan: where viewers are sent to one server of
+    several, only the death of that one is felt."""
+    servers = len(plan.with_role("server"))
+    drawing = [
+        node.name
+        for node in plan.nodes
+        for program in node.programs
+        if isinstance(program.config, ResolverConfig) and program.config.selection is Selection.ONE
+    ]
+    if servers < 2 or not drawing:
+        return ()
+    note = (
+        f"{', '.join(drawing)} hands out one address of {servers} servers, drawn by the seed: the "
+        "viewers feel the death of the server that they were sent to, and another --seed sends "
+        "them elsewhere"
+    )
+    return (note,)
 
 
 def settling_s(plan: Plan) -> float:

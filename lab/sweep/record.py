@@ -104,6 +104,8 @@ class SweepRecord(_Part):
     viewers: tuple[str, ...]
     unverified: tuple[str, ...] = ()
     """Those of them that nobody has compared with the real thing."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures must know."""
     started: str
     wall_s: float
     workers: int

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lab.scenario.catalogue import known_topologies
 from lab.sweep.combinations import visiting
 from lab.sweep.parts import KINDS, USUAL, FaultKind, Part, parts_of
 from lab.topology.load import TopologyError, load_topology
@@ -93,9 +94,7 @@ def _topology_name(word: str, root: Path) -> str:
         # An absolute name stays what it is below any folder.
         return real.with_suffix("").as_posix()
     name = word.removesuffix(".toml").removeprefix("topologies/")
-    known = sorted(
-        each.relative_to(folder).with_suffix("").as_posix() for each in folder.rglob("*.toml")
-    )
+    known = known_topologies(root)
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)

@@ -15,7 +15,7 @@ from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
 from lab.report.folder import RunFolder
 from lab.scenario.files import write_scenario
 from lab.scenario.session import HostCannot
-from lab.sweep.combinations import Combination, combinations_of, scenario_of
+from lab.sweep.combinations import Combination, combinations_of, notes_on, scenario_of
 from lab.sweep.confirming import compared, run_in_mininet, sampled
 from lab.sweep.judging import Setting, judged
 from lab.sweep.page import write_page
@@ -81,6 +81,7 @@ class Sweep:
             kinds=tuple(kind.name for kind in self.kinds),
             viewers=self.viewers,
             unverified=tuple(name for name in self.viewers if not PROFILES[name].verified),
+            notes=notes_on(self.setting.plan),
             started=started.isoformat(timespec="seconds"),
             wall_s=0.0,
             workers=self._workers,

@@ -87,9 +87,8 @@ class SweepDisplay:
         for line in _tables(record):
             out.print(line, soft_wrap=True)
         out.print(Text(_LEGEND), soft_wrap=True)
-        if record.unverified:
-            names = ", ".join(record.unverified)
-            out.print(Text(f"never compared with the real thing: {names}"), soft_wrap=True)
+        for remark in _remarks(record):
+            out.print(Text(remark), soft_wrap=True)
         for each in record.counterexamples[:_TOLD]:
             out.print()
             out.print(Text(f"FAILED {printable(each.reduced)}", style="bold red"))
@@ -146,6 +145,13 @@ def _tables(record: SweepRecord) -> Iterator[Text]:
             line.rstrip()
             yield line
         yield Text()
+
+
+def _remarks(record: SweepRecord) -> Iterator[str]:
+    if record.unverified:
+        yield f"never compared with the real thing: {', '.join(record.unverified)}"
+    for note in record.notes:
+        yield f"note: {printable(note)}"
 
 
 def _shown(cell: Cell | None) -> str:

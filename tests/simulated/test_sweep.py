@@ -129,6 +129,17 @@ def test_a_set_up_that_says_so_is_found_sound(forwardlab, tmp_path):
     jsonschema.validate(record, json.loads(schema()))
     assert {each["outcome"] for each in record["combinations"]} == {"passed"}
     assert record["counterexamples"] == []
+    assert record["notes"] == []
+
+
+def test_what_a_reader_must_know_is_told_and_stands_in_page_and_record(forwardlab, tmp_path):
+    only = ("--viewers", "one-shot", "--parts", "server3", "--faults", "stopped")
+    result = forwardlab("sweep", "cluster-nat", *only, "--workers", "1", "--out", tmp_path / "out")
+    assert result.exit_code == Exit.PASSED, result.output
+    record = (tmp_path / "out" / "sweep.json").read_text(encoding="utf-8")
+    (note,) = SweepRecord.model_validate_json(record).notes
+    assert f"note: {note}" in result.stdout
+    assert note in (tmp_path / "out" / "sweep.html").read_text(encoding="utf-8")
 
 
 def test_a_bug_of_the_lab_is_broken_and_blamed_on_nobody(monkeypatch):

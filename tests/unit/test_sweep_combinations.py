@@ -14,7 +14,7 @@ from lab import cli_sweep
 from lab.scenario.files import ScenarioUnreadable, read_scenario, write_scenario
 from lab.scenario.fitting import misfits
 from lab.scenario.model import Halt, Play, Resume, Scenario, Until, Visit
-from lab.sweep.combinations import Combination, combinations_of, scenario_of, settling_s
+from lab.sweep.combinations import Combination, combinations_of, notes_on, scenario_of, settling_s
 from lab.sweep.confirming import compared, sampled
 from lab.sweep.matrix import cell_of, waited, word_of
 from lab.sweep.parts import KINDS, USUAL, Failure, Part, parts_of
@@ -129,6 +129,13 @@ def test_things_are_put_right_again_in_every_combination():
     assert kinds.index(Halt) < kinds.index(Play) < kinds.index(Resume) < kinds.index(Until)
     assert sum(kind is Resume for kind in kinds) == 2
     assert {step.profile for step in steps if isinstance(step, Visit)} == {"musl"}
+
+
+def test_a_reader_is_told_where_the_seed_chooses_the_server():
+    (note,) = notes_on(PLAN)
+    assert note.startswith("dns hands out one address of 3 servers, drawn by the seed")
+    assert notes_on(plan_of("viewers")) == (), "here viewers are given all addresses"
+    assert notes_on(plan_of("single")) == (), "one server is no choice"
 
 
 def test_it_is_waited_until_a_failure_has_been_noticed():
