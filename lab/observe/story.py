@@ -44,7 +44,7 @@ def exchange_records(timeline: Timeline) -> tuple[ExchangeRecord, ...]:
 
 def time_to_connect_ns(timeline: Timeline) -> Duration | None:
     """From a viewer's first question to the SYN-ACK of its first connection that an answer led to;
-    None when there is none.
+    None when there is none. A visit counts from its beginning, as the person does who makes it.
 
     The first question is the first of an unbroken row about that name: failed tries and questions
     of the other family before the answer count, lookups that had an answer of their own do not.
@@ -91,9 +91,10 @@ def _first_session(timeline: Timeline) -> _Session | None:
     viewers = {node.name for node in timeline.plan.with_role("viewer")}
     for connection in timeline.connections:
         if connection.opener in viewers and connection.established_at is not None:
-            asked_at = _first_question(timeline, connection)
-            if asked_at is not None:
-                return _Session(connection.opener, asked_at, connection.established_at)
+            visit = next((each for each in timeline.visits if each.connected is connection), None)
+            began_at = _first_question(timeline, connection) if visit is None else visit.began_at
+            if began_at is not None:
+                return _Session(connection.opener, began_at, connection.established_at)
     return None
 
 

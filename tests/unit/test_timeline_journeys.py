@@ -21,6 +21,7 @@ from wire import (
 )
 
 from lab.observe.story import exchange_records, normalised, time_to_connect_ns
+from lab.observe.visit import VISIT, VISITED
 from resolver.machine import Endpoint
 
 
@@ -431,6 +432,24 @@ def test_failed_tries_count_lookups_with_an_answer_of_their_own_do_not():
     measured = time_to_connect_ns(wire.timeline())
     assert measured is not None
     assert 5000 * MS < measured < 5010 * MS
+
+
+def test_a_visit_counts_from_its_beginning_whatever_was_answered_in_between():
+    wire = Wire(cluster_plan())
+    wire.mark(VISIT, "visits", number=1, node="viewer", profile="glibc", name=NAME)
+    began = wire.now
+    for _ in range(3):  # glibc, where nobody answers AAAA
+        wire.exchange("viewer", DNS, REAL[2])
+        wire.ask("viewer", DNS, qtype="AAAA", lost=True)
+        wire.elapse(5)
+    wire.connect("viewer", REAL[2])
+    wire.mark(VISITED, "is connected", number=1, outcome="connected")
+    timeline = wire.timeline()
+    (visit,) = timeline.visits
+    measured = time_to_connect_ns(timeline)
+    assert measured is not None
+    assert measured == visit.time_to_connect_ns
+    assert measured > wire.now - began - 5 * MS
 
 
 def test_no_connection_and_no_answer_that_led_to_it_give_no_time():
