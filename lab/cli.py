@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_sweep, cli_teaching
-from lab.cli_choices import WORLD, WorldChoice, scenario_ids, world_choice
-from lab.cli_frame import Command, Exit, Group, refuse
+from lab.cli_choices import RUN_FOLDER, SEED, WORLD, WorldChoice, scenario_ids, world_choice
+from lab.cli_frame import Command, Exit, Group, refuse, write_out
 
 app = typer.Typer(
     name="forwardlab",
@@ -77,17 +77,8 @@ def run(
             show_default="3 per core; simulated: 1 per core",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
-    ] = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the run, new or empty.",
-            show_default="reports/runs/<time>",
-        ),
-    ] = None,
+    seed: Annotated[int, SEED] = 1,
+    out: Annotated[Path | None, RUN_FOLDER] = None,
     repeat: Annotated[
         int,
         typer.Option(
@@ -210,10 +201,7 @@ def draw(
     if out is None:
         typer.echo(picture)
         return
-    try:
-        out.write_text(picture, encoding="utf-8")
-    except OSError as error:
-        refuse(f"{out}: {error.strerror}; name a folder that exists and can be written")
+    write_out(out, picture)
     typer.echo(out)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli_choices import WORLD, WorldChoice, world_choice
-from lab.cli_frame import Command, Exit, refuse
+from lab.cli_choices import RUN_FOLDER, SEED, WORLD, WorldChoice, world_choice
+from lab.cli_frame import Command, Exit, refuse, write_out
 
 if TYPE_CHECKING:
     from lab.topology.model import Topology
@@ -49,10 +49,7 @@ def judge(
     except JudgingBroke as error:
         refuse(str(error), Exit.BROKEN)
     if junit is not None:
-        try:
-            junit.write_text(junit_of(record, strict=strict), encoding="utf-8")
-        except OSError as error:
-            refuse(f"{junit}: {error.strerror}; name a folder that exists and can be written")
+        write_out(junit, junit_of(record, strict=strict))
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
     else:
@@ -78,17 +75,8 @@ def replay(
         typer.Option(metavar="X", help="Divides the spacing: 10 asks ten times as fast."),
     ] = 1.0,
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
-    ] = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the run, new or empty.",
-            show_default="reports/runs/<time>",
-        ),
-    ] = None,
+    seed: Annotated[int, SEED] = 1,
+    out: Annotated[Path | None, RUN_FOLDER] = None,
     server: Annotated[
         str | None,
         typer.Option(

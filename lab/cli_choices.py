@@ -1,11 +1,13 @@
-"""What several commands let a user choose: a world, a scenario, a topology."""
+"""What several commands let a user choose: a world, a scenario, a topology, a run, a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Literal
 
 import typer
+from typer.models import OptionInfo
 
 
 class WorldChoice(StrEnum):
@@ -16,11 +18,16 @@ class WorldChoice(StrEnum):
     AUTO = "auto"
 
 
-def known_world(word: str) -> str:
-    """A word that names a world. Raises typer.BadParameter."""
-    if word not in list(WorldChoice):
-        raise typer.BadParameter(f"there is no world {word!r}; choose {', '.join(WorldChoice)}")
-    return word
+def one_of(words: Sequence[str], what: str = "") -> Callable[[str], str]:
+    """A callback that lets one of these words through. It raises typer.BadParameter for others."""
+
+    def known(word: str) -> str:
+        if word not in words:
+            thing = f"{what} {word!r}".lstrip()
+            raise typer.BadParameter(f"there is no {thing}; choose {', '.join(words)}")
+        return word
+
+    return known
 
 
 def world_choice(word: str) -> Literal["mininet", "simulated", "auto"]:
@@ -30,9 +37,47 @@ def world_choice(word: str) -> Literal["mininet", "simulated", "auto"]:
 
 WORLD = typer.Option(
     metavar="WORLD",
-    callback=known_world,
+    callback=one_of(list(WorldChoice), "world"),
     autocompletion=lambda: list(WorldChoice),
     help="mininet, simulated, or auto: Mininet where this host can, else simulated.",
+)
+
+
+def seed_for(what: str) -> OptionInfo:
+    """The seed, for all that is drawn at random."""
+    option: OptionInfo = typer.Option(metavar="NUMBER", min=0, help=f"For {what}.")
+    return option
+
+
+SEED = seed_for("IDs, ports and selection")
+
+
+def folder_for(what: str, default: str) -> OptionInfo:
+    """Where a command writes."""
+    option: OptionInfo = typer.Option(
+        metavar="DIR", help=f"Folder for the {what}, new or empty.", show_default=default
+    )
+    return option
+
+
+RUN_FOLDER = folder_for("run", "reports/runs/<time>")
+
+
+def complete_runs() -> list[str]:
+    """Complete the runs there are, the newest first."""
+    from lab.scenario.catalogue import CatalogueError, project_root
+
+    try:
+        records = (project_root() / "reports" / "runs").glob("*/record.json")
+    except CatalogueError:
+        return []
+    return ["latest", *sorted((each.parent.name for each in records), reverse=True)]
+
+
+RUN = typer.Argument(
+    metavar="RUN",
+    help='"latest", the name of a run, its folder or its record.json.',
+    autocompletion=complete_runs,
 )
 
 
@@ -48,12 +93,9 @@ def scenario_ids() -> list[str]:
 
 def topology_names() -> list[str]:
     """Complete the names of topologies; silent where there are none to find."""
-    from lab.scenario.catalogue import CatalogueError, project_root
+    from lab.scenario.catalogue import CatalogueError, known_topologies, project_root
 
     try:
-        folder = project_root() / "topologies"
+        return known_topologies(project_root())
     except CatalogueError:
         return []
-    return sorted(
-        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml")
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -47,3 +48,11 @@ def refuse(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
     """Say why on standard error, and end."""
     typer.echo(message, err=True)
     raise typer.Exit(code)
+
+
+def write_out(path: Path, text: str) -> None:
+    """Write a file that the user named; refuse where that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{path}: {error.strerror}; name a folder that exists and can be written")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli_frame import Command, Exit, Group, refuse
-from lab.cli_runs import complete_runs
+from lab.cli_choices import RUN, complete_runs, one_of
+from lab.cli_frame import Command, Exit, Group, refuse, write_out
 
 if TYPE_CHECKING:
     from lab.regression.baseline import Baseline
@@ -30,12 +30,6 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
-def _fail_on(word: str) -> str:
-    if word not in list(FailOn):
-        raise typer.BadParameter(f"there is no {word!r}; choose {', '.join(FailOn)}")
-    return word
-
-
 def _names() -> list[str]:
     """Complete the baselines and runs there are."""
     folder = _folder(quiet=True)
@@ -50,14 +44,7 @@ def _names() -> list[str]:
     "[bold]forwardlab baseline save latest --to before/[/]",
 )
 def save(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help='"latest", the name of a run, its folder or its record.json.',
-            autocompletion=complete_runs,
-        ),
-    ] = "latest",
+    run: Annotated[str, RUN] = "latest",
     to: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the file.", show_default="reports/baseline"),
@@ -141,7 +128,7 @@ def compare(
         typer.Option(
             "--fail-on",
             metavar="WHAT",
-            callback=_fail_on,
+            callback=one_of(list(FailOn)),
             autocompletion=lambda: list(FailOn),
             help="worse: anything that became worse; changed: any difference; never.",
         ),
@@ -164,10 +151,7 @@ def compare(
     except NotComparable as error:
         refuse(str(error))
     if junit is not None:
-        try:
-            junit.write_text(junit_xml(comparison), encoding="utf-8")
-        except OSError as error:
-            refuse(f"{junit}: {error.strerror}; name a file in a folder that exists")
+        write_out(junit, junit_xml(comparison))
     if as_json:
         typer.echo(json.dumps(content(comparison), indent=2, ensure_ascii=False))
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli_choices import RUN, complete_runs
 from lab.cli_frame import Command, refuse
 
 if TYPE_CHECKING:
@@ -19,17 +20,6 @@ _IDS_TOLD = 12
 """A run of more scenarios than these is not listed in an error."""
 
 
-def complete_runs() -> list[str]:
-    """Complete the runs there are, the newest first."""
-    from lab.scenario.catalogue import CatalogueError, project_root
-
-    try:
-        records = (project_root() / "reports" / "runs").glob("*/record.json")
-    except CatalogueError:
-        return []
-    return ["latest", *sorted((each.parent.name for each in records), reverse=True)]
-
-
 def _ids_of_run(ctx: typer.Context) -> list[str]:
     """Complete the scenarios of the run that was named before."""
     try:
@@ -39,20 +29,13 @@ def _ids_of_run(ctx: typer.Context) -> list[str]:
     return list(dict.fromkeys(each.id for each in record.scenarios))
 
 
-_RUN = typer.Argument(
-    metavar="RUN",
-    help='"latest", the name of a run, its folder or its record.json.',
-    autocompletion=complete_runs,
-)
-
-
 @app.command(
     cls=Command,
     epilog="Examples:  [bold]forwardlab report[/]  ·  "
     "[bold]forwardlab report reports/runs/2026-04-15T21-50-00Z[/]",
 )
 def report(
-    run_folder: Annotated[str, _RUN] = "latest",
+    run_folder: Annotated[str, RUN] = "latest",
 ) -> None:
     """Write the reports of a run anew from its record, and say where they are."""
     from lab.report.render import FolderUnusable, RecordUnreadable, write_reports
@@ -69,7 +52,7 @@ def report(
     epilog="Example:  [bold]forwardlab ladder latest cluster/eight_steps/alias_addresses[/]",
 )
 def ladder(
-    run_folder: Annotated[str, _RUN],
+    run_folder: Annotated[str, RUN],
     scenario: Annotated[
         str,
         typer.Argument(metavar="SCENARIO", help="A scenario's id.", autocompletion=_ids_of_run),

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli_choices import WORLD, WorldChoice, topology_names, world_choice
+from lab.cli_choices import (
+    WORLD,
+    WorldChoice,
+    folder_for,
+    seed_for,
+    topology_names,
+    world_choice,
+)
 from lab.cli_frame import Command, Exit, refuse
 
 if TYPE_CHECKING:
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
     from lab.storm.run import PreparedStorm
 
 app = typer.Typer()
+
+_SEED = seed_for("addresses, arrivals, IDs, ports and selection")
+_FOLDER = folder_for("storm", "reports/storms/runs/<time>")
 
 
 @app.command(
@@ -49,18 +59,8 @@ def storm(
         ),
     ] = 64,
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
-    seed: Annotated[
-        int,
-        typer.Option(metavar="NUMBER", help="For addresses, arrivals, IDs, ports and selection."),
-    ] = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the storm, new or empty.",
-            show_default="reports/storms/runs/<time>",
-        ),
-    ] = None,
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path | None, _FOLDER] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the record instead of lines.")
     ] = False,

@@ -7,11 +7,18 @@ from typing import Annotated
 
 import typer
 
+from lab.cli_choices import folder_for, one_of, seed_for, topology_names
 from lab.cli_frame import Command, Exit, refuse
 
 app = typer.Typer()
 
-_WORLDS = ("simulated", "mininet")
+_WORLD = typer.Option(
+    metavar="WORLD",
+    callback=one_of(("simulated", "mininet"), "world"),
+    help="simulated or mininet.",
+)
+_SEED = seed_for("IDs, ports, selection and the sample")
+_FOLDER = folder_for("record", "reports/sweeps/runs/<time>")
 _MOST_AT_ONCE = 2
 FAULTS_SHOWN = (
     "silent, unplugged, flapping, slow, lossy, stopped, killed, servfail, refused, nxdomain, "
@@ -20,25 +27,6 @@ FAULTS_SHOWN = (
 )
 VIEWERS_SHOWN = "glibc, musl, windows, systemd-resolved"
 """The default sets of `lab.sweep`, which is imported when it is needed: help comes at once."""
-
-
-def _world(word: str) -> str:
-    if word not in _WORLDS:
-        raise typer.BadParameter(f"there is no world {word!r}; choose {' or '.join(_WORLDS)}")
-    return word
-
-
-def _topologies() -> list[str]:
-    """Complete the names of topologies."""
-    from lab.scenario.catalogue import CatalogueError, project_root
-
-    try:
-        folder = project_root() / "topologies"
-    except CatalogueError:
-        return []
-    return sorted(
-        each.relative_to(folder).with_suffix("").as_posix() for each in folder.rglob("*.toml")
-    )
 
 
 def _words(text: str | None) -> list[str]:
@@ -55,7 +43,7 @@ def sweep(
     topology: Annotated[
         str,
         typer.Argument(
-            help="A topology's name or file.", autocompletion=_topologies, metavar="TOPOLOGY"
+            help="A topology's name or file.", autocompletion=topology_names, metavar="TOPOLOGY"
         ),
     ],
     failures: Annotated[
@@ -88,30 +76,19 @@ def sweep(
             show_default="every node but viewers and strangers, and every program",
         ),
     ] = None,
-    world: Annotated[
-        str, typer.Option(metavar="WORLD", callback=_world, help="simulated or mininet.")
-    ] = "simulated",
+    world: Annotated[str, _WORLD] = "simulated",
     confirm: Annotated[
         int,
         typer.Option(
             metavar="NUMBER", min=0, help="Run so many of them in Mininet too; they must agree."
         ),
     ] = 0,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports, selection and the sample.")
-    ] = 1,
+    seed: Annotated[int, _SEED] = 1,
     workers: Annotated[
         int | None,
         typer.Option(metavar="NUMBER", min=1, help="Processes.", show_default="1 per core"),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the record, new or empty.",
-            show_default="reports/sweeps/runs/<time>",
-        ),
-    ] = None,
+    out: Annotated[Path | None, _FOLDER] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the record instead of the table.")
     ] = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli_choices import WORLD, WorldChoice, scenario_ids, topology_names, world_choice
+from lab.cli_choices import SEED, WORLD, WorldChoice, scenario_ids, topology_names, world_choice
 from lab.cli_frame import Command, Exit, refuse
 
 app = typer.Typer()
@@ -44,9 +44,7 @@ def walk(
         ),
     ] = None,
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
-    ] = 1,
+    seed: Annotated[int, SEED] = 1,
     hold: Annotated[
         bool,
         typer.Option(
@@ -96,9 +94,7 @@ def shell(
         ),
     ],
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="For IDs, ports and selection.")
-    ] = 1,
+    seed: Annotated[int, SEED] = 1,
 ) -> None:
     """Bring a topology up and give a prompt: look up, connect, break, repair, watch.
 

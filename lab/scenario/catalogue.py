@@ -156,6 +156,14 @@ def project_root() -> Path:
     )
 
 
+def known_topologies(root: Path) -> list[str]:
+    """All topologies there, by name: their files' paths below `topologies/`, without ".toml"."""
+    folder = root / "topologies"
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml")
+    )
+
+
 def read_catalogue(root: Path | None = None) -> Catalogue:
     """Read every module below `scenarios/`, those that cannot be read too."""
     folder = (root or project_root()) / _FOLDER

@@ -8,7 +8,7 @@ from typing import Literal
 
 import typer
 
-from lab.scenario.catalogue import project_root
+from lab.scenario.catalogue import known_topologies, project_root
 from lab.scenario.session import SessionError, choose_world, preload, topology_file
 from lab.teaching.shell import run_shell
 from lab.topology.load import TopologyError, load_topology
@@ -33,11 +33,7 @@ def _plan(topology: str) -> Plan:
         root = project_root()
         file = topology_file(root, topology)
         if not file.is_file():
-            folder = root / "topologies"
-            known = [
-                path.relative_to(folder).with_suffix("").as_posix()
-                for path in sorted(folder.rglob("*.toml"))
-            ]
+            known = known_topologies(root)
             near = difflib.get_close_matches(topology, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
             raise SessionError(f"no topology {topology!r}; {hint}")
