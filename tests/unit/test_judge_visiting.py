@@ -223,6 +223,27 @@ def a_turn_left_out() -> Wire:
     return wire
 
 
+@cases.fails(VisitAsksInTurn(), because="it asked nobody in turn 2")
+def the_second_server_never() -> Wire:
+    wire = two_servers()
+    begins(wire)
+    ask_both_families(wire, DNS)
+    wire.elapse(20)
+    ends(wire, reason="temporary failure in name resolution")
+    return wire
+
+
+@cases.fails(VisitAsksInTurn(), because="it asked nobody in turn 2")
+def an_answer_that_came_long_after_the_second_turn_began() -> Wire:
+    wire = two_servers()
+    begins(wire)
+    ask_both_families(wire, DNS)
+    wire.elapse(9)
+    wire.connect("viewer", REAL[0])
+    ends(wire)
+    return wire
+
+
 @cases.fails(VisitAsksInTurn(), because="which is none of its servers")
 def somebody_else_was_asked() -> Wire:
     wire = two_servers()
