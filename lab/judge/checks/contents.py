@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from lab.judge.checks.base import CheckBase, counted, frames_of, served_by
-from lab.judge.checks.questions import Which, put_by, source_of
+from lab.judge.checks.questions import Which, first_fault, put_by, source_of
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_message import DnsMessage
 from lab.observe.dns_record import DnsRecord
@@ -40,13 +40,9 @@ class AnswerHolds(CheckBase):
         asked = put_by(timeline, self.asker, self.name, self.qtype, self.which)
         if not asked:
             return failed(f"{self.asker} never asked {self.qtype} for this name")
-        for exchange in asked:
-            if exchange.reply is None:
-                return failed("a question got no reply", *frames_of([exchange]))
-            for reply in exchange.replies:
-                fault = self._fault(reply)
-                if fault is not None:
-                    return failed(fault, *frames_of([exchange]))
+        fault = first_fault(asked, lambda _, reply: self._fault(reply))
+        if fault is not None:
+            return fault
         held = "; ".join(self.records) or "nothing"
         return passed(
             f"{counted(len(asked), 'reply', 'replies')} with {held}", *frames_of(asked[-1:])

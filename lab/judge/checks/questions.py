@@ -1,10 +1,12 @@
-"""Picking the exchanges that a check is about."""
+"""Picking the exchanges that a check is about, and going through their replies."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
-from lab.judge.checks.base import wanted_name
+from lab.judge.checks.base import frames_of, wanted_name
+from lab.judge.verdict import Finding, failed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
@@ -30,6 +32,21 @@ def put_by(
         and qtype in {None, each.query.qtype}
     ]
     return {"first": asked[:1], "last": asked[-1:], "all": asked}[which]
+
+
+def first_fault(
+    asked: Iterable[DnsExchange], fault_of: Callable[[DnsMessage, DnsMessage], str | None]
+) -> Finding | None:
+    """What is wrong with the first reply that has a fault, by its question and itself, or that
+    there was none; None where every reply is right."""
+    for exchange in asked:
+        if exchange.reply is None:
+            return failed("a question got no reply", *frames_of([exchange]))
+        for reply in exchange.replies:
+            fault = fault_of(exchange.query, reply)
+            if fault is not None:
+                return failed(fault, *frames_of([exchange]))
+    return None
 
 
 def source_of(timeline: Timeline, client: DnsExchange) -> DnsMessage | None:

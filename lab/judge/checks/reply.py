@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.judge.checks.base import CheckBase, counted, frames_of
-from lab.judge.checks.questions import put_by
+from lab.judge.checks.questions import first_fault, put_by
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
@@ -46,13 +46,9 @@ class ReplyHeader(CheckBase):
         for bit in self.asked_without:
             if all(getattr(each.query, bit) for each in asked):
                 return failed(f"no question was asked with {bit.upper()}=0", *frames_of(asked[:1]))
-        for exchange in asked:
-            if exchange.reply is None:
-                return failed("a question got no reply", *frames_of([exchange]))
-            for reply in exchange.replies:
-                fault = self._fault(exchange.query, reply)
-                if fault is not None:
-                    return failed(fault, *frames_of([exchange]))
+        fault = first_fault(asked, self._fault)
+        if fault is not None:
+            return fault
         return passed(
             f"{counted(len(asked), 'reply', 'replies')}, each with the header it must have",
             *frames_of(asked[-1:]),
@@ -95,13 +91,9 @@ class OptAnswered(CheckBase):
         ]
         if not asked:
             return failed(f"{self.asker} put no such question")
-        for exchange in asked:
-            if exchange.reply is None:
-                return failed("a question got no reply", *frames_of([exchange]))
-            for reply in exchange.replies:
-                fault = self._fault(exchange.query, reply)
-                if fault is not None:
-                    return failed(fault, *frames_of([exchange]))
+        fault = first_fault(asked, self._fault)
+        if fault is not None:
+            return fault
         has = "none" if self.about == "no-opt" else "one of version 0, and no more than it may say"
         return passed(
             f"{counted(len(asked), 'question')}; OPT records in each reply: {has}",
@@ -192,12 +184,11 @@ class NeverReferral(CheckBase):
         asked = [each for each in put_by(timeline, self.asker, None, None) if each.query.rd]
         if not asked:
             return failed(f"{self.asker} never asked with RD=1")
-        for exchange in asked:
-            if exchange.reply is None:
-                return failed("a question got no reply", *frames_of([exchange]))
-            for reply in exchange.replies:
-                if is_referral(reply):
-                    return failed("the reply is a referral", *frames_of([exchange]))
+        fault = first_fault(
+            asked, lambda _, reply: "the reply is a referral" if is_referral(reply) else None
+        )
+        if fault is not None:
+            return fault
         given = [
             each for each in timeline.messages if each.receiver == self.server and is_referral(each)
         ]

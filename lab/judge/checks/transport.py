@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.judge.bounds import answer_allowance_ns
 from lab.judge.checks.base import CheckBase, counted, frames_of, ms, served_by
-from lab.judge.checks.questions import Which, put_by, source_of
+from lab.judge.checks.questions import Which, first_fault, put_by, source_of
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
@@ -48,13 +48,9 @@ class ReplyFits(CheckBase):
         ]
         if not asked:
             return failed(f"{self.asker} put no such question over UDP")
-        for exchange in asked:
-            if exchange.reply is None:
-                return failed("a question got no reply", *frames_of([exchange]))
-            for reply in exchange.replies:
-                fault = self._fault(exchange.query, reply)
-                if fault is not None:
-                    return failed(fault, *frames_of([exchange]))
+        fault = first_fault(asked, self._fault)
+        if fault is not None:
+            return fault
         longest = max(reply.octets for each in asked for reply in each.replies)
         return passed(
             f"{counted(len(asked), 'reply', 'replies')} of at most {longest} octets",
