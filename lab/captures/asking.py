@@ -67,7 +67,7 @@ def _standing(plan: Plan) -> Iterator[Asked]:
         HandedOutLeads: views.reached,
         HandedOutAvailable: views.informed,
     }
-    for each in invariants(plan, viewer="one-shot"):
+    for each in invariants(plan, viewer=None):
         view = own_views.get(type(each.check), views.as_it_is)
         obstacle = _nothing_to_look_at(view, each.check)
         if isinstance(each.check, EveryVisitEnds):

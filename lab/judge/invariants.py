@@ -21,9 +21,10 @@ from resolver.machine import SECOND, Duration
 
 
 def invariants(
-    plan: Plan, *, viewer: ProfileName, broken_for_s: float | None = None
+    plan: Plan, *, viewer: ProfileName | None, broken_for_s: float | None = None
 ) -> tuple[Expectation, ...]:
-    """The expectations that hold on this plan whatever breaks, for a viewer of this profile.
+    """The expectations that hold on this plan whatever breaks, for a viewer of this profile; None
+    where any may have visited (a capture made elsewhere).
 
     `broken_for_s`: how long things stay broken before the steps put them right, in seconds; None
     where no steps do (a capture made elsewhere), and nothing is then said of recovery.
@@ -99,10 +100,11 @@ def _of_answers(plan: Plan) -> Iterator[Expectation]:
 
 
 def _of_visits(
-    plan: Plan, viewer: ProfileName, broken_for_s: float | None
+    plan: Plan, viewer: ProfileName | None, broken_for_s: float | None
 ) -> Iterator[Expectation]:
+    bound_of = "its own viewer" if viewer is None else PROFILES[viewer].label
     yield Expectation(
-        text=f"Every visit ends as it should within the bound of {PROFILES[viewer].label}",
+        text=f"Every visit ends as it should within the bound of {bound_of}",
         rules=("CLU-04", "CLU-20", "FWD-24"),
         check=EveryVisitEnds(),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from lab.captures.frames import Losses
 from lab.captures.opening import read_frames
@@ -18,6 +19,7 @@ from lab.scenario.trial import Trial, run_trial
 from lab.topology.load import load_topology
 from lab.topology.plan import Plan
 from lab.topology.planner import make_plan
+from lab.viewer.profiles import ProfileName
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ETHERNET, RAW, COOKED, COOKED2, NULL = 1, 101, 113, 276, 0
@@ -50,7 +52,10 @@ def _catalogue() -> Mapping[str, Scenario]:
 @cache
 def lab_capture(identifier: str) -> tuple[Path, Plan]:
     """The capture that a scenario leaves behind in virtual time."""
-    scenario = _catalogue()[identifier]
+    stem, at, viewer = identifier.partition("@")
+    scenario = _catalogue()[stem]
+    if at:
+        scenario = scenario.for_viewer(cast("ProfileName", viewer))
     plan = plan_of(scenario.topology)
     _FOLDERS.append(TemporaryDirectory(prefix="forwardlab-captures-"))
     folder = Path(_FOLDERS[-1].name)

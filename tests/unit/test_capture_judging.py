@@ -99,6 +99,16 @@ def test_the_lab_s_own_capture_shows_everything(identifier):
     assert record.waits is not None
 
 
+def test_a_visit_in_the_lab_s_own_capture_is_held_to_its_own_viewer_s_bound():
+    """It took 5 s to the second server, which is glibc's bound and not dig's."""
+    path, plan = lab_capture("viewers/first_server_silent@glibc")
+    record = judge_capture(path, plan)
+    (visits,) = [each for each in record.verdicts if each.text.startswith("Every visit ends")]
+    assert visits.outcome == "passed"
+    assert visits.text.endswith("within the bound of its own viewer")
+    assert "1 visit " in visits.evidence[0].text
+
+
 def test_what_the_lab_calls_broken_is_broken_here_as_well():
     path, plan = lab_capture("broken/alias_base_off_by_one")
     record = judge_capture(path, plan)
