@@ -257,7 +257,7 @@ def _named(check: Check) -> Iterator[tuple[str, str]]:
         given = getattr(check, field)
         if given is None or about.metadata:
             continue
-        if field in _NAMES_A_NODE:
+        if field in _NAMES_A_NODE and about.annotation in {str, str | None}:
             yield field, given
         elif field in _NAMES_NODES and about.annotation == tuple[str, ...]:
             yield from ((f"{field}[{place}]", each) for place, each in enumerate(given))
