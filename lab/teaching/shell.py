@@ -141,7 +141,8 @@ class _Shell:
             self._failed[step.node, step.program] = None
         if isinstance(step, Resume):
             del self._failed[step.node, step.program]
-        for line in told(step, self._session.timeline(done.began_at)):
+        timeline = self._session.timeline(done.began_at)
+        for line in told(step, timeline, done.ended_at - done.began_at):
             self._say(line)
 
     def _check_sense(self, step: Halt | Resume) -> None:

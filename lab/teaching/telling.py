@@ -12,13 +12,14 @@ from lab.observe.visit import Visited
 from lab.report.wording import duration, printable
 from lab.scenario.model import Ask, Connect, Elapse, Halt, Resume, Step, Visit
 from lab.topology.plan import Plan
-from resolver.machine import MILLISECOND, Duration
+from resolver.machine import MILLISECOND, SECOND, Duration
 
 _NOBODY_THERE = "it has no route there, or no machine answers for that address"
 
 
-def told(step: Step, timeline: Timeline) -> tuple[str, ...]:
-    """What came of a step; `timeline` begins with it."""
+def told(step: Step, timeline: Timeline, took_ns: Duration) -> tuple[str, ...]:
+    """What came of a step; `timeline` begins with it. A person may have cut it short: it took
+    `took_ns` on the timeline's clock."""
     match step:
         case Ask(node=node):
             lines = _asked(node, timeline)
@@ -32,7 +33,8 @@ def told(step: Step, timeline: Timeline) -> tuple[str, ...]:
             what = f"{program} of {node} runs again" if program else f"{node} has power again"
             lines = iter((f"{what}.",))
         case Elapse(seconds=seconds):
-            lines = iter((f"{seconds:g} s have passed ({timeline.clock.value} clock).",))
+            passed_s = min(seconds, round(took_ns / SECOND, 1))
+            lines = iter((f"{passed_s:g} s have passed ({timeline.clock.value} clock).",))
         case _:
             lines = iter(())
     return tuple(printable(line) for line in lines)
