@@ -82,7 +82,7 @@ def questions_of(
     exchanges, streams = _exchanges(once)
     asked = _asked(once)
     if server is None:
-        server = _most_asked(asked)
+        server = _most_asked(asked, exchanges)
     if server is None or server not in asked:
         told = ", ".join(f"{each} ({sum(by.values())})" for each, by in asked.items()) or "nobody"
         meant = f"asks {server}" if server is not None else "asks anybody (UDP or TCP port 53)"
@@ -171,13 +171,21 @@ def _clients_of(server: str, asked: dict[str, Counter[str]]) -> frozenset[str]:
     )
 
 
-def _most_asked(asked: dict[str, Counter[str]]) -> str | None:
-    """The server with the most clients, then with the most questions of clients. A server that asks
+def _most_asked(asked: dict[str, Counter[str]], exchanges: Iterable[DnsExchange]) -> str | None:
+    """The server with the most clients, then with the most questions of clients that it answered
+    (nothing can be compared with a dead one), then with the most at all. A server that asks
     upstream is no client there, so what forwarders are asked does not count."""
+    answered = Counter(
+        (each.query.destination.address, each.asker) for each in exchanges if each.reply is not None
+    )
 
-    def standing(server: str) -> tuple[int, int]:
+    def standing(server: str) -> tuple[int, int, int]:
         clients = _clients_of(server, asked)
-        return len(clients), sum(asked[server][each] for each in clients)
+        return (
+            len(clients),
+            sum(answered[server, each] for each in clients),
+            sum(asked[server][each] for each in clients),
+        )
 
     return max(asked, key=standing, default=None)
 

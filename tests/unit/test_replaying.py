@@ -126,6 +126,19 @@ def test_the_server_may_be_named(tmp_path):
         taken(tmp_path, packets, server="192.0.2.99")
 
 
+def test_of_a_viewers_two_servers_the_one_that_answered_is_taken(tmp_path):
+    """The first is dead, and asked more often for it."""
+    client = "192.0.2.10"
+    packets = [
+        asks(0, client, to="192.0.2.53", port=6, identifier=4),
+        asks(2500, client, to="192.0.2.53", port=6, identifier=4, ip_id=1),
+        asks(5000, client, to="192.0.2.54", port=7),
+        answers(5010, client, "192.168.1.101", sender="192.0.2.54", port=7),
+    ]
+    assert taken(tmp_path, packets).server == "192.0.2.54"
+    assert taken(tmp_path, packets[:-1]).server == "192.0.2.53", "neither answered"
+
+
 def test_a_capture_without_questions_is_told(tmp_path):
     with pytest.raises(NobodyAsked, match="asks anybody"):
         taken(tmp_path, [answers(0, "192.0.2.10", "192.0.2.1")])
