@@ -1,8 +1,7 @@
 """The report as one HTML page that needs nothing but itself.
 
-`page.html` is the template, `page.css` and `page.js` are put into it. What needs reckoning is
-reckoned here; the template only says where it stands. Everything from the record is escaped by the
-template engine; only drawings made by this package go in as they are.
+`page.html` is the template, `page.js` is put into it. What needs reckoning is reckoned here; the
+template only says where it stands.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from datetime import datetime
 from itertools import count, groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lab.judge.rules import RULES, Rule
 from lab.report.ladder import columns_of, lay_out
 from lab.report.ladder_svg import ladder_svg
+from lab.report.page_template import page_template
 from lab.report.record import ExchangeRecord, OutcomeWord, RunRecord, ScenarioRecord
 from lab.report.repetitions import once_each
 from lab.report.rules import rule_outcome, rule_results
@@ -43,15 +42,9 @@ def report_page(run: RunRecord, topology_svgs: Mapping[str, str]) -> str:
     scenario that was repeated stands in it once, as it came out worst."""
     record = once_each(run)
     times = scenario_times(run)
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    template = page_template(
+        _HERE, duration=duration, instant=instant, printable=printable, breakable=_breakable
     )
-    environment.filters |= {"duration": duration, "instant": instant, "printable": printable}
-    environment.filters["breakable"] = _breakable
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     anchors = _anchors(record.scenarios)
     views_by_area: dict[str, list[_ScenarioView]] = {}
@@ -66,7 +59,7 @@ def report_page(run: RunRecord, topology_svgs: Mapping[str, str]) -> str:
     ]
     for view in views:
         views_by_area.setdefault(view.area, []).append(view)
-    return environment.get_template("page.html").render(
+    return template.render(
         run=record,
         headline=headline(record),
         started=_readable_time(record.started),
@@ -80,7 +73,6 @@ def report_page(run: RunRecord, topology_svgs: Mapping[str, str]) -> str:
         rules=RULES,
         timing=timing_view(run, anchors),
         viewers=viewer_table(record.scenarios, anchors),
-        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

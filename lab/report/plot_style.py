@@ -1,4 +1,4 @@
-"""How matplotlib draws for the report: as SVG in the page's own colours and font.
+"""How matplotlib draws for a page: as SVG in the page's own colours and font.
 
 matplotlib takes longer to import than everything else takes to draw, so it is imported here only.
 """

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from lab.report.page_template import page_template
 from lab.report.render import FolderUnusable
 from lab.storm import text
 from lab.storm.plots import course_plot, waits_plot
 from lab.storm.record import StormRecord
 from lab.storm.tables import figures_csv, moments_csv
-
-_HERE = Path(__file__).parent
-_STYLE = _HERE.parent / "report" / "page.css"
 
 
 def write_storm(folder: Path, record: StormRecord) -> Path:
@@ -40,14 +37,7 @@ def write_storm(folder: Path, record: StormRecord) -> Path:
 
 def storm_page(record: StormRecord) -> str:
     """The page, which needs nothing but itself."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return page_template(Path(__file__).parent).render(
         storm=record,
         account=list(text.account(record)),
         waits=text.waits(record),
@@ -56,7 +46,6 @@ def storm_page(record: StormRecord) -> str:
         grid=_grid,
         course_plot=Markup(course_plot(record)),  # noqa: S704 - drawn by this package
         waits_plot=Markup(waits_plot(record)),  # noqa: S704 - likewise
-        css=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
     )
 
 

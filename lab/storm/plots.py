@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
+from lab.report.plot_style import GREEN, LINE, ORANGE, PURPLE, SKY, svg
 from lab.storm.record import StormRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-# Replaced by the page's own colours, so that a plot follows light and dark.
-_INK, _MUTED, _LINE = "#010101", "#020202", "#030303"
-_PAGE_COLOURS: Final = {_INK: "var(--ink)", _MUTED: "var(--muted)", _LINE: "var(--line)"}
-# Okabe and Ito's palette: told apart with every kind of colour vision; so are the dashes.
-_ASKED, _ANSWERED, _CONNECTED, _BOTH = "#56b4e9", "#e69f00", "#009e73", "#cc79a7"
+_ASKED, _ANSWERED, _CONNECTED, _BOTH = SKY, ORANGE, GREEN, PURPLE
+_INCHES: Final = (9.6, 3.4)
 _TINY_MS: Final = 0.001
 """A logarithmic axis has no 0."""
 
@@ -73,36 +71,13 @@ def waits_plot(record: StormRecord) -> str:
     return _svg(draw, "Waits by percentile")
 
 
-def _svg(draw: Any, label: str) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "forwardlab",
-        "font.size": 9,
-        "text.color": _INK,
-        "axes.edgecolor": _LINE,
-        "axes.labelcolor": _MUTED,
-        "xtick.color": _MUTED,
-        "ytick.color": _MUTED,
-    }
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
-        FigureCanvasSVG(figure)
+def _svg(draw: Callable[[Axes], None], label: str) -> str:
+    def framed(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
         axes = figure.subplots()
         draw(axes)
-        axes.grid(color=_LINE, linewidth=0.5)
+        axes.grid(color=LINE, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-        drawn = io.StringIO()
-        unsaid = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(drawn, format="svg", transparent=True, metadata=unsaid)
-    svg = drawn.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<(style|metadata)[^>]*>.*?</\1>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    for colour, variable in _PAGE_COLOURS.items():
-        svg = svg.replace(colour, variable)
-    return svg.replace("<svg ", f'<svg class="plot" role="img" aria-label="{label}" ', 1)
+
+    return svg(*_INCHES, label, framed)

@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab.report.page_template import page_template
 from lab.sweep.matrix import cell_of, matrix_of, waited, word_of
 from lab.sweep.record import SweepRecord
 
 
 def write_page(path: Path, record: SweepRecord) -> None:
     """Write the page of a sweep, drawn from its record alone."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"waited": waited, "word": word_of}
+    template = page_template(Path(__file__).parent, waited=waited, word=word_of)
     cells = matrix_of(record)
     by_viewer = {
         viewer: cell_of(having)
         for viewer in record.viewers
         if (having := [each for each in record.combinations if each.viewer == viewer])
     }
-    text = environment.get_template("page.html").render(
+    text = template.render(
         sweep=record,
         cells=cells,
         kinds=[kind for kind in record.kinds if any(key[1] == kind for key in cells)],
