@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lab.report.coverage import Coverage
 from lab.report.record import OutcomeWord
-from lab.report.rules import RuleResult, RuleWord
+from lab.report.rules import RuleWord
 from lab.report.terminal import STYLES
 from lab.report.wording import ASCII_MARKS, MARKS, printable
 
@@ -41,20 +41,30 @@ def print_rules(rules: Sequence[Coverage], told: str) -> None:
 
 
 def _judges(each: Coverage, marks: Mapping[OutcomeWord, str]) -> Text:
-    """The scenarios, one in a line, each with its results."""
-    results: dict[str, list[RuleResult]] = {}
+    """The scenarios, one in a line, each with its results; those of its viewers in one."""
+    results: dict[str, dict[tuple[RuleWord, str], list[str]]] = {}
     for result in each.results:
-        results.setdefault(result.scenario, []).append(result)
+        scenario, _, viewer = result.scenario.partition("@")
+        of_kind = results.setdefault(scenario, {}).setdefault((result.word, result.world), [])
+        of_kind += [viewer] if viewer else []
     lines = [Text("no scenario", style="bold yellow")] if each.is_missing else []
     for identifier in dict.fromkeys((*each.judged_by, *each.broken_by, *results)):
         line = Text(printable(identifier))
         if identifier in each.broken_by and identifier not in each.judged_by:
             line.append(" (broken on purpose)", style="dim")
-        for result in results.get(identifier, ()):
-            outcome = _SHOWN_AS.get(result.word) or cast("OutcomeWord", result.word)
-            line.append(f" {marks[outcome]} {result.word} ({result.world})", style=STYLES[outcome])
+        for (word, world), viewers in results.get(identifier, {}).items():
+            outcome = _SHOWN_AS.get(word) or cast("OutcomeWord", word)
+            where = ", ".join([world, *_named(viewers, outcome)])
+            line.append(f" {marks[outcome]} {word} ({where})", style=STYLES[outcome])
         lines.append(line)
     return Text("\n").join(lines)
+
+
+def _named(viewers: Sequence[str], outcome: OutcomeWord) -> Sequence[str]:
+    """Who they are, where that matters; how many otherwise."""
+    if len(viewers) < 2 or outcome != "passed":
+        return viewers
+    return (f"{len(viewers)} viewers",)
 
 
 def _summary(rules: Sequence[Coverage], told: str) -> str:

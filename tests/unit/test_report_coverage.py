@@ -13,6 +13,7 @@ from lab.judge.rules import RULES
 from lab.report.coverage import coverage
 from lab.report.record import ExpectationRecord, RunRecord, ScenarioRecord
 from lab.report.rules import RuleResult, rule_outcome, rule_results
+from lab.report.rules_table import print_rules
 from lab.scenario.model import Ask, Expectation, Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -266,3 +267,26 @@ def test_a_module_that_cannot_be_read_is_told(project: Path) -> None:
     result = said("--area", "CLU")
     assert result.exit_code == Exit.PASSED
     assert "odd.py" in result.stderr
+
+
+def test_the_viewers_of_a_scenario_share_its_line(capsys) -> None:
+    run = run_of(
+        *(ran(f"viewers/b@{each}", expected("passed", "VIS-01")) for each in ("glibc", "musl")),
+        ran("viewers/b@windows", expected("failed", "VIS-01")),
+        ran("a", expected("passed", "VIS-01")),
+    )
+    scenario = Scenario(
+        title="-",
+        story="-",
+        topology="viewers",
+        steps=(Ask(),),
+        expectations=(Expectation(text="-", rules=("VIS-01",), check=Answered()),),
+    )
+    found = coverage({"a": scenario, "viewers/b": scenario}, [run])
+    print_rules([each for each in found if each.rule.id == "VIS-01"], "in a run")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "passed (" in line]
+    (alone, together) = lines
+    assert alone.rstrip().endswith(" a ✔ passed (simulated)")
+    assert together.rstrip().endswith(
+        " viewers/b ✔ passed (simulated, 2 viewers) ✘ failed (simulated, windows)"
+    )
