@@ -45,6 +45,18 @@ class Visited:
         return next(whole, None)
 
     @property
+    def tried(self) -> frozenset[str]:
+        """The addresses that it may have dialled: those seen dialled, and those it was told. A SYN
+        for which nobody answers ARP never leaves, and takes its time all the same."""
+        told = (
+            address
+            for each in self.exchanges
+            for reply in each.replies
+            for address in reply.addresses
+        )
+        return frozenset((*told, *(each.dialled.address for each in self.connections)))
+
+    @property
     def reached(self) -> str | None:
         """The node that answered, by the packets."""
         return None if self.connected is None else self.connected.reached_node

@@ -165,6 +165,16 @@ def ended_beyond_the_profiles_bound() -> Wire:
     return wire
 
 
+@cases.passes(VisitEnds())
+def dead_addresses_for_which_nobody_answered_arp() -> Wire:
+    wire = two_servers()
+    begins(wire, profile="one-shot")
+    wire.exchange("viewer", DNS, REAL[0], REAL[1], REAL[2])
+    wire.elapse(9.3)  # three times "host unreachable", and no SYN left
+    ends(wire, reason=f"{REAL[2]}: no route to host")
+    return wire
+
+
 @cases.fails(VisitEnds(), because="nobody knows a stub resolver 'lynx'")
 @cases.fails(VisitAsksInTurn(), because="nobody knows a stub resolver 'lynx'")
 def an_unknown_profile() -> Wire:

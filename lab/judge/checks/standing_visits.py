@@ -105,14 +105,8 @@ def _unended(visit: Visited, timeline: Timeline) -> str | None:
     if profile is None:
         return f"nobody knows a viewer like {visit.profile!r}"
     servers = len(timeline.plan.node(visit.node).asks)
-    # What it dialled is not always seen: a packet for which nobody answers ARP never leaves.
-    tried = {connection.dialled.address for connection in visit.connections} | {
-        address
-        for exchange in visit.exchanges
-        for reply in exchange.replies
-        for address in reply.addresses
-    }
-    bound: Duration = profile.gives_up_ns(servers, len(tried)) + answer_allowance_ns(timeline)
+    bound: Duration = profile.gives_up_ns(servers, len(visit.tried))
+    bound += answer_allowance_ns(timeline)
     took = visit.ended_at - visit.began_at
     return f"it took {ms(took)}, bound {ms(bound)}" if took > bound else None
 

@@ -110,7 +110,7 @@ class VisitFails(VisitCheck):
 
 class VisitEnds(VisitCheck):
     """The viewer was connected or told an error within `within_s`; without that, within the bound
-    of its stub resolver's profile for its servers and the addresses it dialled (VIS-02)."""
+    of its stub resolver's profile for its servers and the addresses it had to dial (VIS-02)."""
 
     kind: Literal["visit-ends"] = "visit-ends"
     within_s: Seconds | None = None
@@ -126,7 +126,7 @@ class VisitEnds(VisitCheck):
             return f"nobody knows a stub resolver {visit.profile!r}; say within_s="
         else:
             servers = len(timeline.plan.node(visit.node).asks)
-            bound = profile.gives_up_ns(servers, len(visit.connections))
+            bound = profile.gives_up_ns(servers, len(visit.tried))
         took = visit.ended_at - visit.began_at
         if took > bound + answer_allowance_ns(timeline):
             return f"it took {ms(took)}, the bound is {ms(bound)}"
