@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final, TypeVar
 
 ALPHA: Final = 0.01
@@ -111,14 +112,14 @@ def _factors(
     pairs = len(ratios)
     spread = math.sqrt(pairs * (len(base) + len(new) + 1) / 12)
     cut = max(0, math.floor(pairs / 2 - float(norm.ppf(1 - level / 2)) * spread))
-    return _median(ratios), ratios[cut], ratios[-1 - cut]
+    return median(ratios), ratios[cut], ratios[-1 - cut]
 
 
 def _moved_by_itself(values: Sequence[float]) -> float:
     """The factor between the halves of a run, at least 1. Repetitions are in their order."""
     middle = len(values) // 2
     ratios = sorted(after / before for before in values[:middle] for after in values[middle:])
-    factor = _median(ratios)
+    factor = median(ratios)
     return max(factor, 1 / factor)
 
 
@@ -137,10 +138,3 @@ def _holm(p_values: Mapping[Key, float], compared: int) -> set[Key]:
             break
         significant.add(key)
     return significant
-
-
-def _median(ordered: Sequence[float]) -> float:
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,7 +1,7 @@
 """The record of a run: everything a report says, and nothing a reader has to take on trust.
 
-`record.json` is this model; its JSON schema is `reports/record.schema.json`. All reports (terminal,
-HTML, JUnit, CSV) are drawn from the record alone.
+`record.json` is this model. All reports (terminal, HTML, JUnit, CSV) are drawn from it alone. Its
+JSON schema is written by `python -m lab.report.record > reports/record.schema.json`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lab.json_schema import print_schema
 from lab.observe.hop import HopKind
 
 SCHEMA_VERSION = 1
@@ -263,18 +264,5 @@ class RunRecord(_Part):
     """Outcome word → number of scenarios; one that was repeated counts once, with its worst."""
 
 
-def record_schema() -> dict[str, Any]:
-    """The JSON schema of record.json; `reports/record.schema.json` is this, and a test keeps it
-    so (`python -m lab.report.record > reports/record.schema.json` writes it anew)."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RunRecord.model_json_schema(),
-    }
-
-
 if __name__ == "__main__":
-    import json
-    import sys
-
-    json.dump(record_schema(), sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    print_schema(RunRecord)

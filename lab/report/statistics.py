@@ -43,14 +43,15 @@ class Distribution:
         )
 
 
-def nearest_rank(ordered: Sequence[float], percent: int) -> float:
-    """The percentile of values in ascending order, at least one; `percent` from 1 to 100.
+def nearest_rank(ordered: Sequence[float], percent: float) -> float:
+    """The percentile of values in ascending order, at least one; `percent` from 0, which is the
+    least value, to 100, in hundredths at the finest.
 
-    In whole numbers, so that no rounding decides which value it is."""
-    if not 1 <= percent <= 100:
-        raise ValueError(f"{percent} is no percentile from 1 to 100")
-    rank = -(-len(ordered) * percent // 100)
-    return ordered[rank - 1]
+    Reckoned in whole numbers, so that no rounding decides which value it is."""
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{percent} is no percentile from 0 to 100")
+    rank = -(-len(ordered) * round(percent * 100) // 10_000)
+    return ordered[max(rank, 1) - 1]
 
 
 def in_ns(milliseconds: float) -> int:

@@ -3,14 +3,9 @@
 For a Python caller:
 
     from pathlib import Path
-    from lab.storm import Storm, run_storm
+    from lab.storm.request import Storm
+    from lab.storm.run import run_storm
 
     record = run_storm(Storm(Path("topologies/cluster-nat.toml"), viewers=2_000), Path("out"))
     print(record.answers.lost, record.both_wait, record.evenness)
 """
-
-from lab.storm.record import StormRecord
-from lab.storm.request import Storm, StormImpossible, StormRefused
-from lab.storm.run import run_storm
-
-__all__ = ["Storm", "StormImpossible", "StormRecord", "StormRefused", "run_storm"]

@@ -1,7 +1,7 @@
 """The record of a storm: all its figures, each with its clock.
 
-`storm.json` is this model; its JSON schema is `reports/storm.schema.json` (`schema.py`). Terminal,
-CSV and page are drawn from the record alone.
+`storm.json` is this model. Terminal, CSV and page are drawn from it alone. Its JSON schema is
+written by `python -m lab.storm.record > reports/storm.schema.json`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from lab.json_schema import print_schema
 from lab.report.statistics import ClockName, Distribution, nearest_rank
 
 SCHEMA_VERSION = 1
@@ -48,7 +49,7 @@ class WaitRecord(_Part):
             p90=summary.p90,
             p99=summary.p99,
             max=summary.max,
-            slowest=tuple((percent, _at(ordered, percent)) for percent in _CURVE),
+            slowest=tuple((percent, nearest_rank(ordered, percent)) for percent in _CURVE),
         )
 
 
@@ -257,11 +258,5 @@ class StormRecord(_Part):
     reproduce: str
 
 
-def _at(ordered: list[float], percent: float) -> float:
-    """The nearest-rank percentile; at 0 the least, and finer than whole per cents at the end."""
-    if percent == 0:
-        return ordered[0]
-    if percent == int(percent):
-        return nearest_rank(ordered, int(percent))
-    rank = -(-len(ordered) * round(percent * 100) // 10_000)
-    return ordered[rank - 1]
+if __name__ == "__main__":
+    print_schema(StormRecord)

@@ -1,15 +1,17 @@
 """The record of a sweep: what was tried, and what came of each combination.
 
-`sweep.json` is this model; its JSON schema is `reports/sweep.schema.json`. Everything but `wall_s`,
-`workers` and `host` is the same for the same seed, however many workers there were.
+`sweep.json` is this model. Everything but `wall_s`, `workers` and `host` is the same for the same
+seed, however many workers there were. Its JSON schema is written by
+`python -m lab.sweep.record > reports/sweep.schema.json`.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from lab.json_schema import print_schema
 
 
 class _Part(BaseModel):
@@ -115,10 +117,5 @@ class SweepRecord(_Part):
     host: dict[str, Any] = Field(default_factory=dict)
 
 
-def schema() -> str:
-    """The JSON schema of the record, as it is committed."""
-    return json.dumps(SweepRecord.model_json_schema(), indent=2) + "\n"
-
-
 if __name__ == "__main__":
-    print(schema(), end="")  # noqa: T201 - this module's command line
+    print_schema(SweepRecord)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lab.json_schema import json_schema
 from lab.topology.checks import problems_of
 from lab.topology.model import Topology
 from lab.topology.problem import Problem, in_file_order
@@ -57,10 +58,7 @@ def load_topology(path: Path) -> Topology:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a topology file, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Topology.model_json_schema(),
-    }
+    return json_schema(Topology)
 
 
 def _read(path: Path) -> dict[str, Any]:

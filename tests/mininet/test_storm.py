@@ -16,9 +16,11 @@ from leftovers import Watch
 from storm_agreement import disagreements
 
 from lab.observe.packet_filter import Kept
-from lab.storm import Storm, run_storm, stage
+from lab.storm import stage
 from lab.storm.crowd_plan import plan_crowd
 from lab.storm.reading import read_storm
+from lab.storm.request import Storm
+from lab.storm.run import run_storm
 from lab.storm.viewers import Viewers
 from lab.topology.load import load_topology
 from resolver.config import BalancerConfig

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from storm_agreement import disagreements
 
-from lab.storm import Storm, run_storm
 from lab.storm.crowd_plan import plan_crowd
 from lab.storm.reading import read_storm
+from lab.storm.request import Storm
+from lab.storm.run import run_storm
 from lab.topology.load import load_topology
 from resolver.config import BalancerConfig, WhenNoneAvailable
 from resolver.machine import MILLISECOND

@@ -9,13 +9,14 @@ import jsonschema
 import pytest
 from sample_record import sample_run
 
-from lab.report.record import RunRecord, record_schema
+from lab.json_schema import json_schema
+from lab.report.record import RunRecord
 
 SCHEMA = Path("reports/record.schema.json")
 
 
 def test_the_committed_schema_is_current():
-    assert json.loads(SCHEMA.read_text()) == record_schema(), (
+    assert json.loads(SCHEMA.read_text()) == json_schema(RunRecord), (
         f"write it anew: python -m lab.report.record > {SCHEMA}"
     )
 
@@ -23,7 +24,7 @@ def test_the_committed_schema_is_current():
 def test_a_record_keeps_to_the_schema_and_survives_its_file():
     record = sample_run()
     text = record.model_dump_json()
-    jsonschema.validate(json.loads(text), record_schema())
+    jsonschema.validate(json.loads(text), json_schema(RunRecord))
     assert RunRecord.model_validate_json(text) == record
 
 
@@ -35,13 +36,13 @@ def test_the_schema_refuses_a_wrong_record(place, value):
     content = sample_run().model_dump(mode="json")
     content["scenarios"][0][place] = value
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content, record_schema())
+        jsonschema.validate(content, json_schema(RunRecord))
 
 
 def test_what_every_reader_relies_on_is_required():
-    required = set(record_schema()["required"])
+    required = set(json_schema(RunRecord)["required"])
     assert {"world", "world_requested", "seed", "started", "host", "scenarios"} <= required
-    scenario = record_schema()["$defs"]["ScenarioRecord"]
+    scenario = json_schema(RunRecord)["$defs"]["ScenarioRecord"]
     assert {"id", "topology", "outcome", "wall_s", "time_to_connect_ms", "clock"} <= set(
         scenario["required"]
     )

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from lab.report.statistics import Distribution, in_ms, in_ns, nearest_rank
 
 values = st.lists(st.floats(0, 1e9, allow_nan=False), min_size=1, max_size=300)
-percents = st.integers(1, 100)
+hundredths = st.integers(1, 10_000)
 
 
-@given(values, percents)
-def test_a_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(drawn, percent):
-    found = nearest_rank(sorted(drawn), percent)
+@given(values, hundredths)
+def test_a_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(drawn, hundredth):
+    found = nearest_rank(sorted(drawn), hundredth / 100)
     assert found in drawn
-    assert sum(value <= found for value in drawn) * 100 >= percent * len(drawn)
+    assert sum(value <= found for value in drawn) * 10_000 >= hundredth * len(drawn)
     smaller = [value for value in drawn if value < found]
     if smaller:
-        assert sum(value <= max(smaller) for value in drawn) * 100 < percent * len(drawn)
+        assert sum(value <= max(smaller) for value in drawn) * 10_000 < hundredth * len(drawn)
 
 
 @given(values, st.sampled_from([50, 90, 99, 100]))
@@ -39,6 +39,7 @@ def test_percentiles_ascend_and_do_not_depend_on_the_order(drawn):
 def test_one_value_is_every_percentile_and_none_has_none():
     assert Distribution.of("measured", [7.5]) == Distribution("measured", 1, 7.5, 7.5, 7.5, 7.5)
     assert Distribution.of("measured", []) is None
+    assert nearest_rank([7.5], 0) == 7.5
 
 
 def test_of_a_hundred_values_the_99th_is_not_the_last():
@@ -46,7 +47,7 @@ def test_of_a_hundred_values_the_99th_is_not_the_last():
     assert (found.median, found.p90, found.p99, found.max) == (50, 90, 99, 100)
 
 
-@pytest.mark.parametrize("percent", [0, 101, -1])
+@pytest.mark.parametrize("percent", [-0.01, 100.01, -1])
 def test_what_is_no_percentile_is_refused(percent):
     with pytest.raises(ValueError, match="is no percentile"):
         nearest_rank([1.0], percent)
