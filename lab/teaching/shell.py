@@ -14,6 +14,7 @@ from types import FrameType
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
+from lab.judge.checks.standing import StandingCheck
 from lab.judge.invariants import invariants
 from lab.observe.story import exchange_records
 from lab.report.junit import frames_text
@@ -212,10 +213,16 @@ class _Shell:
         self._session.write_out()
         timeline = self._session.timeline()
         for expectation in invariants(self._plan, viewer=self._viewer):
-            finding = expectation.check.judge(timeline)
-            word: OutcomeWord = finding.outcome.value
             rules = ", ".join(expectation.rules)
-            self._say(f"{self._marks[word]} {word}  {expectation.text} [{rules}]")
+            told_of = f"{expectation.text} [{rules}]"
+            check = expectation.check
+            if isinstance(check, StandingCheck) and not (look := check.inspect(timeline)).seen:
+                self._say(f"{self._marks['unsupported']} not shown  {told_of}")
+                self._say(f"    {look.text}")
+                continue
+            finding = check.judge(timeline)
+            word: OutcomeWord = finding.outcome.value
+            self._say(f"{self._marks[word]} {word}  {told_of}")
             for evidence in finding.evidence:
                 more = " …" if len(evidence.frames) > _MOST_FRAMES else ""
                 frames = frames_text(evidence.frames[:_MOST_FRAMES])

@@ -154,6 +154,15 @@ def test_the_capture_is_saved_whole_and_never_over_another(shell, tmp_path):
     ]
 
 
+def test_what_did_not_happen_has_not_failed(shell):
+    done = shell("viewer lookup", "judge")
+    lines = done.stdout.splitlines()
+    assert not [line for line in lines if "failed" in line]
+    place = next(n for n, line in enumerate(lines) if "not shown  Every visit ends" in line)
+    assert lines[place + 1].strip() == "no visit was seen"
+    assert any("passed  Nobody asks a server" in line for line in lines)
+
+
 def test_what_there_is_is_shown_and_what_there_is_not_is_told(shell):
     done = shell("viewer ip route", "help", "nodes")
     assert done.stderr == (
