@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.judge.bounds import EARLY_ALLOWANCE_NS
 from lab.report.record import ScenarioRecord
-from lab.worlds.lateness import Busyness
+from lab.worlds.witness import Busyness
 from resolver.machine import MILLISECOND, Duration
 
 LATE_AFTER_NS = EARLY_ALLOWANCE_NS

@@ -40,7 +40,7 @@ from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
-from lab.worlds.lateness import Busyness, Witness
+from lab.worlds.witness import Busyness, Witness
 from lab.worlds.world import (
     REMEDIES,
     Capability,

@@ -19,7 +19,7 @@ from lab.scenario.trial import Trial
 from lab.topology.load import load_topology
 from lab.topology.planner import make_plan
 from lab.worlds.forked import Forked
-from lab.worlds.lateness import Busyness, Witness
+from lab.worlds.witness import Busyness, Witness
 from resolver.machine import MILLISECOND
 
 LATE = LATE_AFTER_NS + MILLISECOND
