@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from dnslib import QTYPE
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from lab.viewer.profiles import PROFILE_NAMES
 
 ACTIONS = ("lookup", "connect", "visit")
 """What follows a node's name and is no program."""
+
+_LAST_PORT: Final = 65_535
 
 QUERY_TYPES = tuple(sorted(QTYPE.reverse))
 
@@ -158,9 +161,13 @@ def _connect(node: PlannedNode, words: Sequence[str], plan: Plan) -> Connect:
     if len(words) > 2:
         raise NotUnderstood(f"{words[2]!r} is one word too many: connect [ADDRESS] [PORT]")
     to = _address(words[0], node, plan) if words else None
-    if len(words) == 2 and not words[1].isdecimal():
-        raise NotUnderstood(f"{words[1]!r} is no port: write a number, such as {plan.service_port}")
-    return Connect(node=node.name, to=to, port=int(words[1]) if len(words) == 2 else None)
+    port = words[1] if len(words) == 2 else None
+    if port is not None and not (port.isdecimal() and 1 <= int(port) <= _LAST_PORT):
+        raise NotUnderstood(
+            f"{port!r} is no port: write a number from 1 to {_LAST_PORT}, such as "
+            f"{plan.service_port}"
+        )
+    return Connect(node=node.name, to=to, port=None if port is None else int(port))
 
 
 def _visit(node: PlannedNode, words: Sequence[str], plan: Plan) -> Visit:
@@ -223,7 +230,9 @@ def _wait(words: Sequence[str], _plan: Plan) -> Order:
     try:
         (seconds,) = (float(word) for word in words)
     except ValueError:
-        raise NotUnderstood("say how many seconds: wait 2.5") from None
+        seconds = math.nan
+    if not seconds >= 0:  # nor is "nan" a time
+        raise NotUnderstood("say how many seconds: wait 2.5")
     if seconds > _LONGEST_WAIT_S:
         raise NotUnderstood(f"wait at most {_LONGEST_WAIT_S} s at a time")
     return Act(Elapse(seconds=seconds))
