@@ -8,10 +8,11 @@ from typing import Self
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import SpinnerColumn
 from rich.text import Text
 
 from lab.report.junit import frames_text, missing_violations
+from lab.report.progress import ProgressLine
 from lab.report.record import ExpectationRecord, OutcomeWord, RunRecord, ScenarioRecord
 from lab.report.repetitions import instabilities
 from lab.report.wording import ASCII_MARKS, MARKS, connect_time, duration, printable, totals
@@ -35,26 +36,15 @@ class RunDisplay:
 
     def __init__(self, total: int, *, quiet: bool = False, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, quiet=quiet)
-        self._total = total
         self._running: dict[str, None] = {}
         encoding = self._console.encoding.lower().replace("-", "")
         self._shows_all = encoding.startswith("utf")
         self._marks = MARKS if self._shows_all else ASCII_MARKS
-        self._progress: Progress | None = None
+        spinner = SpinnerColumn("dots" if self._shows_all else "line")
+        self._progress = ProgressLine(total, self._console, spinner)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._console.quiet:
-            self._progress = Progress(
-                SpinnerColumn("dots" if self._shows_all else "line"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}", markup=False),
-                console=self._console,
-                transient=True,
-                auto_refresh=False,  # no thread of its own: the runner forks
-            )
-            self._task = self._progress.add_task("", total=self._total)
-            self._progress.start()
+        self._progress.__enter__()
         return self
 
     def __exit__(
@@ -63,9 +53,7 @@ class RunDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        self._progress.__exit__(kind, error, traceback)
 
     def say(self, text: str) -> None:
         """Tell the user something in one line."""
@@ -79,8 +67,7 @@ class RunDisplay:
     def scenario_finished(self, record: ScenarioRecord) -> None:
         """A scenario has ended: its line is printed, with what went wrong below it."""
         self._running.pop(record.id, None)
-        if self._progress is not None:
-            self._progress.advance(self._task)
+        self._progress.advance()
         self._show_running()
         self._print(self._line(record))
         for text in self._details(record):
@@ -88,8 +75,7 @@ class RunDisplay:
 
     def tick(self) -> None:
         """Time passes: the progress line is drawn anew."""
-        if self._progress is not None:
-            self._progress.refresh()
+        self._progress.refresh()
 
     def conclude(self, record: RunRecord, page: Path) -> None:
         """The run is over: totals, and where to read on."""
@@ -149,20 +135,17 @@ class RunDisplay:
         return lines
 
     def _show_running(self) -> None:
-        if self._progress is None:
-            return
         named = [*self._running][:_MOST_NAMED]
         more = len(self._running) - len(named)
         told = ", ".join(named) + (f" and {more} more" if more else "")
-        self._progress.update(self._task, description=printable(told))
+        self._progress.tell(printable(told))
 
     def _print(self, text: Text) -> None:
-        console = self._progress.console if self._progress is not None else self._console
         if not self._shows_all:
             encoding = self._console.encoding
             text = Text(text.plain.encode(encoding, "replace").decode(encoding))
         # Whoever reads a file or a pipe wants one line to stay one line.
-        console.print(text, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def _failure(each: ExpectationRecord, *, warning: bool) -> list[Text]:

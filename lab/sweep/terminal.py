@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from lab.report.progress import ProgressLine
 from lab.report.wording import printable
 from lab.sweep.matrix import Cell, Word, matrix_of, waited, word_of
 from lab.sweep.parts import KINDS
@@ -44,21 +44,10 @@ class SweepDisplay:
 
     def __init__(self, total: int, *, quiet: bool = False, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, quiet=quiet)
-        self._total = total
-        self._progress: Progress | None = None
+        self._progress = ProgressLine(total, self._console)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._console.quiet:
-            self._progress = Progress(
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}", markup=False),
-                console=self._console,
-                transient=True,
-                auto_refresh=False,  # no thread of its own: workers are forked
-            )
-            self._task = self._progress.add_task("", total=self._total)
-            self._progress.start()
+        self._progress.__enter__()
         return self
 
     def __exit__(
@@ -67,15 +56,13 @@ class SweepDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        self._progress.__exit__(kind, error, traceback)
 
     def judged(self, record: CombinationRecord) -> None:
         """A combination has been judged."""
-        if self._progress is not None:
-            self._progress.update(self._task, advance=1, description=record.id)
-            self._progress.refresh()
+        self._progress.advance()
+        self._progress.tell(record.id)
+        self._progress.refresh()
 
     def say(self, text: str) -> None:
         """Tell the user something in one line."""
