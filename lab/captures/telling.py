@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from lab.captures.record import CaptureRecord, VerdictRecord, VerdictWord
-from lab.report.junit import frames_text
+from lab.report.junit import frames_text, xml_document
 from lab.report.wording import duration, printable
 
 _MARKS: dict[VerdictWord, str] = {"passed": "✔", "failed": "✘", "observed": "◉", "not seen": "·"}
@@ -126,8 +126,7 @@ def junit_of(record: CaptureRecord, *, strict: bool) -> str:
             failure = ET.SubElement(case, "failure", type="failed", message=printable(verdict.text))
             failure.text = proofs
         ET.SubElement(case, "system-out").text = f"outcome: {verdict.outcome}\n{proofs}".rstrip()
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return xml_document(root)
 
 
 def _counts(verdict: VerdictRecord, *, strict: bool) -> bool:

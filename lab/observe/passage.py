@@ -241,13 +241,14 @@ def fingerprint(ip: Ip) -> Hashable:
             return ip.identification, icmp.type, icmp.code, icmp.payload, icmp.identifier
         case Icmp(embedded=Ip() as inner) as icmp:
             # The embedded addresses and checksums are translated too (RFC 5508 REQ-4).
-            return ip.identification, icmp.type, icmp.code, inner.identification, _ports(inner)
+            return ip.identification, icmp.type, icmp.code, inner.identification, ports(inner)
         case _:
             # A fragment: the offset tells it from its siblings.
             return ip.identification, ip.protocol, ip.length, ip.raw[6:8]
 
 
-def _ports(ip: Ip) -> Hashable:
+def ports(ip: Ip) -> tuple[int, int] | None:
+    """Source and destination port; of an echo, identifier and sequence number."""
     match ip.transport:
         case Udp() | Tcp() as transport:
             return transport.source_port, transport.destination_port

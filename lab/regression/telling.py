@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from lab.regression.compare import Change, Comparison, Direction
 from lab.regression.shift import Shift
-from lab.report.junit import as_xml
+from lab.report.junit import as_xml, xml_document
 
 _MARKS: dict[Direction, str] = {"worse": "✘", "changed": "•", "better": "✔"}
 _UNJUDGED_TOLD = 3
@@ -90,8 +90,7 @@ def junit_xml(comparison: Comparison) -> str:
     suite.set("failures", str(failures))
     root = ET.Element("testsuites", name="forwardlab compare")
     root.append(suite)
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return xml_document(root)
 
 
 def _told(each: Change) -> str:

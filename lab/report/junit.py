@@ -25,8 +25,7 @@ def junit_xml(record: RunRecord) -> str:
     for folder, scenarios in by_folder.items():
         root.append(_suite(folder, scenarios, record, unstable))
     _count(root, once_each(record).scenarios, unstable)
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return xml_document(root)
 
 
 def _suite(
@@ -138,6 +137,12 @@ def frames_text(frames: tuple[int, ...]) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
+
+
+def xml_document(root: ET.Element) -> str:
+    """The whole file, indented."""
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
 def as_xml(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from ipaddress import ip_address
 
 from lab.observe.crossing import Crossing
-from lab.observe.passage import Passage
+from lab.observe.passage import Passage, ports
 from lab.observe.sighting import Icmp, Ip, Tcp, Udp
 from lab.observe.timeline import Timeline
 from lab.topology.plan import Plan, PlannedNode
@@ -57,17 +57,6 @@ def unmatched_crossings(timeline: Timeline) -> Iterator[tuple[Passage | None, Pa
             after = trip.passages[0]
             if after.sender == node.name and not _is_own(after.ip, node):
                 yield _probable_cause(after, ended), after
-
-
-def ports(ip: Ip) -> tuple[int, int] | None:
-    """Source and destination port; of an echo, identifier and sequence number."""
-    match ip.transport:
-        case Udp() | Tcp() as transport:
-            return transport.source_port, transport.destination_port
-        case Icmp() as icmp:
-            return icmp.identifier, icmp.sequence
-        case _:
-            return None
 
 
 def _translated(before: Ip, plan: Plan) -> tuple[str, str] | None:

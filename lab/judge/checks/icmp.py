@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.judge.checks.base import CheckBase, node_at
-from lab.judge.checks.crossing_faults import ports
 from lab.judge.checks.realms import Realms
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.icmp import Echo, IcmpError
-from lab.observe.passage import Trip
+from lab.observe.passage import Trip, ports
 from lab.observe.sighting import Icmp, Ip
 from lab.observe.timeline import Timeline
 from lab.topology.plan import PlannedNode
