@@ -152,12 +152,23 @@ def _draw(
     axes.set_xticks([_stretched(each) for each in ticks], [f"{each:g} %" for each in ticks])
     axes.set_xlim(0, _stretched(100 - 50 / most))
     axes.set_yscale("log")
+    axes.set_ylim(*_decades([value for values in lines.values() for value in values]))
     axes.yaxis.set_major_formatter(milliseconds)
+    axes.yaxis.set_minor_formatter(lambda _value, _place: "")
     axes.tick_params(axis="y", labelcolor=MUTED)
     axes.set_xlabel(f"percentile ({clocks} clock, n = {_counts(lines.values())})")
     axes.set_title(name, fontsize=9, loc="left")
     axes.grid(color=LINE, linewidth=0.5)
     plain(axes)
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    """The whole decades in which they lie, with a little room: each end of the axis has a number,
+    also where all are of one size."""
+    from math import ceil, floor, log10
+
+    least, most = log10(max(min(values), _LEAST_MS)), log10(max(*values, _LEAST_MS))
+    return 0.8 * 10 ** floor(least), 1.25 * 10 ** max(ceil(most), floor(least) + 1)
 
 
 def _stretched(percent: float) -> float:

@@ -142,6 +142,19 @@ def test_every_clock_stands_at_its_axis():
     assert "measured clock" in session_plot(run_of(eight_steps()))
 
 
+def test_where_all_waits_are_of_one_size_the_axis_has_readable_ends():
+    alike = [
+        eight_steps().model_copy(
+            update={"id": f"one/{n}", "time_to_connect_ms": 0.16 + n / 100, "exchanges": ()}
+        )
+        for n in range(5)
+    ]
+    plot = percentile_plot(run_of(*alike))
+    assert ">0.1 ms<" in plot
+    assert ">1 ms<" in plot
+    assert "\N{MULTIPLICATION SIGN}" not in plot  # powers of ten, cut off at the left
+
+
 @pytest.mark.parametrize("draw", [percentile_plot, session_plot])
 def test_without_figures_there_is_no_plot(draw):
     assert draw(run_of(no_such_link())) == ""
