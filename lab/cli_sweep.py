@@ -23,7 +23,7 @@ _MOST_AT_ONCE = 2
 FAULTS_SHOWN = (
     "silent, unplugged, flapping, slow, lossy, stopped, killed, servfail, refused, nxdomain, "
     "empty, mute, late, truncated; further: duplicating, reordering, thin, formerr, notimp, "
-    "wrong-id, wrong-question, garbled"
+    "wrong-id, wrong-port, wrong-question, garbled"
 )
 VIEWERS_SHOWN = "glibc, musl, windows, systemd-resolved"
 """The default sets of `lab.sweep`, which is imported when it is needed: help comes at once."""

@@ -312,6 +312,14 @@ KINDS: Final[Mapping[str, FaultKind]] = {
             usual=False,
         ),
         FaultKind(
+            "wrong-port",
+            "its answers come from another port",
+            "dns",
+            _played(Script(replies=(Reply(fault="wrong-port"),))),
+            _started,
+            usual=False,
+        ),
+        FaultKind(
             "wrong-question",
             "it answers another question",
             "dns",
