@@ -1,5 +1,15 @@
 from lab.judge.checks import VisitConnects, VisitFails
-from lab.scenario.model import Expectation, Halt, Play, Scenario, Script, Step, Visit
+from lab.scenario.model import (
+    Expectation,
+    Halt,
+    Impair,
+    Impairment,
+    Play,
+    Scenario,
+    Script,
+    Step,
+    Visit,
+)
 from lab.viewer.profiles import PROFILE_NAMES, ProfileName
 
 # rotate begins with a server that is drawn: it may never see the one that fails.
@@ -66,10 +76,15 @@ nothing, but it has asked both servers anyway.""",
         title="The first DNS server says NXDOMAIN: that is the end of it",
         story="""The first DNS server has lost the forwarding of the zone and says that the name
 does not exist. A name error is an answer: nobody asks the second server, which would know better,
-and every viewer sees an error at once.""",
+and every viewer sees an error at once. musl asks both and takes the first answer; here the second
+server is far away, so it takes the wrong one.""",
         topology="viewers",
         viewers=IN_ORDER,
-        steps=(says("NXDOMAIN"), Visit()),
+        steps=(
+            Impair(node="dns2", direction="out", impairment=Impairment(delay_ms=200)),
+            says("NXDOMAIN"),
+            Visit(),
+        ),
         expectations=(
             Expectation(
                 text="The viewer is told at once that there is no such name",
