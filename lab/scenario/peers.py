@@ -21,11 +21,13 @@ from resolver.machine import (
     Duration,
     Effect,
     Event,
+    Flow,
     Instant,
     Machine,
     MessageArrived,
     Open,
     Send,
+    StreamClosed,
     Transport,
 )
 
@@ -39,9 +41,13 @@ class ScriptedServer:
         self._replies = [_Cue(reply) for reply in (*script.replies, *_uniform(script))]
         self._due: list[tuple[Instant, int, tuple[Effect, ...]]] = []
         self._taken = 0
+        self._written_at: dict[Flow, Instant] = {}
+        """When a stream's last octet so far leaves."""
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Think about a question for the time its reply says, or for ever."""
+        if isinstance(event, StreamClosed):
+            self._written_at.pop(event.flow, None)
         if not isinstance(event, MessageArrived):
             return ()
         try:
@@ -56,9 +62,15 @@ class ScriptedServer:
         if reply is None or reply.silent:
             return ()
         at = now + round(reply.delay_s * SECOND)
+        if event.transport is Transport.TCP:
+            # Questions come without waiting (RFC 7766 6.2.1.1), and messages of a stream one after
+            # the other.
+            at = max(at, self._written_at.get(event.flow, at))
         for later, effects in _reply_effects(reply, reply_octets(reply, query), event, self._taken):
             self._taken += 1  # keeps the order of what is due at one instant
             heapq.heappush(self._due, (at + later, self._taken, effects))
+            if event.transport is Transport.TCP:
+                self._written_at[event.flow] = at + later
         return self.expire(now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:

@@ -343,6 +343,23 @@ def test_over_tcp_a_reply_may_come_octet_by_octet() -> None:
     assert {b - a for a, b in pairwise(instants)} == {SECOND // 2}
 
 
+def test_replies_on_one_stream_come_one_after_the_other() -> None:
+    """glibc sends both of its questions at once; mixed octets would be no message to anybody."""
+    script = Script(replies=(Reply(answer=(ADDRESS,), dribble_s=0.5, times=2), Reply(delay_s=0.1)))
+    server = peer_for(script)
+    raw = len(WHOLE).to_bytes(2, "big") + WHOLE
+    effects = [*server.handle(MessageArrived("flow", raw * 3, TCP, CLIENT, SERVER), 0)]
+    while (due := server.deadline()) is not None:
+        effects += server.expire(due)
+    stream = b"".join(effect.payload for effect in effects if isinstance(effect, Send))
+    sizes = []
+    while stream:
+        size = int.from_bytes(stream[:2], "big")
+        message, stream = stream[2 : 2 + size], stream[2 + size :]
+        sizes.append(len(dns.message.from_wire(message).answer))
+    assert sizes == [1, 1, 0]
+
+
 def test_beside_dribbled_replies_others_come_whole() -> None:
     replies = (
         Reply(name="slow.example.net", answer=(ADDRESS,), dribble_s=0.5),
