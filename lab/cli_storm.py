@@ -67,14 +67,14 @@ def storm(
 ) -> None:
     """Let thousands of viewers log on at once: who was answered, when, and by which node."""
     from lab.report.render import FolderUnusable
-    from lab.scenario.catalogue import CatalogueError
+    from lab.scenario.catalogue import CatalogueError, find_topology
     from lab.storm.request import Storm, StormImpossible, StormRefused
     from lab.storm.run import choose_world, prepare_storm
     from lab.topology.load import TopologyError
     from lab.worlds.world import WorldBroken
 
     try:
-        file = _topology_file(topology)
+        file = find_topology(topology)
         chosen, reason = choose_world(world_choice(world), file)
         prepared = prepare_storm(Storm(file, viewers, rate, chosen, seed, at_once))
         folder = _folder(out)
@@ -89,17 +89,6 @@ def storm(
         refuse(f"BROKEN: {error}", Exit.BROKEN)
     codes = {"passed": Exit.PASSED, "failed": Exit.FAILED, "broken": Exit.BROKEN}
     raise typer.Exit(codes[record.outcome])
-
-
-def _topology_file(word: str) -> Path:
-    """A file as given, or the topology of that name. Raises CatalogueError."""
-    from lab.scenario.catalogue import project_root
-    from lab.scenario.session import topology_file
-
-    path = Path(word)
-    if path.suffix == ".toml" or path.is_file():
-        return path
-    return topology_file(project_root(), word)
 
 
 def _folder(out: Path | None) -> RunFolder:

@@ -164,6 +164,20 @@ def known_topologies(root: Path) -> list[str]:
     )
 
 
+def find_topology(word: str) -> Path:
+    """A topology's file as given, or by its name. Raises CatalogueError where that name is none."""
+    path = Path(word)
+    if path.suffix == ".toml" or path.is_file():
+        return path
+    root = project_root()
+    known = known_topologies(root)
+    if word not in known:
+        near = difflib.get_close_matches(word, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise CatalogueError(f"no topology {word!r}; {hint}")
+    return root / "topologies" / f"{word}.toml"
+
+
 def read_catalogue(root: Path | None = None) -> Catalogue:
     """Read every module below `scenarios/`, those that cannot be read too."""
     folder = (root or project_root()) / _FOLDER
@@ -262,12 +276,9 @@ def _check_rules(where: str, scenario: Scenario) -> None:
 
 def unknown_topology(scenario: Scenario, root: Path) -> str | None:
     """Tell that the project has no such topology; None when it has."""
-    folder = root / "topologies"
     if Path(scenario.topology).is_absolute() and Path(f"{scenario.topology}.toml").is_file():
         return None
-    known = sorted(
-        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml")
-    )
+    known = known_topologies(root)
     if scenario.topology in known:
         return None
     by_stem = {name.rpartition("/")[2]: name for name in known}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
 from typing import Literal
 
 import typer
 
-from lab.scenario.catalogue import known_topologies, project_root
-from lab.scenario.session import SessionError, choose_world, preload, topology_file
+from lab.scenario.catalogue import find_topology
+from lab.scenario.session import SessionError, choose_world, preload
 from lab.teaching.shell import run_shell
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
@@ -28,15 +26,7 @@ def open_shell(topology: str, world: Literal["mininet", "simulated", "auto"], se
 
 
 def _plan(topology: str) -> Plan:
-    file = Path(topology)
-    if file.suffix != ".toml":
-        root = project_root()
-        file = topology_file(root, topology)
-        if not file.is_file():
-            known = known_topologies(root)
-            near = difflib.get_close_matches(topology, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            raise SessionError(f"no topology {topology!r}; {hint}")
+    file = find_topology(topology)
     try:
         return make_plan(load_topology(file), file.stem)
     except TopologyError as error:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lab import cli_storm
 from lab.cli import app
 from lab.json_schema import json_schema
 from lab.report.render import FolderUnusable
 from lab.report.statistics import Distribution
+from lab.scenario.catalogue import find_topology
 from lab.storm import run as storm_run
 from lab.storm.folder import storm_page, write_storm
 from lab.storm.record import StormRecord, WaitRecord
@@ -128,7 +128,8 @@ def test_json_is_the_record_and_nothing_else(record, tmp_path, monkeypatch):
     ("words", "told"),
     [
         (["forwarders"], "forwarders: it has no cluster"),
-        (["nowhere"], "no such file or directory"),
+        (["nowhere"], "no topology 'nowhere'; known are "),
+        (["nowhere.toml"], "no such file or directory"),
         ([CLUSTER, "--viewers", 20_001], "viewers: 20,001 is out of bounds"),
         ([CLUSTER, "--rate", "nan"], "rate: nan is out of bounds"),
         ([CLUSTER, "--world", "moon"], "there is no world 'moon'"),
@@ -186,5 +187,5 @@ def test_a_lab_that_broke_says_so(tmp_path, monkeypatch):
 
 
 def test_a_name_is_looked_up_and_a_file_is_taken(tmp_path):
-    assert cli_storm._topology_file("cluster") == CLUSTER
-    assert cli_storm._topology_file(str(tmp_path / "any.toml")) == tmp_path / "any.toml"
+    assert find_topology("cluster") == CLUSTER
+    assert find_topology(str(tmp_path / "any.toml")) == tmp_path / "any.toml"
