@@ -29,8 +29,11 @@ VIEWERS_SHOWN = "glibc, musl, windows, systemd-resolved"
 """The default sets of `lab.sweep`, which is imported when it is needed: help comes at once."""
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
+def _words(text: str | None, option: str) -> list[str]:
+    words = [word.strip() for word in (text or "").split(",") if word.strip()]
+    if text is not None and not words:
+        refuse(f"{option} names nothing; name some, with commas, or take it away")
+    return words
 
 
 @app.command(
@@ -126,9 +129,9 @@ def sweep(
         name, plan = topology_named(topology, root)
         chosen = Sweep(
             setting=Setting(plan, name, seed),
-            parts=parts_named(_words(parts), plan),
-            kinds=kinds_named(_words(faults)),
-            viewers=viewers_named(_words(viewers)),
+            parts=parts_named(_words(parts, "--parts"), plan),
+            kinds=kinds_named(_words(faults, "--faults")),
+            viewers=viewers_named(_words(viewers, "--viewers")),
             at_once=failures,
             world="mininet" if world == "mininet" else "simulated",
             root=root,

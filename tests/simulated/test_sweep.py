@@ -251,6 +251,13 @@ def test_what_cannot_be_swept_is_bad_input(forwardlab, words, because):
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("option", ["--parts", "--faults", "--viewers"])
+def test_a_list_of_nothing_is_not_the_default(forwardlab, option):
+    result = forwardlab("sweep", "cluster", option, " ,")
+    assert result.exit_code == Exit.BAD_INPUT
+    assert f"{option} names nothing" in result.stderr
+
+
 def test_a_folder_with_something_in_it_is_refused(forwardlab, tmp_path):
     (tmp_path / "kept").write_text("mine", encoding="utf-8")
     result = forwardlab("sweep", "cluster", "--viewers", "one-shot", "--out", tmp_path)
