@@ -18,7 +18,9 @@ app = typer.Typer()
 
 _CAPTURE = typer.Argument(metavar="CAPTURE", help="A pcap or pcapng file, gzip or not.")
 _TOPOLOGY = typer.Option(
-    "--topology", metavar="FILE", help="The topology file of the network that was captured."
+    "--topology",
+    metavar="FILE",
+    help="The topology of the network that was captured: a file or a name in topologies/.",
 )
 
 
@@ -41,7 +43,7 @@ def judge(
     from lab.captures.telling import junit_of, lines_of
     from lab.observe.pcapng import CaptureError
 
-    _, plan = _plan_of(topology)
+    _, _, plan = _plan_of(topology)
     try:
         record = judge_capture(capture, plan, strict=strict)
     except CaptureError as error:
@@ -68,7 +70,10 @@ def judge(
 def replay(
     capture: Annotated[Path, _CAPTURE],
     topology: Annotated[
-        Path, typer.Option("--topology", metavar="FILE", help="The topology to ask in.")
+        Path,
+        typer.Option(
+            "--topology", metavar="FILE", help="The topology to ask in: a file or a name."
+        ),
     ],
     speed: Annotated[
         float,
@@ -110,10 +115,10 @@ def replay(
 
     if not 0 < speed < float("inf"):
         refuse(f"--speed {speed:g}: the spacing cannot be divided by it; name a number above 0")
-    model, plan = _plan_of(topology)
+    file, model, plan = _plan_of(topology)
     request = ReplayRequest(
         capture=capture,
-        topology_file=topology,
+        topology_file=file,
         topology=model,
         plan=plan,
         speed=speed,
@@ -148,12 +153,14 @@ def _address(text: str) -> str:
         refuse(f"--server {text}: not an address; write it like 192.168.1.53")
 
 
-def _plan_of(path: Path) -> tuple[Topology, Plan]:
+def _plan_of(word: Path) -> tuple[Path, Topology, Plan]:
+    from lab.scenario.catalogue import CatalogueError, find_topology
     from lab.topology.load import TopologyError, load_topology
     from lab.topology.planner import make_plan
 
     try:
-        topology = load_topology(path)
-    except TopologyError as error:
+        file = find_topology(str(word))
+        topology = load_topology(file)
+    except (CatalogueError, TopologyError) as error:
         refuse(str(error))
-    return topology, make_plan(topology, path.stem)
+    return file, topology, make_plan(topology, file.stem)

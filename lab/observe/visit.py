@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from lab.observe.connection import Connection, is_dns
 from lab.observe.dns_exchange import DnsExchange
 from lab.observe.sighting import Mark
+from lab.topology.plan import Plan
+from lab.viewer.profiles import profile_named
 from resolver.machine import Duration, Instant
 
 VISIT = "visit"
@@ -55,6 +57,14 @@ class Visited:
             for address in reply.addresses
         )
         return frozenset((*told, *(each.dialled.address for each in self.connections)))
+
+    def bound_ns(self, plan: Plan) -> Duration | None:
+        """By when its profile has told an error at the latest, with the servers that its node asks
+        and the addresses that it may have dialled; None for a profile that is not known here."""
+        profile = profile_named(self.profile)
+        if profile is None:
+            return None
+        return profile.gives_up_ns(len(plan.node(self.node).asks), len(self.tried))
 
     @property
     def reached(self) -> str | None:

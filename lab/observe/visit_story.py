@@ -18,18 +18,8 @@ def visit_records(timeline: Timeline) -> tuple[VisitRecord, ...]:
     return tuple(_record(visit, timeline, maker) for visit in timeline.visits)
 
 
-def bound_ns(visit: Visited, timeline: Timeline) -> Duration | None:
-    """By when the visit's profile has told an error at the latest, with the addresses it dialled;
-    None for a profile that is not known here."""
-    profile = profile_named(visit.profile)
-    if profile is None:
-        return None
-    return profile.gives_up_ns(_servers(visit, timeline), max(1, len(visit.connections)))
-
-
 def _record(visit: Visited, timeline: Timeline, maker: PhaseMaker) -> VisitRecord:
     profile: StubProfile | None = profile_named(visit.profile)
-    bound = bound_ns(visit, timeline)
     outcome: Literal["connected", "error", "unfinished"]
     match visit.outcome:
         case "connected":
@@ -47,7 +37,7 @@ def _record(visit: Visited, timeline: Timeline, maker: PhaseMaker) -> VisitRecor
         reason=visit.reason,
         time_to_connect_ms=_ms(visit.time_to_connect_ns),
         time_to_error_ms=_ms(visit.time_to_error_ns),
-        bound_ms=_ms(bound),
+        bound_ms=_ms(visit.bound_ns(timeline.plan)),
         reached=visit.reached,
         questions=len(visit.exchanges),
         phases=_phases(visit, timeline, maker),
@@ -61,11 +51,6 @@ def _phases(visit: Visited, timeline: Timeline, maker: PhaseMaker) -> tuple[Phas
     ended_at = visit.began_at + waited
     found = maker.of_session(visit.node, visit.began_at, ended_at, timeline.connections)
     return tuple(PhaseRecord(name=each.name, took_ms=each.took_ns / MILLISECOND) for each in found)
-
-
-def _servers(visit: Visited, timeline: Timeline) -> int:
-    node = next((each for each in timeline.plan.nodes if each.name == visit.node), None)
-    return 1 if node is None else max(1, len(node.asks))
 
 
 def _ms(duration: Duration | None) -> float | None:

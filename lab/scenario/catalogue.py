@@ -174,7 +174,7 @@ def find_topology(word: str) -> Path:
     if word not in known:
         near = difflib.get_close_matches(word, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-        raise CatalogueError(f"no topology {word!r}; {hint}")
+        raise CatalogueError(f"there is no topology {word!r}; {hint}")
     return root / "topologies" / f"{word}.toml"
 
 

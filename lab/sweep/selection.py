@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from lab.scenario.catalogue import known_topologies
+from lab.scenario.catalogue import find_topology
 from lab.sweep.combinations import visiting
 from lab.sweep.parts import KINDS, USUAL, FaultKind, Part, parts_of
 from lab.topology.load import TopologyError, load_topology
@@ -31,7 +31,8 @@ class SweepError(Exception):
 def topology_named(word: str, root: Path) -> tuple[str, Plan]:
     """A topology by its path or by its name in `topologies/`: how scenarios name it, and its plan.
 
-    Raises SweepError for one that cannot be read, or has nothing that a viewer could visit.
+    Raises CatalogueError for a name that is none, SweepError for a file that cannot be read or has
+    nothing that a viewer could visit.
     """
     name = _topology_name(word, root)
     try:
@@ -84,22 +85,13 @@ def refuse_what_breaks_nothing(parts: Sequence[Part], kinds: Sequence[FaultKind]
 
 def _topology_name(word: str, root: Path) -> str:
     folder = (root / "topologies").resolve()
-    path = Path(word)
-    if path.is_file():
-        real = path.resolve()
-        if real.suffix != ".toml":
-            raise SweepError(f"{word}: a topology file's name ends in .toml; rename it")
-        if real.is_relative_to(folder):
-            return real.relative_to(folder).with_suffix("").as_posix()
-        # An absolute name stays what it is below any folder.
-        return real.with_suffix("").as_posix()
-    name = word.removesuffix(".toml").removeprefix("topologies/")
-    known = known_topologies(root)
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    raise SweepError(f"there is no topology {word!r}; {hint}")
+    path = find_topology(word).resolve()
+    if path.suffix != ".toml":
+        raise SweepError(f"{word}: a topology file's name ends in .toml; rename it")
+    if path.is_relative_to(folder):
+        return path.relative_to(folder).with_suffix("").as_posix()
+    # An absolute name stays what it is below any folder.
+    return path.with_suffix("").as_posix()
 
 
 def _chosen(

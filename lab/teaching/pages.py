@@ -25,7 +25,7 @@ from lab.report.ladder_text import step_sign
 from lab.report.record import ExchangeRecord, HopRecord, NodeRecord, ScenarioRecord
 from lab.scenario.description import describe
 from lab.scenario.model import Repeat, Scenario, Step, Until
-from lab.teaching.figures import Figure, figure_of, numbered
+from lab.teaching.faq import Figure, figure_of, numbered
 from lab.teaching.glossary import Explainer
 from lab.teaching.packet import Field, packet_view
 from lab.teaching.words import Teller

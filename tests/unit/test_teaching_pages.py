@@ -13,7 +13,7 @@ from lab.observe.pcapng import PcapngWriter
 from lab.report.ladder import Arrow
 from lab.report.ladder_text import drawn, step_sign
 from lab.scenario.model import Ask, AskMany, Expectation, Scenario
-from lab.teaching.figures import EIGHT_STEPS, FIGURES, FIVE_STEPS, SINGLE, figure_of, numbered
+from lab.teaching.faq import EIGHT_STEPS, FIGURES, FIVE_STEPS, SINGLE, figure_of, numbered
 from lab.teaching.glossary import GLOSSARY, Explainer
 from lab.teaching.growing import records_so_far
 from lab.teaching.nodes import UnknownNode, node_called

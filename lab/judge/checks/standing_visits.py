@@ -12,8 +12,7 @@ from lab.judge.outages import Outage, outages
 from lab.observe.timeline import Timeline
 from lab.observe.visit import Visited
 from lab.values import Seconds
-from lab.viewer.profiles import PROFILES
-from resolver.machine import SECOND, Duration
+from resolver.machine import SECOND
 
 
 class EveryVisitEnds(StandingCheck):
@@ -101,11 +100,9 @@ def _repaired_at(known: tuple[Outage, ...]) -> int:
 def _unended(visit: Visited, timeline: Timeline) -> str | None:
     if visit.ended_at is None:
         return "it never ended"
-    profile = PROFILES.get(visit.profile)  # type: ignore[call-overload]  # what a capture says is text
-    if profile is None:
+    bound = visit.bound_ns(timeline.plan)
+    if bound is None:
         return f"nobody knows a viewer like {visit.profile!r}"
-    servers = len(timeline.plan.node(visit.node).asks)
-    bound: Duration = profile.gives_up_ns(servers, len(visit.tried))
     bound += answer_allowance_ns(timeline)
     took = visit.ended_at - visit.began_at
     return f"it took {ms(took)}, bound {ms(bound)}" if took > bound else None

@@ -119,14 +119,12 @@ class VisitEnds(VisitCheck):
         """Compare its end with the bound."""
         if visit.ended_at is None:
             return "it never ended"
-        profile = profile_named(visit.profile)
         if self.within_s is not None:
-            bound = round(self.within_s * SECOND)
-        elif profile is None:
-            return f"nobody knows a stub resolver {visit.profile!r}; say within_s="
+            bound: Duration | None = round(self.within_s * SECOND)
         else:
-            servers = len(timeline.plan.node(visit.node).asks)
-            bound = profile.gives_up_ns(servers, len(visit.tried))
+            bound = visit.bound_ns(timeline.plan)
+        if bound is None:
+            return f"nobody knows a stub resolver {visit.profile!r}; say within_s="
         took = visit.ended_at - visit.began_at
         if took > bound + answer_allowance_ns(timeline):
             return f"it took {ms(took)}, the bound is {ms(bound)}"
