@@ -577,6 +577,14 @@ def test_judge_ends_by_what_it_found(run_cli, elsewhere, tmp_path):
     assert lost.exit_code == 2
 
 
+def test_a_topology_may_be_given_by_its_name(run_cli, elsewhere):
+    named = run_cli("judge", str(elsewhere), "--topology", "cluster-nat")
+    assert named.exit_code == 0
+    mistyped = run_cli("judge", str(elsewhere), "--topology", "cluster-nta")
+    assert mistyped.exit_code == 2
+    assert "there is no topology 'cluster-nta'; did you mean cluster-nat?" in mistyped.output
+
+
 def test_a_bug_of_ours_is_told_as_one(run_cli, elsewhere, monkeypatch):
     def broken(*_: object) -> None:
         raise ZeroDivisionError("inside")
