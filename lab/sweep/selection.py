@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from lab.scenario.catalogue import find_topology
+from lab.scenario.catalogue import CatalogueError, find_topology
 from lab.sweep.combinations import visiting
 from lab.sweep.parts import KINDS, USUAL, FaultKind, Part, parts_of
 from lab.topology.load import TopologyError, load_topology
@@ -85,7 +85,10 @@ def refuse_what_breaks_nothing(parts: Sequence[Part], kinds: Sequence[FaultKind]
 
 def _topology_name(word: str, root: Path) -> str:
     folder = (root / "topologies").resolve()
-    path = find_topology(word).resolve()
+    try:
+        path = find_topology(word).resolve()
+    except CatalogueError as unknown:
+        raise SweepError(str(unknown)) from None
     if path.suffix != ".toml":
         raise SweepError(f"{word}: a topology file's name ends in .toml; rename it")
     if path.is_relative_to(folder):
