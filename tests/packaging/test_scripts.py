@@ -89,7 +89,7 @@ def start(project: Path, *command: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
         # A shell's background job ignores Ctrl-C, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
 
 
