@@ -83,11 +83,41 @@ class PlannedFirewall:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedDaemon:
+    """A server that is not ours, in the seat of a program: pure text, so that it can be read, kept
+    and compared before anything runs.
+
+    "{folder}" in texts and words stands for the daemon's own folder, which nobody else writes to.
+    """
+
+    subject: str
+    """Its name among the subjects: "unbound"."""
+    version: str
+    """As the program tells it: "1.17.1"."""
+    files: tuple[tuple[str, str], ...]
+    """Its configuration: (name in its folder, text), the main file first."""
+    command: tuple[str, ...]
+    """What runs it in the foreground; empty where it is a state of the kernel and no process."""
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """Commands that run in the node before it, each to its end: key files, kernel rules."""
+    remove: tuple[tuple[str, ...], ...] = ()
+    """Commands that take back what `prepare` did in the node, when it is stopped."""
+    reload: tuple[str, ...] | None = None
+    """A command that has it read its files again; None: it can only be started anew."""
+    reload_signal: int | None = None
+    """A signal that does the same; one of both, or none."""
+    overrides: tuple[str, ...] = ()
+    """What was set otherwise than in the user's own file, a line each, for the report."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedProgram:
     """A program on a node and its configuration."""
 
     name: ProgramName
     config: ProgramConfig
+    daemon: PlannedDaemon | None = None
+    """The server that sits in its seat; None: our own."""
 
 
 @dataclass(frozen=True, slots=True)

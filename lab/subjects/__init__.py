@@ -1,0 +1,1 @@
+"""What can sit in a seat: stock DNS servers and the kernel's NAT, beside our own."""
