@@ -1,0 +1,15 @@
+"""Every subject there is, by its name; "ours" is none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from lab.subjects.subject import Subject, SubjectName
+
+_ALL: Final[tuple[Subject, ...]] = ()
+
+SUBJECTS: Final[Mapping[SubjectName, Subject]] = MappingProxyType(
+    {subject.name: subject for subject in _ALL}
+)
