@@ -158,6 +158,14 @@ class PlannedNode:
         """The program of that name, if the node runs it."""
         return next((program for program in self.programs if program.name == name), None)
 
+    @property
+    def tun(self) -> str | None:
+        """The device that its NAT program reads and writes; None where it translates nothing, or
+        where its kernel does (`PlannedProgram.daemon`)."""
+        program = self.program("nat")
+        kernel = program is not None and program.daemon is not None
+        return None if self.nat is None or kernel else self.nat.device
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

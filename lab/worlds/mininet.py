@@ -117,7 +117,7 @@ class MininetWorld:
         for node in self._plan.nodes:
             with self.net.inside(node.name):
                 names = [interface.name for interface in node.interfaces]
-                for name in [*names, node.nat.device] if node.nat else names:
+                for name in [*names, node.tun] if node.tun else names:
                     ear = self._capture.add(node.name, name)
                     self._loop.add_reader(ear, partial(self._capture.read, ear))
 
@@ -280,9 +280,9 @@ class MininetWorld:
             (node.name, self.net.namespaces[node.name], program) for node, program in programs
         )
         for node, program in programs:
-            if program.name == "nat" and node.nat:
+            if program.name == "nat" and node.tun:
                 # A device that has just been taken into use drops what comes first.
-                self._links.await_carrier(node.name, [node.nat.device], expected=True)
+                self._links.await_carrier(node.name, [node.tun], expected=True)
 
     def set_power(self, node: str, on: bool) -> None:
         """Take the node's cables off at the switch, or put them back."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface
 
-from lab.topology.plan import Plan, PlannedNetwork, PlannedNode
+from lab.topology.plan import Plan, PlannedNat, PlannedNetwork, PlannedNode
 from lab.worlds.mininet_wires import Means, bridge_of, ends_of
 from lab.worlds.world import WorldBroken
 from resolver.config import NatConfig
@@ -96,12 +96,12 @@ def interface_settings(node: PlannedNode) -> dict[str, str]:
     """/proc/sys/net of a node that has its interfaces."""
     if node.nat is None:
         return {}
-    return {
-        # A proxy waits up to 0.8 s before it answers ARP, lest many answer at once; here is one.
-        f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0",
+    # A proxy waits up to 0.8 s before it answers ARP, lest many answer at once; here is one.
+    settings = {f"ipv4/neigh/{node.nat.client_side}/proxy_delay": "0"}
+    if node.tun:
         # The translator sends errors in its node's own name, which looks spoofed to the kernel.
-        f"ipv4/conf/{node.nat.device}/accept_local": "1",
-    }
+        settings[f"ipv4/conf/{node.tun}/accept_local"] = "1"
+    return settings
 
 
 def switch_lines(
@@ -163,9 +163,9 @@ def node_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
             once = " nodad" if ":" in address else ""
             yield f"address add {address} dev {interface.name}{once}"
         yield f"link set dev {interface.name} up"
-    if node.nat:
-        yield f"tuntap add dev {node.nat.device} mode tun"
-        yield f"link set dev {node.nat.device} up"
+    if node.tun:
+        yield f"tuntap add dev {node.tun} mode tun"
+        yield f"link set dev {node.tun} up"
     for route in node.routes:
         where = f"via {route.via}" if route.via else f"dev {route.device}"
         yield f"route replace {route.destination} {where}"
@@ -192,9 +192,13 @@ def plugging_lines(node: PlannedNode, interface: str) -> Iterator[str]:
 
 def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
     """The kernel around a translator: what crosses between the realms passes its device, in both
-    directions, the kernel's own errors about it too. Nothing else does."""
+    directions, the kernel's own errors about it too. Nothing else does. Where the kernel itself
+    translates, it answers for the aliases, and there is no device."""
     nat = node.nat
     if nat is None:
+        return
+    if node.tun is None:
+        yield from _kernel_nat_lines(nat)
         return
     program = node.program("nat")
     if program is None or not isinstance(program.config, NatConfig):
@@ -205,10 +209,7 @@ def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
         yield f"route replace {alias}/{_full_length(alias)} dev {nat.device}"
         # Answers ARP for this address alone, unlike the proxy_arp switch.
         yield f"neighbour add proxy {alias} dev {nat.client_side}"
-    for alias in nat.dns_aliases:
-        for transport in ("udp", "tcp"):
-            yield f"rule add pref 10 to {alias} dport 53 ipproto {transport} table {_DNS_ALIASES}"
-        yield f"route add local {alias} dev lo table {_DNS_ALIASES}"
+    yield from _dns_alias_lines(nat)
     yield f"rule add pref 20 iif {nat.server_side} table {_INTO_TRANSLATOR}"
     # NAT-02, ICM-02: an error of this kernel's about a translated packet quotes a real address
     # and goes to the client side; its source is the device's (icmp_errors_use_inbound_ifaddr).
@@ -216,6 +217,22 @@ def _nat_lines(plan: Plan, node: PlannedNode) -> Iterator[str]:
     for prefix in _realm_of(plan, node, nat.server_side):
         yield f"route add throw {prefix} table {_INTO_TRANSLATOR}"
     yield f"route add default dev {nat.device} table {_INTO_TRANSLATOR}"
+
+
+def _kernel_nat_lines(nat: PlannedNat) -> Iterator[str]:
+    for alias in nat.aliases:
+        # The kernel answers ARP for an address that is elsewhere. By the time a packet is routed,
+        # the rules have put the real address in; one without an entry meets a rule that drops it.
+        yield f"route replace {alias}/{_full_length(alias)} dev {nat.server_side}"
+        yield f"neighbour add proxy {alias} dev {nat.client_side}"
+    yield from _dns_alias_lines(nat)
+
+
+def _dns_alias_lines(nat: PlannedNat) -> Iterator[str]:
+    for alias in nat.dns_aliases:
+        for transport in ("udp", "tcp"):
+            yield f"rule add pref 10 to {alias} dport 53 ipproto {transport} table {_DNS_ALIASES}"
+        yield f"route add local {alias} dev lo table {_DNS_ALIASES}"
 
 
 def _realm_of(plan: Plan, node: PlannedNode, interface: str) -> Iterator[str]:
