@@ -1,0 +1,1 @@
+"""From other servers' configuration files to forwarding tables and scenarios, and back."""
