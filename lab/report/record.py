@@ -31,6 +31,22 @@ class EvidenceRecord(_Part):
     """Frame numbers in the scenario's capture."""
 
 
+class ListedRecord(_Part):
+    """What a subject documents of itself, otherwise than the rule demands."""
+
+    subject: str
+    because: str
+    source: str
+    checked: str
+    """The version that the listing is about."""
+    version: str
+    """The one that was judged."""
+    certain: bool
+    """Whether the listing is about what was judged: this version, configured by forwardlab."""
+    varies: float | None = None
+    """The chance of a breach in one trial, where the choice is drawn; None: it happens always."""
+
+
 class ExpectationRecord(_Part):
     """One expectation and what came of it."""
 
@@ -43,6 +59,10 @@ class ExpectationRecord(_Part):
     value: str | None = None
     meant_to_fail: bool = False
     """In a set-up broken on purpose: this failure is what the scenario demands."""
+    listed: ListedRecord | None = None
+    """The documented deviation of the subject that is about it."""
+    is_stale: bool = False
+    """That deviation happens no longer, so its listing is wrong: a failure."""
 
 
 class HopRecord(_Part):

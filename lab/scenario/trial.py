@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal, Protocol
 
-from lab.judge.judgement import Judgement, judge
+from lab.judge.judgement import judge
 from lab.judge.rules import strictest
 from lab.judge.verdict import Outcome
 from lab.observe.pcapng import CaptureError
@@ -28,16 +28,17 @@ from lab.observe.story import (
 from lab.observe.timeline import Timeline
 from lab.observe.visit_story import visit_records
 from lab.report.record import (
-    EvidenceRecord,
     ExpectationRecord,
     NodeRecord,
     ScenarioRecord,
     StepRecord,
 )
+from lab.scenario.expectation_records import expectation_records
 from lab.scenario.impairable import impaired_links
 from lab.scenario.lateness import excused, was_late
 from lab.scenario.model import Scenario, Step
 from lab.scenario.steps import Stage
+from lab.subjects.behaviour import BehaviourMalformed, listed_for
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
 from lab.worlds.witness import Busyness, Witness
@@ -126,7 +127,7 @@ def run_trial(
             record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
         except WorldBroken as error:
             record = excused(broken(trial, str(error)), _busyness(witness))
-        except (FaultNotPossible, CaptureError) as error:
+        except (BehaviourMalformed, CaptureError, FaultNotPossible) as error:
             record = broken(trial, str(error))
         except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
             record = broken(trial, traceback.format_exc())
@@ -214,7 +215,13 @@ def _judged(
     steps: tuple[StepRecord, ...],
 ) -> ScenarioRecord:
     timeline = Timeline.read(capture.path, trial.plan, clock)
-    judgement = judge(trial.scenario, timeline, strict=trial.strict)
+    judgement = judge(
+        trial.scenario,
+        timeline,
+        strict=trial.strict,
+        identifier=trial.id,
+        listed=listed_for(actual),
+    )
     problems = _problems(capture)
     outcome = Outcome.BROKEN if problems else judgement.outcome
     capture.path.replace(trial.capture)
@@ -235,7 +242,7 @@ def _judged(
         frames_lost=capture.frames_lost,
         links=dict(capture.links),
         steps=steps,
-        expectations=_expectation_records(judgement, trusted=not problems),
+        expectations=expectation_records(judgement, trusted=not problems),
         violates=trial.scenario.violates,
         connect_phases=connect_phases(timeline),
         exchanges=exchange_records(timeline),
@@ -260,26 +267,6 @@ def _problems(capture: Capture) -> list[str]:
             f"the clock was stepped by {capture.clock_step_ns / MILLISECOND:.1f} ms during the run"
         )
     return problems
-
-
-def _expectation_records(judgement: Judgement, *, trusted: bool) -> tuple[ExpectationRecord, ...]:
-    """What came of each expectation. Not `trusted`: the lab broke, and nobody is to blame for what
-    was seen; the evidence stays for whoever mends it."""
-    return tuple(
-        ExpectationRecord(
-            text=each.expectation.text,
-            rules=each.expectation.rules,
-            severity=each.severity,
-            outcome=each.finding.outcome.value if trusted else "broken",
-            evidence=tuple(
-                EvidenceRecord(text=evidence.text, frames=evidence.frames)
-                for evidence in each.finding.evidence
-            ),
-            value=each.finding.value,
-            meant_to_fail=trusted and each.meant_to_fail,
-        )
-        for each in judgement.expectations
-    )
 
 
 def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
