@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from resolver.limits import NAT_MAPPINGS, NAT_SESSIONS
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
 
 LOCAL_NETWORKS: Final = (
@@ -200,18 +201,100 @@ class BalancerConfig:
     health: HealthCheck = field(default_factory=HealthCheck)
 
 
+class Behaviour(Enum):
+    """What a mapping, or what a filter lets in, depends on (RFC 4787 4.1 and 5)."""
+
+    ENDPOINT_INDEPENDENT = "endpoint-independent"
+    """On nothing but the inside endpoint."""
+    ADDRESS_DEPENDENT = "address-dependent"
+    """On the outside address too."""
+    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
+    """On the outside address and its port too."""
+
+
+class PortChoice(Enum):
+    """How the outside port of a new mapping is found."""
+
+    RANDOM = "random"
+    """Drawn from all free ones (RFC 6056 3.3.1), so that it tells an attacker nothing."""
+    PRESERVE = "preserve"
+    """The inside port where it is free (RFC 4787 4.2.1), else drawn."""
+    SEQUENTIAL = "sequential"
+    """The one after the last: what RFC 6056 and RFC 5452 10 warn of. For showing that it is
+    found."""
+
+
+class Refusal(Enum):
+    """What the sender of a packet that is refused gets."""
+
+    ICMP = "icmp"
+    """An ICMP error that says why."""
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class NaptConfig:
+    """Inside machines without an alias share outside addresses (RFC 3022 2.2: NAPT)."""
+
+    inside: tuple[str, ...]
+    """IPv4 networks whose machines are translated."""
+    outside_addresses: tuple[str, ...]
+    """IPv4 addresses that they share; the host must lead packets to them into the device."""
+    mapping: Behaviour = Behaviour.ENDPOINT_INDEPENDENT
+    """RFC 4787 REQ-1."""
+    filtering: Behaviour = Behaviour.ADDRESS_DEPENDENT
+    """RFC 4787 REQ-8: this, or endpoint-independent where applications matter more."""
+    ports: PortChoice = PortChoice.RANDOM
+    port_parity: bool = True
+    """RFC 4787 REQ-4: whether an even port is mapped to an even one, and an odd one to an odd
+    one."""
+    hairpinning: bool = True
+    """RFC 4787 REQ-9: whether inside machines reach each other by outside addresses."""
+    udp_timeout_ns: Duration = 300 * SECOND
+    """RFC 4787 REQ-5: a UDP mapping ends so long after its last packet outwards; at least 2 min, 5
+    or more recommended."""
+    dns_timeout_ns: Duration = 15 * SECOND
+    """The same towards UDP port 53 (RFC 4787 REQ-5 a allows less for well-known ports)."""
+    udp_inbound_refresh: bool = False
+    """RFC 4787 REQ-6 a: whether packets inwards keep a UDP mapping alive too. Off, nobody outside
+    can hold it open."""
+    tcp_established_ns: Duration = 7_440 * SECOND
+    """RFC 5382 REQ-5: at least 2 h 4 min."""
+    tcp_transitory_ns: Duration = 240 * SECOND
+    """RFC 5382 REQ-5: connections that are being opened or closed; at least 4 min."""
+    icmp_timeout_ns: Duration = 60 * SECOND
+    """RFC 5508 REQ-2: at least 60 s."""
+    unsolicited_syn_ns: Duration = 6 * SECOND
+    """RFC 5382 REQ-4: a SYN from outside that nobody has asked for is not answered for so long."""
+    unsolicited_syn: Refusal = Refusal.ICMP
+    """What follows then (RFC 5382 REQ-4: port unreachable; REQ-4 a: or nothing)."""
+    most_mappings: int = NAT_MAPPINGS
+    """Mappings at once; one more is refused, and those that there are go on."""
+    most_sessions: int = NAT_SESSIONS
+    """Conversations at once over all mappings; one more is refused likewise."""
+    when_full: Refusal = Refusal.ICMP
+    """What who would need one more gets (RFC 5508 REQ-8: communication administratively
+    prohibited)."""
+
+
 @dataclass(frozen=True, slots=True)
 class NatConfig:
-    """The NAT translator: a static one-to-one table between alias and real addresses."""
+    """The NAT translator: a static one-to-one table between alias and real addresses, and NAPT for
+    machines that are not in it, where that is asked for."""
 
     device: str
     """The TUN device it reads and writes."""
     table: tuple[tuple[str, str], ...]
-    """(alias address, real address)."""
+    """(alias address, real address); with `napt` there may be none."""
     client_side_address: str
     """The translator's own address towards the viewers: the source of its ICMP errors there."""
     server_side_address: str
     """The translator's own address towards the servers."""
+    napt: NaptConfig | None = None
+    """None: only what is in the table is translated."""
+    dns_alg: bool = False
+    """RFC 2694: whether addresses in DNS answers that pass through are translated by the table too.
+    Off (RFC 4787 REQ-10): the load balancers answer with aliases already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,14 @@ PROGRAMS: Final[Mapping[str, type[ProgramConfig]]] = {
     "dns-translator": DnsTranslatorConfig,
 }
 
-_NOT_EMPTY: Final = frozenset({"listen", "servers", "addresses", "members", "table"})
+_NOT_EMPTY: Final = frozenset(
+    {"listen", "servers", "addresses", "members", "table", "inside", "outside_addresses"}
+)
 """Lists that make no sense without an element."""
 
-_MAY_BE_EMPTY: Final = frozenset({(ForwardRule, "servers")})
-"""The same names where an empty list says something: a rule that ends forwarding."""
+_MAY_BE_EMPTY: Final = frozenset({(ForwardRule, "servers"), (NatConfig, "table")})
+"""The same names where an empty list says something: a rule that ends forwarding, a translator
+whose machines all share addresses."""
 
 
 class ConfigError(Exception):
@@ -87,6 +90,8 @@ def read_config(path: Path) -> ProgramConfig:
     config = reader.record(PROGRAMS[name], table, "")
     if isinstance(config, ResolverConfig):
         reader.look_for_contradictions(config)
+    elif isinstance(config, NatConfig):
+        reader.look_for_work(config)
     if reader.problems:
         raise ConfigError(tuple(reader.problems))
     return cast("ProgramConfig", config)
@@ -144,6 +149,13 @@ class _Reader:
                         "is this server itself",
                         "name another one, or leave it out",
                     )
+
+    def look_for_work(self, config: NatConfig) -> None:
+        """Complain of a translator that would translate nothing."""
+        if not config.table and config.napt is None:
+            self._complain(
+                "table", "is empty, and there is no napt", "name at least one pair, or add [napt]"
+            )
 
     def _value(self, annotation: Any, value: object, place: str, field: str) -> object:
         if get_origin(annotation) in {Union, types.UnionType}:  # `… | None`: TOML has no null

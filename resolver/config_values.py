@@ -16,11 +16,19 @@ from resolver.dns.access import read_network
 from resolver.machine import SECOND, Endpoint
 
 _IP_LITERALS: Final = frozenset(
-    {"addresses", "alias_base", "table", "client_side_address", "server_side_address", "rewrite"}
+    {
+        "addresses",
+        "alias_base",
+        "table",
+        "client_side_address",
+        "server_side_address",
+        "rewrite",
+        "outside_addresses",
+    }
 )
 """Fields whose strings are IP addresses."""
 
-_NETWORKS: Final = frozenset({"recursion_for", "private_addresses"})
+_NETWORKS: Final = frozenset({"recursion_for", "private_addresses", "inside"})
 """Fields whose strings are networks."""
 
 _MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 8: a TTL is 31 bits
@@ -38,6 +46,8 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "answers": (0, 65_535),
     "fall": (1, 1_000),
     "rise": (1, 1_000),
+    "most_mappings": (1, 1_000_000),
+    "most_sessions": (1, 1_000_000),
 }
 """Smallest and largest value of each integer field."""
 

@@ -183,3 +183,39 @@ QUESTIONS_PER_CLIENT: Final = 1024
 instead of waiting. A quarter of what is resolved at once: no client takes it all. Transports count
 apart, because datagrams in somebody else's name must not shut out his streams. What is at hand (own
 zones, the cache) is given all the same: nobody waits for it."""
+
+# --- the NAT translator's state ---------------------------------------------------------------
+
+NAT_MAPPINGS: Final = 32_768
+"""Mappings of a translator at once, where nothing else is configured: half of what one outside
+address has ports for in UDP, so that a port is found in two draws or so (RFC 6056 3.3.1)."""
+
+NAT_SESSIONS: Final = 65_536
+"""Conversations at once, some 500 octets each: twice the mappings, for some hosts talk to several
+others from one port."""
+
+NAT_SESSIONS_PER_MAPPING: Final = 1024
+"""Conversations of one mapping. Where everybody may call in, a flood from outside must not take all
+there are."""
+
+NAT_PORT_DRAWS: Final = 64
+"""Ports that are drawn before the free ones are looked for one by one (RFC 6056 3.3.1)."""
+
+NAT_HELD_SYNS: Final = 256
+"""SYNs from outside that are held back (RFC 5382 REQ-4); beyond, one is dropped and never answered,
+which an attacker may well have."""
+
+NAT_FRAGMENTED: Final = 1024
+"""Fragmented datagrams on their way through whose first fragment has been seen; the oldest makes
+room (RFC 4787 REQ-14 a)."""
+
+NAT_WAITING_FRAGMENTS: Final = 256
+"""Fragments that wait for the first one of their datagram, over all of them; the oldest datagram's
+make room."""
+
+NAT_WAITING_OCTETS: Final = 262_144
+"""Memory for these: four datagrams of the largest size."""
+
+NAT_FRAGMENT_LIFETIME: Final[Duration] = 30 * SECOND
+"""How long a datagram's fragments may be under way (RFC 791 3.2 begins with 15 s; Linux waits
+30 s)."""

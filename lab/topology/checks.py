@@ -12,6 +12,7 @@ from lab.topology.check_expectations import expectation_problems
 from lab.topology.check_forwarding import forwarding_problems
 from lab.topology.check_internet import can_be_generated, internet_problems
 from lab.topology.check_names import name_problems
+from lab.topology.check_napt import napt_problems
 from lab.topology.check_recursion import recursion_problems
 from lab.topology.check_viewers import viewer_problems
 from lab.topology.internet import with_internet
@@ -32,6 +33,7 @@ def problems_of(topology: Topology) -> tuple[Problem, ...]:
             *name_problems(topology),
             *survey.problems,
             *cluster_problems(survey),
+            *napt_problems(survey),
             *forwarding_problems(survey),
             *recursion_problems(survey),
             *viewer_problems(survey),

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, StrictInt
 
-from lab.topology.values import AnyNumber, OneOrMore, Seconds, Value, YesOrNo
+from lab.topology.values import AnyNumber, MappingSeconds, OneOrMore, Seconds, Value, YesOrNo
+from resolver.limits import NAT_MAPPINGS, NAT_SESSIONS
 
 
 class _Node(Value):
@@ -148,10 +149,65 @@ class TranslatorDns(Value):
     """Whether it also takes what is sent to port 53 of the load balancers' aliases."""
 
 
+Behaviour: TypeAlias = Literal[
+    "endpoint-independent", "address-dependent", "address-and-port-dependent"
+]
+"""What a mapping or a filter depends on, by RFC 4787's words (4.1, 5)."""
+
+
+class TranslatorNat(Value):
+    """What the NAT translator does beside its static aliases: machines that have none share outside
+    addresses (NAPT), by RFC 4787, 5382 and 5508."""
+
+    outside_address: OneOrMore | None = None
+    """The IPv4 address that they share on the viewers' network, or a list of them; no machine's
+    own. None written: there is no NAPT."""
+    inside: OneOrMore | None = None
+    """Names of the networks whose machines are translated: those on the servers' side, if nothing
+    is written."""
+    mapping: Behaviour = "endpoint-independent"
+    """What a mapping depends on."""
+    filtering: Behaviour = "address-dependent"
+    """What may come in by a mapping: anything, or only from whom something was sent to."""
+    ports: Literal["random", "preserve", "sequential"] = "random"
+    """How the outside port of a new mapping is found."""
+    port_parity: YesOrNo = True
+    """Whether even ports are mapped to even ones, and odd ones to odd ones."""
+    hairpinning: YesOrNo = True
+    """Whether inside machines reach each other by outside addresses."""
+    udp_timeout_s: MappingSeconds = Field(default=300.0, ge=120)
+    """How long a UDP mapping outlives its last packet outwards; at least 2 min."""
+    dns_timeout_s: MappingSeconds = Field(default=15.0, ge=1)
+    """The same towards port 53."""
+    udp_inbound_refresh: YesOrNo = False
+    """Whether packets inwards keep a UDP mapping alive too."""
+    tcp_established_s: MappingSeconds = Field(default=7440.0, ge=7440)
+    """How long a TCP connection may be idle; at least 2 h 4 min."""
+    tcp_transitory_s: MappingSeconds = Field(default=240.0, ge=240)
+    """The same while it is being opened or closed; at least 4 min."""
+    icmp_timeout_s: MappingSeconds = Field(default=60.0, ge=60)
+    """How long an ICMP query's mapping outlives it; at least 60 s."""
+    unsolicited_syn_s: MappingSeconds = Field(default=6.0, ge=6)
+    """How long a SYN from outside that nobody has asked for stays without answer; at least 6 s."""
+    unsolicited_syn: Literal["icmp", "silent"] = "icmp"
+    """What follows then: an ICMP error, or nothing."""
+    most_mappings: StrictInt = Field(default=NAT_MAPPINGS, ge=1, le=1_000_000)
+    """Mappings at once."""
+    most_sessions: StrictInt = Field(default=NAT_SESSIONS, ge=1, le=1_000_000)
+    """Conversations at once over all mappings."""
+    when_full: Literal["icmp", "silent"] = "icmp"
+    """What who would need one more gets: an ICMP error, or nothing."""
+    dns_alg: YesOrNo = False
+    """Whether addresses in DNS answers that pass through are translated by the aliases too (RFC
+    2694)."""
+
+
 class Translator(_Node):
     """The NAT translator, with the DNS translator on it."""
 
     plays: Literal["translator"]
+    nat: TranslatorNat | None = None
+    """What it does beside its static aliases, if anything."""
     dns: TranslatorDns | None = None
     """The DNS translator, if it has one."""
 

@@ -62,7 +62,8 @@ class PlannedNat:
     device: str
     """The TUN device: "nat0"."""
     aliases: tuple[str, ...]
-    """Addresses answered by proxy ARP on the client side and routed into the TUN."""
+    """Addresses answered by proxy ARP on the client side and routed into the TUN: the servers'
+    aliases, then the outside addresses that machines without one share."""
     client_side: str
     """Interface towards the viewers."""
     server_side: str

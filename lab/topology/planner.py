@@ -17,6 +17,7 @@ from lab.topology.name_servers import (
     nanoseconds,
     resolver_config,
 )
+from lab.topology.napt import napt_config, shared_addresses
 from lab.topology.nodes import Authority, Node, Resolver, Router, Server, Translator, Viewer
 from lab.topology.plan import (
     Plan,
@@ -182,7 +183,8 @@ def _nat(
     on = {interface.network: interface.name for interface in interfaces}
     return PlannedNat(
         device=NAT_DEVICE,
-        aliases=tuple(alias for alias, _ in _aliased(translator, topology)),
+        aliases=tuple(alias for alias, _ in _aliased(translator, topology))
+        + shared_addresses(translator),
         client_side=on[str(behind.behind_nat_on)],
         server_side=on[behind.network],
         dns_aliases=_dns_aliases(translator, topology),
@@ -272,6 +274,8 @@ def _nat_program(node: Translator, topology: Topology) -> NatConfig:
         ),
         client_side_address=str(first_of_family(node.addresses[str(behind.behind_nat_on)], 4)),
         server_side_address=str(first_of_family(node.addresses[behind.network], 4)),
+        napt=napt_config(node, topology, behind.network),
+        dns_alg=node.nat is not None and node.nat.dns_alg,
     )
 
 

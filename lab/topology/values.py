@@ -75,6 +75,9 @@ reads and what the schema allows must not differ."""
 Seconds: TypeAlias = Annotated[StrictFloat, Field(gt=0, le=3600)]
 """A time that has to pass: more than nothing, at most an hour."""
 
+MappingSeconds: TypeAlias = Annotated[StrictFloat, Field(le=604_800)]
+"""A time that a NAT translator remembers something: at most a week."""
+
 
 class Value(BaseModel):
     """A table of the file: its keys are known, and it does not change."""
