@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from lab.subjects.nftables import NFTABLES, NFTABLES_STATELESS
 from lab.subjects.subject import Subject, SubjectName
 
-_ALL: Final[tuple[Subject, ...]] = ()
+_ALL: Final[tuple[Subject, ...]] = (NFTABLES, NFTABLES_STATELESS)
 
 SUBJECTS: Final[Mapping[SubjectName, Subject]] = MappingProxyType(
     {subject.name: subject for subject in _ALL}
