@@ -26,7 +26,8 @@ from lab.worlds.mininet_calendar import Calendar, clock_offset
 from lab.worlds.mininet_commands import has_discipline
 from lab.worlds.mininet_links import Links
 from lab.worlds.mininet_network import PlanNet
-from lab.worlds.mininet_programs import STARTING_ORDER, Programs
+from lab.worlds.mininet_programs import STARTING_ORDER
+from lab.worlds.mininet_seats import Seats
 from lab.worlds.mininet_transmitting import Transmitters
 from lab.worlds.mininet_wires import means_of
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
@@ -56,7 +57,7 @@ class MininetWorld:
         self._folder = out
         self._loop = Loop()
         self._calendar = Calendar(self._loop)
-        self._programs = Programs(self._loop, self._folder, seed)
+        self._programs = Seats(self._loop, self._folder, seed, lambda: self.net.home)
         self._net: PlanNet | None = None
         self._standing: Links | None = None
         self._capture: LiveCapture | None = None
@@ -72,7 +73,7 @@ class MininetWorld:
     def capabilities(self) -> frozenset[Capability]:
         """What this kernel can do, tried once."""
         if self._capabilities is None:
-            found = {Capability.LINK_DELAY, Capability.LINK_RATE}
+            found = {Capability.LINK_DELAY, Capability.LINK_RATE, Capability.FOREIGN_SERVERS}
             found |= {Capability.IPV6} if Path("/proc/sys/net/ipv6").exists() else set()
             self._capabilities = frozenset(found)
         return self._capabilities
