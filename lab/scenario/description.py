@@ -10,10 +10,12 @@ from lab.scenario.model import (
     AskMany,
     Await,
     Change,
+    Complain,
     Connect,
     Datagram,
     Edns,
     Elapse,
+    Emit,
     Flap,
     Forge,
     Halt,
@@ -32,6 +34,7 @@ from lab.scenario.model import (
     Resume,
     SetForward,
     SetZone,
+    Silence,
     Step,
     Unplug,
     Until,
@@ -60,6 +63,14 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"{node} sends an echo request to {to}"
         case Datagram(node=node, to=to, port=port):
             return f"{node} sends a datagram to {to} port {port}"
+        case Emit(node=node, packet=packet):
+            return f"{node} sends {packet!r}{_where(step)}"
+        case Complain(node=node, packet=packet, about=about):
+            wrong = f", wrong: {step.fault}" if step.fault else ""
+            told = f"ICMP type {step.type} code {step.code} about {about!r}"
+            return f"{node} sends {packet!r}, {told}{wrong}"
+        case Silence(node=node):
+            return f"{node} says no more that nobody listens"
         case Forge(forger=forger, victim=victim, fault=fault):
             return f"{forger} forges a reply to {victim}'s question: wrong {fault}"
         case Halt(node=node, program=program, how="kill"):
@@ -102,6 +113,25 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             return f"until {what} {wanted}: {inner}"
         case Misconfigure(fault=fault):
             return f"broken on purpose: {fault.fault}"
+
+
+def _where(step: Emit) -> str:
+    """Where a bare packet goes, with everything about it that is out of the ordinary."""
+    kind = {"udp": "UDP", "tcp": f"TCP {step.flags}", "echo": "echo request"}[step.protocol]
+    place = "" if step.protocol == "echo" else f" port {step.port}"
+    where = f" to {step.to}{place}" if step.to else f" back to where {step.answers!r} came from"
+    odd = [kind]
+    if step.source_port:
+        odd.append(f"from port {step.source_port}")
+    if step.ttl != Emit.model_fields["ttl"].default:
+        odd.append(f"TTL {step.ttl}")
+    if step.octets:
+        odd.append(f"{step.octets} octets")
+    if step.pieces:
+        odd.append(f"fragments {', '.join(map(str, step.pieces))}")
+    if step.checksum != "right":
+        odd.append("no checksum" if step.checksum == "none" else "wrong checksum")
+    return f"{where} ({', '.join(odd)})"
 
 
 def _link(node: str, network: str | None) -> str:
@@ -165,7 +195,7 @@ def longest_s(steps: Iterable[Step]) -> float:
 
 def _longest_step_s(step: Step) -> float:  # noqa: PLR0911 - one line per kind of step
     match step:
-        case Ask() | Connect() | Visit() | Ping() | Datagram() | Forge():
+        case Ask() | Connect() | Visit() | Ping() | Datagram() | Emit() | Complain() | Forge():
             return step.patience_s
         case AskMany():
             # Over TCP, the connection itself may take as long as a question.
@@ -180,8 +210,8 @@ def _longest_step_s(step: Step) -> float:  # noqa: PLR0911 - one line per kind o
         case Until():
             # The last turn may begin at the deadline.
             return step.deadline_s + longest_s(step.steps)
-        case Flap():
-            return 0.0  # beside the steps that follow
+        case Silence() | Flap():
+            return 0.0  # done at once; a flap goes on beside the steps that follow
         case Await() | Halt() | Resume() | Unplug() | Plug() | Impair() | Mend():
             return _START_S
         case Play() | Reconfigure() | Misconfigure():

@@ -17,9 +17,11 @@ from lab.scenario.model import (
     Ask,
     AskMany,
     Await,
+    Complain,
     Connect,
     Datagram,
     Elapse,
+    Emit,
     Flap,
     Forge,
     Halt,
@@ -34,6 +36,7 @@ from lab.scenario.model import (
     Replay,
     Resume,
     Scenario,
+    Silence,
     Step,
     Unplug,
     Until,
@@ -138,6 +141,9 @@ def _nodes(step: Step) -> tuple[str, ...]:
             | Visit()
             | Ping()
             | Datagram()
+            | Emit()
+            | Complain()
+            | Silence()
             | Halt()
             | Resume()
             | Unplug()
@@ -168,7 +174,7 @@ def _acting(step: Step, plan: Plan) -> Iterator[str]:  # noqa: C901, PLR0912 - b
                 yield f"{plan.source} has no cluster, so no name to visit; say name="
         case Replay():
             yield from _replaying(step, plan)
-        case Connect() | Ping() | Datagram():
+        case Connect() | Ping() | Datagram() | Emit():
             yield from _out_of_family(plan.node(step.node), step.to)
         case Forge():
             yield from _forging(step, plan)

@@ -24,6 +24,7 @@ from lab.scenario.acts import (
     Ping,
     Visit,
 )
+from lab.scenario.bare import Complain, Emit, Silence
 from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
 from lab.scenario.disturbances import Flap, Halt, Impair, Mend, Plug, Resume, Unplug
 from lab.scenario.impairments import Impairment
@@ -52,11 +53,13 @@ __all__ = [
     "AskMany",
     "Await",
     "Change",
+    "Complain",
     "Connect",
     "Datagram",
     "DropNatEntry",
     "Edns",
     "Elapse",
+    "Emit",
     "Expectation",
     "FallBackToRecursion",
     "Fault",
@@ -90,6 +93,7 @@ __all__ = [
     "Script",
     "SetForward",
     "SetZone",
+    "Silence",
     "Step",
     "TurnForwardersRound",
     "Unplug",
@@ -174,6 +178,9 @@ Step = Annotated[
     | Visit
     | Ping
     | Datagram
+    | Emit
+    | Complain
+    | Silence
     | Forge
     | Halt
     | Resume

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hmac
 import struct
+from ipaddress import ip_address
 from typing import Final
 
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRTSIG, EDNS0TLV
-from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6
 
+from lab.observe.named import data_of, identification_of, window_of
+from lab.scenario.bare import Complain, Emit
 from lab.scenario.messages import Edns, Message
 from lab.scenario.model import ForgeryFault
 from lab.values import class_number, type_number
@@ -149,6 +152,83 @@ def datagram(source: Endpoint, destination: Endpoint) -> bytes:
     """A UDP datagram that asks nothing of anybody."""
     addresses = IP(src=source.address, dst=destination.address)
     return bytes(addresses / UDP(sport=source.port, dport=destination.port) / b"forwardlab")
+
+
+def bare_packet(
+    step: Emit, source: Endpoint, destination: Endpoint, *, sequence: int, acknowledgment: int
+) -> list[bytes]:
+    """The packet of an `Emit`, as one or in fragments, in the order in which they are sent."""
+    data = data_of(step.packet) + step.carries.encode() + bytes(step.octets)
+    ip = IP(
+        src=source.address,
+        dst=destination.address,
+        id=identification_of(step.packet),
+        ttl=step.ttl,
+        tos=step.tos,
+        flags="DF" if step.dont_fragment else 0,
+    )
+    transport: UDP | TCP | ICMP
+    match step.protocol:
+        case "udp":
+            transport = UDP(sport=source.port, dport=destination.port)
+        case "echo":
+            transport = ICMP(id=source.port, seq=1)
+        case "tcp":
+            transport = TCP(
+                sport=source.port,
+                dport=destination.port,
+                seq=sequence,
+                ack=acknowledgment,
+                flags=step.flags,
+                window=window_of(step.packet),
+                options=_TCP_OPTIONS if step.options else [],
+            )
+            # Only what pushes data carries any.
+            data = data if "P" in step.flags else b""
+    whole = bytes(ip / transport / data)
+    if step.checksum != "right":
+        place = 20 + {"udp": 6, "tcp": 16, "echo": 2}[step.protocol]
+        other = 0 if step.checksum == "none" else int.from_bytes(whole[place : place + 2]) ^ 0x0101
+        whole = whole[:place] + other.to_bytes(2) + whole[place + 2 :]
+    if not step.pieces:
+        return [whole]
+    number = len(step.pieces)
+    # Offsets count in eights of octets (RFC 791 3.1); the last piece is the shortest.
+    size = -(-(len(whole) - 20) // (8 * number)) * 8
+    pieces = fragment(IP(whole), fragsize=size)  # type: ignore[no-untyped-call]
+    return [bytes(pieces[place - 1]) for place in step.pieces]
+
+
+_TCP_OPTIONS = [
+    ("MSS", 1400),
+    ("SAckOK", b""),
+    ("WScale", 3),
+    ("Timestamp", (1, 0)),
+    (253, b"lab"),  # RFC 6994: for experiments; no translator knows what it says
+]
+
+
+def bare_error(step: Complain, source: str, quoted: bytes) -> bytes:
+    """The ICMP error of a `Complain` about a packet, to the source that the packet shows."""
+    about = IP(quoted)
+    match step.fault:
+        case "another port":
+            about.payload.sport ^= 1
+        case "another address":
+            about.dst = str(ip_address(about.dst) + 50)
+        case "quoted transport checksum":
+            about.payload.chksum ^= 0x0101
+    if step.fault in {"another port", "another address"}:
+        del about.chksum, about.payload.chksum
+    error = bytes(
+        IP(src=source, dst=about.src, id=identification_of(step.packet))
+        / ICMP(type=step.type, code=step.code, nexthopmtu=step.mtu)
+        # RFC 1812 4.3.2.3: as much as fits a datagram of 576 octets.
+        / bytes(about)[: 576 - 28]
+    )
+    if step.fault == "checksum":
+        error = error[:22] + (int.from_bytes(error[22:24]) ^ 0x0101).to_bytes(2) + error[24:]
+    return error
 
 
 def forged_reply(

@@ -32,18 +32,18 @@ class Stray:
 
 def stray_echo(step: Ping, node: PlannedNode, identifier: int) -> Stray:
     """The echo request of a `Ping`."""
-    source = _address_towards(node, step.to)
+    source = address_towards(node, step.to)
     return Stray(packets.echo_request(source, step.to, identifier, step.ttl), source)
 
 
 def stray_datagram(step: Datagram, node: PlannedNode) -> Stray:
     """The datagram of a `Datagram`."""
-    source = _address_towards(node, step.to)
+    source = address_towards(node, step.to)
     endpoints = Endpoint(source, _SOURCE_PORT), Endpoint(step.to, step.port)
     return Stray(packets.datagram(*endpoints), source)
 
 
-def _address_towards(node: PlannedNode, destination: str) -> str:
+def address_towards(node: PlannedNode, destination: str) -> str:
     """The node's own address of the destination's family."""
     wanted = ":" in destination
     for address in node.addresses():

@@ -23,11 +23,12 @@ from lab.topology.plan import Plan, PlannedInterface, PlannedNode, PlannedProgra
 from lab.worlds.isolation import way_in
 from lab.worlds.listening import listening
 from lab.worlds.mininet_calendar import Calendar, clock_offset
-from lab.worlds.mininet_commands import has_discipline
+from lab.worlds.mininet_commands import has_discipline, load_rules
 from lab.worlds.mininet_links import Links
 from lab.worlds.mininet_network import PlanNet
 from lab.worlds.mininet_programs import STARTING_ORDER
 from lab.worlds.mininet_seats import Seats
+from lab.worlds.mininet_settings import SILENCE
 from lab.worlds.mininet_transmitting import Transmitters
 from lab.worlds.mininet_wires import means_of
 from lab.worlds.world import Capability, Capture, Clock, WorldBroken
@@ -311,6 +312,11 @@ class MininetWorld:
         """Put an IP packet on the wire as it is: a forgery."""
         planned = self._node(node)
         self._transmitters.transmit(planned, self._interface(planned, interface), packet)
+
+    def silence(self, node: str) -> None:
+        """Have a node's kernel say nobody any more that nobody listens."""
+        with self._inside(node):
+            load_rules(node, SILENCE)
 
     @property
     def _links(self) -> Links:

@@ -21,6 +21,18 @@ _INTO_TRANSLATOR = 54
 USUAL_MTU = 1500
 """Octets of the largest IP packet that an Ethernet frame takes."""
 
+SILENCE = """
+table inet silence {
+  chain output {
+    type filter hook output priority filter; policy accept;
+    meta l4proto tcp tcp flags & rst == rst drop
+    meta l4proto icmp icmp type destination-unreachable drop
+  }
+}
+"""
+"""What `nft -f` gets on a node that is to refuse nothing. Bare packets do not pass it: they leave
+by packet sockets."""
+
 _NO_MEANS: Mapping[str, Means] = {}
 
 DEVICES = 7

@@ -231,6 +231,10 @@ class SimulatedWorld:
         """Put an IP packet on the wire as it is. May be called by the watcher."""
         self._host(node).transmit(interface, packet)
 
+    def silence(self, node: str) -> None:
+        """Have a host say nobody any more that nobody listens."""
+        self._host(node).silent = True
+
     def set_power(self, node: str, on: bool) -> None:
         """Power off or on. Its programs do not notice: they send and hear nothing."""
         self._host(node).powered = on

@@ -140,6 +140,11 @@ class World(Protocol):
         forgery). The next hop's link address is resolved by the world."""
         ...
 
+    def silence(self, node: str) -> None:
+        """From now on the node's kernel says nobody that nobody listens: neither "port
+        unreachable" nor a reset leaves it. What is transmitted as it is leaves all the same."""
+        ...
+
     def set_power(self, node: str, on: bool) -> None:
         """Off: nothing enters or leaves the node, as when the machine loses power or its cable.
         On again: its programs go on as they were."""

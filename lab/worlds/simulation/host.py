@@ -53,6 +53,8 @@ class Host:
     ) -> None:
         self.name = planned.name
         self.powered = True
+        self.silent = False
+        """Whether it says nobody that nobody listens."""
         self.agenda = agenda
         self.interfaces = {
             interface.name: Interface(interface, self, segments[interface.network], agenda, tap)
@@ -192,7 +194,7 @@ class Host:
         if not packet.is_sound():
             return
         if packet.protocol == UDP:
-            if not self.udp.receive(packet):
+            if not self.udp.receive(packet) and not self.silent:
                 # RFC 1122 4.1.3.1: nobody listens
                 self._complain(packet, *_PORT_UNREACHABLE[packet.version], packet.destination)
         elif packet.protocol == TCP:

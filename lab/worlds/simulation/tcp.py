@@ -176,7 +176,7 @@ class TcpSockets:
                 dont_fragment=True,
             )
             self._host.send(Packet(goodbye, built_here=True))
-        elif not segment.flags & RST:
+        elif not segment.flags & RST and not self._host.silent:
             self.refuse(pair, segment)
 
     def _accept(
