@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from lab.observe.dns_message import DNS_PORT
@@ -17,17 +17,19 @@ from lab.observe.sighting import Sighting
 from lab.report.record import StepRecord
 from lab.scenario.actors import ServiceCall, StubQuestion
 from lab.scenario.asking import OUT_OF_FILES, many_questions, stub_question
-from lab.scenario.changes import changed
 from lab.scenario.description import describe, longest_s
 from lab.scenario.disturbing import Disturbances
+from lab.scenario.emitting import Emissions
 from lab.scenario.forging import forgery
 from lab.scenario.model import (
     Ask,
     AskMany,
     Await,
+    Complain,
     Connect,
     Datagram,
     Elapse,
+    Emit,
     Flap,
     Forge,
     Halt,
@@ -41,18 +43,18 @@ from lab.scenario.model import (
     Repeat,
     Replay,
     Resume,
+    Silence,
     Step,
     Unplug,
     Until,
     Visit,
 )
 from lab.scenario.peers import peer_for
+from lab.scenario.reconfiguring import Reconfigurations, Reseat
 from lab.scenario.replaying import perform_replay
-from lab.scenario.strays import Stray, stray_datagram, stray_echo
-from lab.topology.plan import Plan, PlannedNode, PlannedProgram, ProgramName
+from lab.topology.plan import Plan
 from lab.viewer.visiting import Visits
 from lab.worlds.world import World, WorldBroken
-from resolver.config import ResolverConfig
 from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint, Instant
 
 _GRAIN = 100 * MILLISECOND
@@ -69,7 +71,8 @@ class _OpenQuestion:
 class Stage:
     """A world with a plan, and what its actors have learned so far."""
 
-    def __init__(self, world: World, plan: Plan, seed: int) -> None:
+    def __init__(self, world: World, plan: Plan, seed: int, reseat: Reseat | None = None) -> None:
+        """`reseat`: for a plan whose seats are not all ours."""
         self.records: list[StepRecord] = []
         self._world = world
         self._plan = plan
@@ -78,10 +81,10 @@ class Stage:
         self._is_connected: dict[str, bool] = {}
         """Whether a node's latest visit ended well."""
         self._open: dict[str, _OpenQuestion] = {}
-        self._configured: dict[tuple[str, ProgramName], PlannedProgram] = {}
-        """Programs that were reconfigured, as they are now."""
+        self._reconfigurations = Reconfigurations(world, plan, reseat)
         self._visits = Visits(world, plan, seed)
-        self._disturbances = Disturbances(world, plan, self._program)
+        self._emissions = Emissions(world, plan, self._random)
+        self._disturbances = Disturbances(world, plan, self._reconfigurations.program)
         self._began_at = world.now()
 
     def perform(
@@ -122,10 +125,8 @@ class Stage:
             case Visit():
                 seen = self._visits.perform(step)
                 self._is_connected[step.node] = seen.outcome == "connected"
-            case Ping():
-                self._ping(step)
-            case Datagram():
-                self._send_datagram(step)
+            case Ping() | Datagram() | Emit() | Complain() | Silence():
+                self._emissions.perform(step)
             case Forge():
                 self._forge(step)
             case Halt() | Resume() | Unplug() | Plug() | Impair() | Mend():
@@ -135,7 +136,7 @@ class Stage:
             case Play():
                 self._play(step)
             case Reconfigure():
-                self._reconfigure(step)
+                self._reconfigurations.perform(step)
             case Replay():
                 self._replay(step)
             case Elapse():
@@ -218,30 +219,6 @@ class Stage:
         self._world.run_until(lambda: call.finished, deadline)
         self._world.detach(call)
 
-    def _ping(self, step: Ping) -> None:
-        node = self._plan.node(step.node)
-        self._transmit_and_wait(node, stray_echo(step, node, self._random.getrandbits(16)), step)
-
-    def _send_datagram(self, step: Datagram) -> None:
-        node = self._plan.node(step.node)
-        self._transmit_and_wait(node, stray_datagram(step, node), step)
-
-    def _transmit_and_wait(self, node: PlannedNode, stray: Stray, step: Ping | Datagram) -> None:
-        replies: list[Sighting] = []
-
-        def watch(sighting: Sighting) -> None:
-            if (
-                sighting.node == node.name
-                and not sighting.outgoing
-                and stray.is_answered_by(sighting)
-            ):
-                replies.append(sighting)
-
-        with self._watched_by(watch):
-            self._world.transmit(node.name, node.interfaces[0].name, stray.packet)
-            deadline = self._world.now() + _ns(step.patience_s)
-            self._world.run_until(lambda: bool(replies), deadline)
-
     # --- what an attacker does ---------------------------------------------------------------
 
     def _forge(self, step: Forge) -> None:
@@ -277,26 +254,6 @@ class Stage:
             program=step.program,
         )
         self._world.start_peer(step.node, step.program, peer_for(step.script), script)
-
-    def _reconfigure(self, step: Reconfigure) -> None:
-        program = self._program(step.node, step.program)
-        if not isinstance(program.config, ResolverConfig):
-            raise WorldBroken(f"{step.program} of {step.node} is no DNS server of zones and rules")
-        try:
-            config = changed(program.config, step.changes)
-        except ValueError as error:
-            raise WorldBroken(f"{step.program} of {step.node}: {error}") from error
-        program = replace(program, config=config)
-        self._configured[step.node, step.program] = program
-        self._world.mark("reconfigured", describe(step), node=step.node, program=step.program)
-        self._world.reconfigure(step.node, program)
-
-    def _program(self, node: str, name: ProgramName) -> PlannedProgram:
-        """The program as it was last configured."""
-        program = self._configured.get((node, name)) or self._plan.node(node).program(name)
-        if program is None:
-            raise WorldBroken(f"{node} has no {name}")
-        return program
 
     # --- time and repetition -----------------------------------------------------------------
 

@@ -109,6 +109,23 @@ def seated(
     )
 
 
+def reseated(
+    plan: Plan,
+    node: str,
+    program: PlannedProgram,
+    seating: Seating,
+    roster: Roster = SUBJECTS,
+) -> PlannedProgram:
+    """A program of a node with another configuration: rendered for it where a subject sits there.
+    Raises CannotFill and OSError."""
+    seat = next((seat for seat, name in SEATS.items() if name == program.name), None)
+    if program.daemon is None or seat is None or seat not in seating.subjects:
+        return program
+    sitting = Sitting(seat, plan, plan.node(node), program.config)
+    daemon = rendered(roster[seating.subjects[seat]], sitting, seating.configs.get(seat))
+    return replace(program, daemon=daemon)
+
+
 def rendered(subject: Subject, sitting: Sitting, config: Path | None = None) -> PlannedDaemon:
     """What runs in the seat; `config` is the user's own file. Raises CannotFill and OSError."""
     if subject.version() is None:

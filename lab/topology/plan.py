@@ -110,6 +110,11 @@ class PlannedDaemon:
     overrides: tuple[str, ...] = ()
     """What was set otherwise than in the user's own file, a line each, for the report."""
 
+    @property
+    def may_reload(self) -> bool:
+        """Whether it can read its files again without being started anew."""
+        return self.reload is not None or self.reload_signal is not None
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedProgram:

@@ -97,7 +97,7 @@ class Daemons:
         running = self._running.get((node, program.name))
         if running is None or program.daemon is None:
             raise WorldBroken(f"{node} runs no server in the seat {program.name}")
-        if not may_reload(program.daemon):
+        if not program.daemon.may_reload:
             self.stop(node, program.name)
             self.start([(node, running.namespace, program)])
             return
@@ -269,11 +269,6 @@ class Daemons:
     @staticmethod
     def _said(running: _Running) -> str:
         return last_words(running.stderr)
-
-
-def may_reload(daemon: PlannedDaemon) -> bool:
-    """Whether it can read its files again without being started anew."""
-    return daemon.reload is not None or daemon.reload_signal is not None
 
 
 def _in_folder(daemon: PlannedDaemon, folder: Path) -> PlannedDaemon:
