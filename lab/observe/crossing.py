@@ -33,11 +33,11 @@ def crossings_of(trips: Iterable[Trip], plan: Plan) -> list[Crossing]:
 
 
 def is_translated(before: Passage, after: Passage) -> bool:
-    """Whether a packet left by the other side of a node with another address."""
+    """Whether a packet left a node with another address; by the side where it came in, too: between
+    two machines of one side, translated is hairpinned (RFC 4787 6)."""
     return (
         before.arrived is not None
         and after.sent is not None
-        and before.arrived.interface != after.sent.interface
         and (before.ip.source, before.ip.destination) != (after.ip.source, after.ip.destination)
     )
 

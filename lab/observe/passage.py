@@ -182,17 +182,21 @@ def trips_of(passages: Sequence[Passage], plan: Plan) -> list[Trip]:
     """Join the passages of each packet across the nodes that pass packets on; in order of start.
 
     Behind a node that forwards, the same packet is the one with the same protocol, identification
-    and transport fields; addresses and TTL may differ, for that is what such nodes change.
+    and transport fields; addresses and TTL may differ, for that is what such nodes change, and
+    ports where machines share addresses.
     """
     passing_on = {node.name for node in plan.nodes if node.forwards or node.nat is not None}
+    sharing = {node.name for node in plan.nodes if node.napt is not None}
     groups: defaultdict[Hashable, tuple[list[Passage], list[Passage]]] = defaultdict(
         lambda: ([], [])
     )
     for passage in passages:
         if passage.receiver in passing_on:
-            groups[passage.receiver, fingerprint(passage.ip)][0].append(passage)
+            known = fingerprint(passage.ip, with_ports=passage.receiver not in sharing)
+            groups[passage.receiver, known][0].append(passage)
         if passage.sender in passing_on:
-            groups[passage.sender, fingerprint(passage.ip)][1].append(passage)
+            known = fingerprint(passage.ip, with_ports=passage.sender not in sharing)
+            groups[passage.sender, known][1].append(passage)
     onward: dict[int, Passage] = {}
     continued: set[int] = set()
     for before, after in groups.values():
@@ -222,26 +226,28 @@ def _departure(passage: Passage) -> Instant:
     return passage.at
 
 
-def fingerprint(ip: Ip) -> Hashable:
-    """What neither a router nor a one-to-one translator changes."""
+def fingerprint(ip: Ip, *, with_ports: bool = True) -> Hashable:
+    """What neither a router nor a one-to-one translator changes; without ports (and the identifiers
+    of echoes), what no translator changes."""
+    between = ports(ip) if with_ports else None
     match ip.transport:
         case Udp() as udp:
-            return ip.identification, udp.source_port, udp.destination_port, udp.payload
+            return ip.identification, between, udp.payload
         case Tcp() as tcp:
             return (
                 ip.identification,
-                tcp.source_port,
-                tcp.destination_port,
+                between,
                 tcp.sequence,
                 tcp.acknowledgement,
                 tcp.flags,
                 tcp.payload,
             )
         case Icmp(embedded=None) as icmp:
-            return ip.identification, icmp.type, icmp.code, icmp.payload, icmp.identifier
+            return ip.identification, icmp.type, icmp.code, icmp.payload, between
         case Icmp(embedded=Ip() as inner) as icmp:
             # The embedded addresses and checksums are translated too (RFC 5508 REQ-4).
-            return ip.identification, icmp.type, icmp.code, inner.identification, ports(inner)
+            quoted = ports(inner) if with_ports else None
+            return ip.identification, icmp.type, icmp.code, inner.identification, quoted
         case _:
             # A fragment: the offset tells it from its siblings.
             return ip.identification, ip.protocol, ip.length, ip.raw[6:8]

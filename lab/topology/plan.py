@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from resolver.config import ProgramConfig
+from resolver.config import NaptConfig, NatConfig, ProgramConfig
 
 ProgramName: TypeAlias = Literal[
     "resolver", "balancer", "service", "nat", "dns-translator", "authority"
@@ -163,6 +163,13 @@ class PlannedNode:
     def program(self, name: ProgramName) -> PlannedProgram | None:
         """The program of that name, if the node runs it."""
         return next((program for program in self.programs if program.name == name), None)
+
+    @property
+    def napt(self) -> NaptConfig | None:
+        """How machines without an alias share addresses at this translator; None: not at all."""
+        program = self.program("nat")
+        config = None if program is None else program.config
+        return config.napt if isinstance(config, NatConfig) else None
 
     @property
     def tun(self) -> str | None:
