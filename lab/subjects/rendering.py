@@ -12,7 +12,14 @@ from ipaddress import ip_network
 from textwrap import wrap
 from typing import Final
 
-from resolver.config import BalancerConfig, ForwardRule, HostedZone, ResolverConfig
+from lab.subjects.subject import CannotFill
+from resolver.config import (
+    BalancerConfig,
+    DnsTranslatorConfig,
+    ForwardRule,
+    HostedZone,
+    ResolverConfig,
+)
 from resolver.dns import names
 from resolver.dns.profiles import PROFILES
 from resolver.dns.records import Type
@@ -69,7 +76,7 @@ def version_told(program: str, *options: str) -> str | None:
 
 
 def with_port(endpoint: Endpoint) -> str:
-    """ "192.0.2.1:53" or "[2001:db8::1]:53"."""
+    """An endpoint as most write it: "192.0.2.1:53", "[2001:db8::1]:53"."""
     address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     return f"{address}:{endpoint.port}"
 
@@ -145,6 +152,20 @@ def what_for(rule: ForwardRule) -> str:
     """What a rule is for, in words."""
     zone = names.normalise(rule.zone)
     return "all other names" if zone == names.ROOT else f"names at or below {zone}"
+
+
+def refuse_rewriting(title: str, config: DnsTranslatorConfig) -> None:
+    """A translator that changes addresses in answers (RFC 2694) is for our own program alone.
+
+    Raises CannotFill.
+    """
+    if config.rewrite:
+        raise CannotFill(f"{title} does not change addresses in answers (RFC 2694)")
+
+
+def is_open(networks: Iterable[str]) -> bool:
+    """Whether these are all the networks that there are, of either family."""
+    return {"0.0.0.0/0", "::/0"} <= set(networks)
 
 
 # --- zones and hints --------------------------------------------------------------------------
