@@ -1,10 +1,14 @@
 """How much later than its timer something may be seen, by clock.
 
 Bounds come from the topology's delays and the configured timers. What neither tells is how long a
-woken process waits for a core; that is the one allowance here, and virtual time has none.
+woken process waits for a core; that is the one allowance here, and virtual time has none. In time
+travel nobody waits for a core either, but timers are those of a kernel and of stock programs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lab.observe.timeline import Timeline
 from lab.worlds.world import Clock
@@ -26,14 +30,59 @@ VIRTUAL_PATH_ALLOWANCE_NS = 2 * MILLISECOND
 CLOCK_SLEW = 0.0005
 """The kernel may slew the capture's real-time clock by 500 ppm against the timers' clock."""
 
+TICK_NS = 10 * MILLISECOND
+"""A tick of the user-mode kernel: timers of its own (a TCP retransmission) and the coarse clocks
+that programs read are as exact as that (arch/um/Kconfig: HZ is 100)."""
+
+TIMER_SLACK = 0.001
+"""The kernel may end a wait in poll, select or epoll so much later than it was to end, 100 ms at
+most (fs/select.c, `__estimate_accuracy`)."""
+
+TRAVEL_PATH_ALLOWANCE_NS = 100 * MILLISECOND
+"""In time travel: what the slack of the waits along a chain comes to, in an answer of 100 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """What a clock adds to the timers a check knows."""
+
+    path_ns: Duration
+    """For a whole chain of programs, late."""
+    early_ns: Duration
+    """For one timer, early."""
+    late_ns: Duration
+    """For one timer, late."""
+    early_share: float = 0.0
+    """Of the timer, early."""
+    late_share: float = 0.0
+    """Of the timer, late."""
+
+
+ALLOWANCES: Mapping[Clock, Allowances] = {
+    Clock.VIRTUAL: Allowances(path_ns=VIRTUAL_PATH_ALLOWANCE_NS, early_ns=0, late_ns=0),
+    Clock.TIMETRAVEL: Allowances(
+        path_ns=TRAVEL_PATH_ALLOWANCE_NS,
+        # One tick for each end: when the timer was set, and when it fired.
+        early_ns=2 * TICK_NS,
+        late_ns=2 * TICK_NS,
+        late_share=TIMER_SLACK,
+    ),
+    Clock.MEASURED: Allowances(
+        path_ns=SCHEDULING_ALLOWANCE_NS,
+        early_ns=EARLY_ALLOWANCE_NS,
+        late_ns=SCHEDULING_ALLOWANCE_NS,
+        early_share=CLOCK_SLEW,
+        late_share=CLOCK_SLEW,
+    ),
+}
+
 
 def answer_allowance_ns(timeline: Timeline) -> Duration:
     """How much later than its timers an answer may arrive: there and back over every link."""
     delays = sum(
         interface.delay_ns for node in timeline.plan.nodes for interface in node.interfaces
     )
-    virtual = timeline.clock is Clock.VIRTUAL
-    return 2 * delays + (VIRTUAL_PATH_ALLOWANCE_NS if virtual else SCHEDULING_ALLOWANCE_NS)
+    return 2 * delays + ALLOWANCES[timeline.clock].path_ns
 
 
 def timer_window_ns(timeline: Timeline, timeout_ns: Duration) -> tuple[Duration, Duration]:
@@ -41,9 +90,8 @@ def timer_window_ns(timeline: Timeline, timeout_ns: Duration) -> tuple[Duration,
 
     In virtual time both are the timer itself.
     """
-    if timeline.clock is Clock.VIRTUAL:
-        return timeout_ns, timeout_ns
-    slew = round(timeout_ns * CLOCK_SLEW)
+    allowed = ALLOWANCES[timeline.clock]
+    early = round(timeout_ns * allowed.early_share) + allowed.early_ns
     # Half a timer at most: a second timeout must never hide in the allowance for the first.
-    late = min(SCHEDULING_ALLOWANCE_NS, timeout_ns // 2)
-    return timeout_ns - slew - EARLY_ALLOWANCE_NS, timeout_ns + slew + late
+    late = round(timeout_ns * allowed.late_share) + min(allowed.late_ns, timeout_ns // 2)
+    return timeout_ns - early, timeout_ns + late

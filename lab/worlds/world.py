@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lab.observe.sighting import Sighting
 from lab.scenario.impairments import Direction, Impairment
@@ -33,7 +33,7 @@ REMEDIES: Mapping[Capability, str] = {
     Capability.LINK_DELAY: "use --world simulated",
     Capability.LINK_RATE: "use --world simulated",
     Capability.IPV6: "start the kernel without ipv6.disable=1, or use --world simulated",
-    Capability.LONG_WAITS: "use --world simulated",
+    Capability.LONG_WAITS: "use --world timetravel or --world simulated",
     Capability.FOREIGN_SERVERS: "use --world mininet",
 }
 """What helps where a world lacks something a scenario needs."""
@@ -43,7 +43,16 @@ class Clock(Enum):
     """Which clock made a figure."""
 
     VIRTUAL = "virtual"
+    """A simulation's: a timer fires exactly when it is due."""
+    TIMETRAVEL = "time travel"
+    """Virtual too, but of a real kernel under real programs: computing and waiting take no time,
+    and a timer is as exact as the kernel's and the program's own."""
     MEASURED = "measured"
+
+    @property
+    def kind(self) -> Literal["virtual", "measured"]:
+        """As records and reports name it."""
+        return "measured" if self is Clock.MEASURED else "virtual"
 
 
 class WorldUnavailable(Exception):
@@ -52,6 +61,17 @@ class WorldUnavailable(Exception):
 
 class WorldBroken(Exception):
     """The lab itself failed (never the subject); the message says where."""
+
+
+class ServerRefused(WorldBroken):
+    """A server that is not ours did not take its configuration, or did not start with it."""
+
+    def __init__(self, node: str, program: ProgramName, subject: str, words: str) -> None:
+        super().__init__(f"{node}: {subject} did not start in the seat {program}: {words}")
+        self.node = node
+        self.program = program
+        self.subject = subject
+        self.words = words
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from lab.worlds.world import Clock
 
 Story = Callable[[], Wire]
 StoryT = TypeVar("StoryT", bound=Story)
-BOTH = (Clock.VIRTUAL, Clock.MEASURED)
+EVERY = tuple(Clock)
 
 
 # --- cases ------------------------------------------------------------------------------------
@@ -78,12 +78,12 @@ class Cases:
         self.all: list[Case] = []
 
     def passes(
-        self, *checks: CheckBase, clocks: Iterable[Clock] = BOTH
+        self, *checks: CheckBase, clocks: Iterable[Clock] = EVERY
     ) -> Callable[[StoryT], StoryT]:
         return self._add(checks, None, clocks)
 
     def fails(
-        self, *checks: CheckBase, because: str, clocks: Iterable[Clock] = BOTH
+        self, *checks: CheckBase, because: str, clocks: Iterable[Clock] = EVERY
     ) -> Callable[[StoryT], StoryT]:
         return self._add(checks, because, clocks)
 

@@ -6,7 +6,11 @@ import pytest
 from judging import Cases, cluster, lookup, nat
 from wire import DNS, INNER, LINK_NS, MS, REAL, Wire, framed, query_bytes, reply_bytes
 
-from lab.judge.bounds import SCHEDULING_ALLOWANCE_NS, VIRTUAL_PATH_ALLOWANCE_NS
+from lab.judge.bounds import (
+    SCHEDULING_ALLOWANCE_NS,
+    TRAVEL_PATH_ALLOWANCE_NS,
+    VIRTUAL_PATH_ALLOWANCE_NS,
+)
 from lab.judge.checks import Answered, AnsweredOnce, ErrorWithin, NotAnswered, TtlAtMost
 from lab.judge.verdict import Outcome
 from lab.worlds.world import Clock
@@ -432,6 +436,7 @@ test_cases = cases.test()
 def test_a_bound_holds_to_the_nanosecond(clock, late_ns, outcome, check, wording):
     allowance = {
         Clock.VIRTUAL: VIRTUAL_PATH_ALLOWANCE_NS,
+        Clock.TIMETRAVEL: TRAVEL_PATH_ALLOWANCE_NS,
         Clock.MEASURED: SCHEDULING_ALLOWANCE_NS,
     }[clock]
     wire = cluster()

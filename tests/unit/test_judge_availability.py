@@ -8,7 +8,11 @@ import pytest
 from judging import Cases, cluster, lookup, lookup_by_nat, nat
 from wire import ALIAS, DNS, LINK_NS, MS, REAL, Wire
 
-from lab.judge.bounds import SCHEDULING_ALLOWANCE_NS, VIRTUAL_PATH_ALLOWANCE_NS
+from lab.judge.bounds import (
+    SCHEDULING_ALLOWANCE_NS,
+    TRAVEL_PATH_ALLOWANCE_NS,
+    VIRTUAL_PATH_ALLOWANCE_NS,
+)
 from lab.judge.checks import BackWithin, EveryMemberHandedOut, GoneWithin
 from lab.judge.verdict import Outcome
 from lab.topology.plan import PlannedProgram
@@ -421,6 +425,7 @@ test_cases = cases.test()
 
 ALLOWANCE = {
     Clock.VIRTUAL: VIRTUAL_PATH_ALLOWANCE_NS,
+    Clock.TIMETRAVEL: TRAVEL_PATH_ALLOWANCE_NS,
     Clock.MEASURED: SCHEDULING_ALLOWANCE_NS,
 }
 

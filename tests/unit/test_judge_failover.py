@@ -128,6 +128,7 @@ def its_answer_comes_after_the_timeout() -> Wire:
     ("clock", "earliest", "latest"),
     [
         (Clock.VIRTUAL, 1000 * MS, 1000 * MS),
+        (Clock.TIMETRAVEL, 980 * MS, 1021 * MS),
         (
             Clock.MEASURED,
             1000 * MS - round(1000 * MS * CLOCK_SLEW) - EARLY_ALLOWANCE_NS,

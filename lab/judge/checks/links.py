@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.judge.bounds import SCHEDULING_ALLOWANCE_NS, VIRTUAL_PATH_ALLOWANCE_NS
+from lab.judge.bounds import ALLOWANCES
 from lab.judge.checks.base import CheckBase, counted, ms, node_named
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.passage import Passage
 from lab.observe.timeline import Timeline
-from lab.worlds.world import Clock
 from resolver.machine import MILLISECOND
 
 _SHOWN = 12
@@ -99,8 +98,7 @@ class PacketsDelayed(LinkCheck):
 
     def look(self, sent: Sequence[Passage], timeline: Timeline) -> Finding:
         """Each that arrived, one by one."""
-        virtual = timeline.clock is Clock.VIRTUAL
-        allowance = VIRTUAL_PATH_ALLOWANCE_NS if virtual else SCHEDULING_ALLOWANCE_NS
+        allowance = ALLOWANCES[timeline.clock].path_ns
         at_most_ms = self.at_least_ms if self.at_most_ms is None else self.at_most_ms
         latest = round(at_most_ms * MILLISECOND) + allowance
         came = [(each, took) for each in sent if (took := each.took_ns) is not None]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lab.judge.bounds import EARLY_ALLOWANCE_NS
+from lab.judge.bounds import ALLOWANCES
 from lab.judge.checks.base import CheckBase, arrival, counted, frames_of, ms
 from lab.judge.checks.questions import put_by, reaches
 from lab.judge.verdict import Finding, failed, passed
@@ -15,7 +15,6 @@ from lab.observe.dns_exchange import DnsExchange
 from lab.observe.dns_message import DnsMessage
 from lab.observe.timeline import Timeline
 from lab.values import DnsName, QueryType
-from lab.worlds.world import Clock
 from resolver.machine import SECOND, Duration
 
 
@@ -198,4 +197,4 @@ def _expiry(message: DnsMessage) -> int:
 
 def _early(timeline: Timeline) -> Duration:
     """A timer begins when the server decides; its reply is stamped when it leaves."""
-    return 0 if timeline.clock is Clock.VIRTUAL else EARLY_ALLOWANCE_NS
+    return ALLOWANCES[timeline.clock].early_ns
