@@ -18,7 +18,7 @@ _DEEPEST = 40
 _TOKEN = re.compile(
     r"""
       (?P<space>   \s+ | /\*.*?\*/ | //[^\n]* | \#[^\n]* )
-    | (?P<quoted>  "(?:[^"\\\n]|\\.)*" )
+    | (?P<quoted>  "(?:[^"\\]|\\.)*" )
     | (?P<mark>    [{};!] )
     | (?P<word>    (?:[^\s{};"!/\#] | /(?![*/]))+ )
     """,
@@ -143,7 +143,7 @@ def _tokens(source: Source) -> Iterator[_Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             what, remedy = (
-                ("a quote that nothing closes on its line", "close it")
+                ("a quote that nothing closes", "close it")
                 if text[at] == '"'
                 else ("a comment that nothing closes", 'write "*/" where it ends')
             )

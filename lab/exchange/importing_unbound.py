@@ -1,0 +1,223 @@
+"""Reading an unbound.conf: what Unbound forwards.
+
+Behaviour is as the manual page unbound.conf(5) says; the places are named where they matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.exchange.source import Source, located, read_source
+from lab.exchange.table import (
+    DNS_PORT,
+    AskedServer,
+    Collected,
+    address_text,
+    port_number,
+    prefix_text,
+)
+from lab.exchange.unbound_syntax import SECTIONS, Directive, Value, directives_of
+
+ORDER_SOURCE = (
+    'unbound.conf(5), "forward-zone": servers are chosen by round-trip time, at random among those '
+    "that are about as fast"
+)
+_MOST_FILES = 100
+_TLS_PORT = 853
+"""unbound.conf(5), "forward-addr": the port of TLS is named behind an "@", by use 853."""
+_ANSWERED_HERE = frozenset(
+    {
+        *("deny", "refuse", "static", "redirect", "inform_deny", "always_refuse"),
+        *("always_nxdomain", "always_nodata", "always_null", "always_deny", "inform_redirect"),
+    }
+)
+"""Types of local zones that let no question through."""
+_TOLD = {
+    "private-address": (
+        "answers with such addresses are emptied, unless private-domain names the zone: servers of "
+        "a cluster mostly have such addresses"
+    ),
+    "auto-trust-anchor-file": "",
+    "trust-anchor-file": "",
+    "trust-anchor": "",
+    "trusted-keys-file": "",
+}
+_VALIDATES = (
+    "answers are validated: a forwarded zone that the public DNS denies, such as a private TLD, is "
+    "SERVFAIL until domain-insecure names it"
+)
+_CHANGES = frozenset({"rpz", "python", "dynlib", "ipset", "cachedb", "dns64-prefix"})
+
+
+@dataclass
+class _Zone:
+    """A forward-zone, stub-zone, auth-zone or view, as its directives come."""
+
+    kind: str
+    source: Source
+    start: int
+    values: dict[str, list[tuple[Source, Value]]] = field(default_factory=dict)
+
+    def all(self, keyword: str) -> list[tuple[Source, Value]]:
+        return self.values.get(keyword, [])
+
+    def last(self, keyword: str, default: str = "") -> str:
+        found = self.all(keyword)
+        return found[-1][1].text if found else default
+
+    def says_yes(self, keyword: str) -> bool:
+        return self.last(keyword).lower() == "yes"
+
+
+def read_unbound(source: Source, found: Collected) -> bool:
+    """Collect what an unbound.conf says. Returns whether it recurses, which Unbound always does
+    where nothing forwards. Raises Unreadable."""
+    section, zones = _Zone("", source, 0), []
+    for file, directive in _with_includes(source, found, [source.path.parent]):
+        if directive.keyword in SECTIONS:
+            section = _Zone(directive.keyword, file, directive.start)
+            zones.append(section)
+            if section.kind in _CHANGES:
+                found.remark(
+                    file, section.start, f"{section.kind}: not understood; it can change answers"
+                )
+        elif section.kind in {"forward-zone", "stub-zone", "auth-zone"}:
+            known = section.values.setdefault(directive.keyword, [])
+            known += [(file, value) for value in directive.values]
+        elif section.kind == "view":
+            if directive.keyword == "name":
+                text = f'view "{directive.text}": what it says for its clients is not in the table'
+                found.remark(file, section.start, text)
+        elif section.kind in {"", "server"}:
+            _server(file, directive, found)
+    for zone in zones:
+        _zone(zone, found)
+    return True
+
+
+def _with_includes(
+    source: Source, found: Collected, folders: list[Path]
+) -> Iterator[tuple[Source, Directive]]:
+    found.files.append(str(source.path))
+    for directive in directives_of(source):
+        if directive.keyword == "directory":
+            folders.append(Path(directive.text))
+        if directive.keyword not in {"include", "include-toplevel"}:
+            yield source, directive
+            continue
+        for path in _included(directive.text, folders):
+            if not path.is_file():
+                found.remark(
+                    source,
+                    directive.start,
+                    f"{directive.text} is not here, so what it says is not in the table; put it "
+                    "beside this file",
+                )
+            elif len(found.files) >= _MOST_FILES:
+                raise source.wrong(
+                    directive.start, f"more than {_MOST_FILES} files", "include no file in itself"
+                )
+            else:
+                yield from _with_includes(read_source(path), found, folders)
+
+
+def _included(pattern: str, folders: list[Path]) -> list[Path]:
+    """The files of an include; one that is written with wildcards may cover none."""
+    if not any(mark in pattern for mark in "*?["):
+        return [located(pattern, *folders)]
+    folder = located(str(Path(pattern).parent), *folders)
+    try:
+        return sorted(each for each in folder.glob(Path(pattern).name) if each.is_file())
+    except (OSError, ValueError):
+        return []
+
+
+# --- the server's own section -----------------------------------------------------------------
+
+
+def _server(source: Source, directive: Directive, found: Collected) -> None:
+    at = directive.start
+    match directive.keyword:
+        case "interface" | "ip-address":
+            found.listens.append(directive.text.partition("@")[0])
+        case "access-control":
+            action = directive.values[-1].text
+            prefix = prefix_text(directive.text)
+            if prefix is not None and action.startswith("allow"):
+                found.clients.append(prefix)
+        case "local-zone":
+            kind = directive.values[1].text if len(directive.values) > 1 else ""
+            if kind in _ANSWERED_HERE:
+                found.host(source, at, directive.text, f"local-zone {kind}")
+            elif kind == "block_a":
+                found.remark(source, at, f"local-zone {directive.text} block_a: not understood")
+        case "domain-insecure" | "local-data" | "private-domain":
+            pass
+        case "do-not-query-address":
+            text = f"{directive.text} is never asked, whatever a zone says"
+            found.remark(source, at, text)
+        case keyword if keyword in _TOLD:
+            found.remark(source, at, f"{keyword}: {_TOLD[keyword] or _VALIDATES}")
+
+
+# --- zones --------------------------------------------------------------------------------------
+
+
+def _zone(zone: _Zone, found: Collected) -> None:
+    if zone.kind not in {"forward-zone", "stub-zone", "auth-zone"}:
+        return
+    if not zone.all("name"):
+        raise zone.source.wrong(zone.start, f"{zone.kind} without a name", 'write name: "ZONE"')
+    name = zone.last("name")
+    if zone.kind == "auth-zone":
+        if zone.last("for-downstream", "yes").lower() == "yes":
+            kind = "secondary" if zone.all("primary") or zone.all("master") else "auth-zone"
+            found.host(zone.source, zone.start, name, kind)
+        else:
+            found.remark(
+                zone.source,
+                zone.start,
+                f'auth-zone "{name}" is a copy to resolve with, and not in the table',
+            )
+        return
+    short = zone.kind.partition("-")[0]
+    over_tls = any(zone.says_yes(f"{short}-{word}-upstream") for word in ("tls", "ssl"))
+    servers = [_server_at(file, value, over_tls) for file, value in zone.all(f"{short}-addr")]
+    for file, value in zone.all(f"{short}-host"):
+        found.remark(
+            file,
+            value.start,
+            f"{short}-host {value.text}: names are not looked up, so its addresses are missing",
+        )
+    if not servers and zone.all(f"{short}-host"):
+        return
+    found.entry(
+        zone.source,
+        zone.start,
+        name,
+        servers,
+        stub=short == "stub",
+        # unbound.conf(5), "forward-first", "stub-first": without the clause if it fails; no.
+        falls_back=zone.says_yes(f"{short}-first") and bool(servers),
+    )
+    if any(each.address.startswith("127.") or each.address == "::1" for each in servers):
+        found.remark(
+            zone.source,
+            zone.start,
+            "a server on the machine itself is asked only with do-not-query-localhost: no",
+        )
+
+
+def _server_at(source: Source, value: Value, over_tls: bool) -> AskedServer:
+    """A server written as ADDRESS, ADDRESS@PORT or ADDRESS@PORT#NAME."""
+    # unbound.conf(5), "forward-addr": the name counts with forward-tls-upstream only.
+    place = value.text.partition("#")[0]
+    address, at, port = place.partition("@")
+    default = _TLS_PORT if over_tls else DNS_PORT
+    return AskedServer(
+        address=address_text(source, value.start, address),
+        port=port_number(source, value.start, port) if at else default,
+        tls=over_tls,
+    )
