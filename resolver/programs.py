@@ -17,7 +17,7 @@ from resolver.config import (
 from resolver.dns.full import Resolver
 from resolver.dns.relay import DnsTranslator
 from resolver.machine import Endpoint, Framing, Machine, Transport
-from resolver.nat.translator import NatTranslator
+from resolver.nat.machines import nat_machine
 from resolver.service import Service
 
 Listening: TypeAlias = tuple[Endpoint, frozenset[Transport], Framing]
@@ -47,7 +47,7 @@ def machine_for(
         case DnsTranslatorConfig():
             return DnsTranslator(config, identifiers, most_in_flight)
         case NatConfig():
-            return NatTranslator(config)
+            return nat_machine(config, identifiers)
         case ServiceConfig():
             return Service(config)
 

@@ -1,4 +1,4 @@
-"""The NAT translator: Basic NAT between the client side and the server side, IPv4.
+"""The static NAT translator: Basic NAT between the client side and the server side, IPv4.
 
 A packet is translated by what the table says of its addresses, whichever side it came from: a
 destination that is an alias becomes the real address, a source that is a real address becomes its
@@ -17,22 +17,11 @@ the translator). Nothing in a payload is changed but what ICMP errors quote: the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from ipaddress import IPv4Address
 
 from resolver.config import NatConfig
-from resolver.machine import (
-    SECOND,
-    Duration,
-    Effect,
-    Event,
-    Instant,
-    Note,
-    PacketArrived,
-    SendPacket,
-)
-from resolver.nat.build import build_icmp_error
+from resolver.machine import Effect, Event, Instant, Note, PacketArrived, SendPacket
+from resolver.nat.drops import Complaints, Drop, PacketDropped, dropped
 from resolver.nat.packet import (
     ICMP,
     ICMP_ERRORS,
@@ -49,43 +38,10 @@ from resolver.nat.packet import (
 )
 from resolver.nat.static import AliasTable
 
-# RFC 1812 4.3.2.8: a router limits the errors it sends. A traceroute sends some tens of probes at
-# once; a loop or a flood must not be answered packet by packet.
-_ERROR_BURST = 50
-_ERROR_INTERVAL_NS: Duration = SECOND // 100
-
 # RFC 5508 REQ-10 c: source quench should not be supported (RFC 6633 retired it). REQ-10 b leaves
 # redirects open: one names a gateway on its receiver's own link (RFC 1122 3.2.2.2), which means
 # nothing on the other side.
-_NOT_CARRIED = frozenset({REDIRECT, SOURCE_QUENCH})
-
-
-class Drop(Enum):
-    """Why a packet went no further."""
-
-    MALFORMED = "malformed"
-    NOT_IPV4 = "not IPv4"
-    NO_ENTRY = "no entry in the table"
-    ERROR_WITHOUT_MATCH = "ICMP error that matches no entry"
-    ERROR_DAMAGED = "ICMP error damaged, or in fragments"
-    ERROR_NOT_CARRIED = "ICMP redirect or source quench"
-    EXPIRED = "time to live expired"
-
-
-@dataclass(frozen=True, slots=True)
-class PacketDropped:
-    """A packet was not translated."""
-
-    reason: Drop
-    source: str
-    """Empty where no IPv4 header could be read."""
-    destination: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        addresses = f" from {self.source} to {self.destination}" if self.source else ""
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"packet{addresses} dropped: {self.reason.value}{detail}"
+NOT_CARRIED = frozenset({REDIRECT, SOURCE_QUENCH})
 
 
 class NatTranslator:
@@ -93,10 +49,12 @@ class NatTranslator:
 
     def __init__(self, config: NatConfig) -> None:
         """Raises TableRefused when the table is not one to one."""
-        self._table = AliasTable(config.table)
+        self.table = AliasTable(config.table)
+        """The whole mapping."""
         self._client_side = IPv4Address(config.client_side_address)
         self._server_side = IPv4Address(config.server_side_address)
-        self._errors = _Allowance(_ERROR_BURST, _ERROR_INTERVAL_NS)
+        self.complaints = Complaints()
+        """What it says to senders whose packets end here."""
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Translate a packet that arrived; other events mean nothing here."""
@@ -109,9 +67,9 @@ class NatTranslator:
             header = read_ipv4(packet)
         except MalformedPacket as malformed:
             return (Note(PacketDropped(Drop.MALFORMED, "", "", str(malformed))),)
-        if _is_icmp_error(packet, header):
-            return self._translate_error(packet, header)
-        return self._translate(packet, header, now)
+        if is_icmp_error(packet, header):
+            return self.translate_error(packet, header)
+        return self.translate(packet, header, now)
 
     def expire(self, now: Instant) -> Sequence[Effect]:  # noqa: ARG002 - the machine's contract
         """No timers: the table is static."""
@@ -125,13 +83,14 @@ class NatTranslator:
         """From the start."""
         return True
 
-    def _translate(self, packet: bytes, header: Ipv4Header, now: Instant) -> Sequence[Effect]:
-        real = self._table.real(header.destination)
-        alias = self._table.alias(header.source)
+    def translate(self, packet: bytes, header: Ipv4Header, now: Instant) -> Sequence[Effect]:
+        """Translate a packet that is no ICMP error, by its addresses."""
+        real = self.table.real(header.destination)
+        alias = self.table.alias(header.source)
         # A real address is no destination: servers reach each other without the translator, and
         # viewers know aliases only.
-        if (real is None and alias is None) or self._table.alias(header.destination):
-            return _dropped(Drop.NO_ENTRY, header)
+        if (real is None and alias is None) or self.table.alias(header.destination):
+            return dropped(Drop.NO_ENTRY, header)
         if header.ttl <= 1:
             return self._time_exceeded(packet, header, now, towards_servers=alias is not None)
         translated = bytearray(packet[: header.end])
@@ -139,51 +98,52 @@ class NatTranslator:
         rewrite_ttl(translated, header, header.ttl - 1)
         return (SendPacket(bytes(translated)),)
 
-    def _translate_error(self, packet: bytes, header: Ipv4Header) -> Sequence[Effect]:
+    def translate_error(self, packet: bytes, header: Ipv4Header) -> Sequence[Effect]:
+        """Translate an ICMP error and what it quotes."""
         try:
             quoted = read_quoted_ipv4(packet, header)
         except MalformedPacket as malformed:
-            return _dropped(Drop.ERROR_DAMAGED, header, str(malformed))
+            return dropped(Drop.ERROR_DAMAGED, header, str(malformed))
         refusal = self._refusal(packet[header.payload], header, quoted)
         if refusal is not None:
-            return _dropped(refusal, header)
+            return dropped(refusal, header)
 
         translated = bytearray(packet[: header.end])
         # RFC 5508 REQ-4, REQ-5 a: the quoted packet is seen as it was after translation; undo it.
         rewrite_addresses(
             translated,
             quoted,
-            self._table.real(quoted.source) or quoted.source,
-            self._table.alias(quoted.destination) or quoted.destination,
+            self.table.real(quoted.source) or quoted.source,
+            self.table.alias(quoted.destination) or quoted.destination,
         )
         rewrite_icmp_checksum(translated, header)
         rewrite_addresses(
             translated,
             header,
             self._error_source(header),
-            self._table.real(header.destination) or header.destination,
+            self.table.real(header.destination) or header.destination,
         )
         rewrite_ttl(translated, header, header.ttl - 1)
         return (SendPacket(bytes(translated)),)
 
     def _refusal(self, icmp_type: int, header: Ipv4Header, quoted: Ipv4Header) -> Drop | None:
-        if icmp_type in _NOT_CARRIED:
+        if icmp_type in NOT_CARRIED:
             return Drop.ERROR_NOT_CARRIED
-        if self._table.alias(header.destination):
+        if self.table.alias(header.destination):
             return Drop.NO_ENTRY  # a real address is no destination, as for any packet
         # RFC 1122 3.2.2: an error goes to the sender of the packet it quotes; one that goes
         # elsewhere is forged. RFC 5508 REQ-4, REQ-5: without a mapping for it, it is dropped.
-        mapped = self._table.real(quoted.source) or self._table.alias(quoted.destination)
+        mapped = self.table.real(quoted.source) or self.table.alias(quoted.destination)
         if header.destination != quoted.source or mapped is None:
             return Drop.ERROR_WITHOUT_MATCH
         # RFC 1122 3.2.2: no error is sent about an error.
         return Drop.EXPIRED if header.ttl <= 1 else None
 
     def _error_source(self, header: Ipv4Header) -> bytes:
-        alias = self._table.alias(header.source)
+        alias = self.table.alias(header.source)
         if alias is not None:
             return alias
-        if self._table.real(header.destination) is not None:
+        if self.table.real(header.destination) is not None:
             return header.source  # from the client side: viewers and their routers show as they are
         # RFC 5508 REQ-5 c: from the server side without a mapping (a router there, or our own
         # kernel): the translator's address stands for it, so no server-side address is seen.
@@ -192,43 +152,21 @@ class NatTranslator:
     def _time_exceeded(
         self, packet: bytes, header: Ipv4Header, now: Instant, *, towards_servers: bool
     ) -> Sequence[Effect]:
-        dropped = _dropped(Drop.EXPIRED, header)
-        # RFC 1812 4.3.2.7: none about a fragment but the first, none to a source that names no
-        # single host. Errors about errors never come here.
-        sender = IPv4Address(header.source)
-        nameless = header.source[0] in {0, 127} or header.source[0] >= 224
-        if header.fragment_offset or nameless or not self._errors.take(now):
-            return dropped
         # RFC 5508 REQ-10 a; RFC 1812 5.3.1: the sender is told by an address of its own side, and
-        # its packet is quoted as it sent it.
-        source = self._server_side if towards_servers else self._client_side
-        error = build_icmp_error(
-            str(source),
-            str(sender),
+        # its packet is quoted as it sent it. Errors about errors never come here.
+        error = self.complaints.about(
+            packet,
+            header,
+            now,
+            source=self._server_side if towards_servers else self._client_side,
             icmp_type=TIME_EXCEEDED,
             code=0,  # RFC 792: time to live exceeded in transit
-            offending=packet[: header.end],
         )
-        return (SendPacket(error), *dropped)
+        return (*error, *dropped(Drop.EXPIRED, header))
 
 
-class _Allowance:
-    """A token bucket: `burst` at once, then one per interval."""
-
-    def __init__(self, burst: int, interval_ns: Duration) -> None:
-        self._burst = burst
-        self._interval_ns = interval_ns
-        self._full_at: Instant | None = None
-
-    def take(self, now: Instant) -> bool:
-        full_at = now if self._full_at is None else max(self._full_at, now)
-        if full_at - now > (self._burst - 1) * self._interval_ns:
-            return False
-        self._full_at = full_at + self._interval_ns
-        return True
-
-
-def _is_icmp_error(packet: bytes, header: Ipv4Header) -> bool:
+def is_icmp_error(packet: bytes, header: Ipv4Header) -> bool:
+    """Whether it is an ICMP error, or its first fragment."""
     # A later fragment starts with data, not with a type: it is translated by its addresses, and
     # its first fragment is dropped, so no half-translated error comes together.
     return (
@@ -237,8 +175,3 @@ def _is_icmp_error(packet: bytes, header: Ipv4Header) -> bool:
         and header.end > header.payload
         and packet[header.payload] in ICMP_ERRORS
     )
-
-
-def _dropped(reason: Drop, header: Ipv4Header, detail: str = "") -> tuple[Effect]:
-    source, destination = IPv4Address(header.source), IPv4Address(header.destination)
-    return (Note(PacketDropped(reason, str(source), str(destination), detail)),)
