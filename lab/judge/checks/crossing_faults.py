@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 
+from lab.judge.checks.base import is_among
 from lab.observe.crossing import Crossing
 from lab.observe.passage import Passage, ports
 from lab.observe.sighting import Icmp, Ip, Tcp, Udp
 from lab.observe.timeline import Timeline
 from lab.topology.plan import Plan, PlannedNode
+from resolver.config import NaptConfig
 
 
 def crossing_fault(crossing: Crossing, plan: Plan) -> str | None:
     """Say what is wrong with one translation; None when it is right.
 
-    What an ICMP error quotes is translated as well; `ErrorTranslated` looks at it.
+    What an ICMP error quotes is translated as well; `ErrorTranslated` looks at it. Whose a shared
+    outside endpoint is, is for `SharedEndpoints` to say.
     """
     before, after = crossing.before.ip, crossing.after.ip
-    addresses = _translated(before, plan)
-    if addresses is None:
+    meant = _translated(before, plan, plan.node(crossing.translator).napt)
+    if meant is None:
         return (
             f"{before.source} to {before.destination} is no concern of the table, "
             f"and became {after.source} to {after.destination}"
         )
-    meant = f"{addresses[0]} to {addresses[1]}"
     checksums = after.checksum_right and (after.transport is None or after.transport.checksum_right)
     faults = (
         (
-            (after.source, after.destination) == addresses,
+            is_among(after.source, meant.sources)
+            and is_among(after.destination, meant.destinations),
             f"became {after.source} to {after.destination}, expected {meant}",
         ),
-        (ports(before) == ports(after), f"ports {ports(before)} became {ports(after)}"),
+        (_ports_kept(before, after, meant), f"ports {ports(before)} became {ports(after)}"),
         (_payload(before) == _payload(after), "the payload changed"),
         (before.identification == after.identification, "the IP identification changed"),
         (_kept(before) == _kept(after), "octets changed that are to be kept"),
@@ -40,6 +44,35 @@ def crossing_fault(crossing: Crossing, plan: Plan) -> str | None:
         (after.ttl == before.ttl - 1, f"TTL {before.ttl} became {after.ttl}"),
     )
     return next((text for holds, text in faults if not holds), None)
+
+
+class SharedEndpoints:
+    """Whose each outside endpoint is that machines share, as packets outwards show it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._owners: dict[Hashable, tuple[str, int]] = {}
+
+    def fault(self, crossing: Crossing) -> str | None:
+        """Take a crossing, in order of time; say where it contradicts those before it."""
+        before, after = crossing.before.ip, crossing.after.ip
+        meant = _translated(before, self._plan, self._plan.node(crossing.translator).napt)
+        old, new = ports(before), ports(after)
+        if meant is None or old is None or new is None or _is_error(before):
+            return None
+        echo = isinstance(before.transport, Icmp)
+        if meant.shares_source:
+            mine = (before.source, old[0])
+            owner = self._owners.setdefault((before.protocol, after.source, new[0]), mine)
+            if owner != mine:
+                return f"{mine} has the outside endpoint of {owner}: {after.source} {new[0]}"
+        if meant.shares_destination:
+            place = 0 if echo else 1
+            reached = (after.destination, new[place])
+            key = (before.protocol, before.destination, old[place])
+            if self._owners.get(key, reached) != reached:
+                return f"what is for {self._owners[key]} came to {reached}"
+        return None
 
 
 def unmatched_crossings(timeline: Timeline) -> Iterator[tuple[Passage | None, Passage]]:
@@ -59,15 +92,53 @@ def unmatched_crossings(timeline: Timeline) -> Iterator[tuple[Passage | None, Pa
                 yield _probable_cause(after, ended), after
 
 
-def _translated(before: Ip, plan: Plan) -> tuple[str, str] | None:
-    """Source and destination as they ought to be behind the translator, by the plan as meant."""
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """A packet's addresses as they ought to be behind the translator: each among these."""
+
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    shares_source: bool = False
+    """Whether its sender is one of those who share addresses; then its port may change."""
+    shares_destination: bool = False
+
+    def __str__(self) -> str:
+        return f"{' or '.join(self.sources)} to {' or '.join(self.destinations)}"
+
+
+def _translated(before: Ip, plan: Plan, napt: NaptConfig | None) -> _Meant | None:
+    """What becomes of a packet, by the plan as meant; None where it is no concern of the table."""
     real_of = {node.alias: node.addresses()[0] for node in plan.nodes if node.alias}
     alias_of = {real: alias for alias, real in real_of.items()}
-    if before.destination in real_of:
-        return before.source, real_of[before.destination]
-    if before.source in alias_of:
-        return alias_of[before.source], before.destination
-    return None
+    shares_source = shares_destination = False
+    source = alias_of.get(before.source)
+    sources: tuple[str, ...] = (source or before.source,)
+    destination = real_of.get(before.destination)
+    destinations: tuple[str, ...] = (destination or before.destination,)
+    if napt is not None:
+        shares_source = source is None and is_among(before.source, napt.inside)
+        shares_destination = before.destination in napt.outside_addresses
+        sources = napt.outside_addresses if shares_source else sources
+        destinations = napt.inside if shares_destination else destinations
+    if not (source or destination or shares_source or shares_destination):
+        return None
+    return _Meant(sources, destinations, shares_source, shares_destination)
+
+
+def _ports_kept(before: Ip, after: Ip, meant: _Meant) -> bool:
+    """Whether no port changed but of those who share an address; of an echo, the identifier."""
+    old, new = ports(before), ports(after)
+    if old is None or new is None:
+        return old == new
+    if isinstance(before.transport, Icmp):
+        shared = (meant.shares_source or meant.shares_destination, False)
+    else:
+        shared = (meant.shares_source, meant.shares_destination)
+    return all(may or one == other for may, one, other in zip(shared, old, new, strict=True))
+
+
+def _is_error(ip: Ip) -> bool:
+    return isinstance(ip.transport, Icmp) and ip.transport.is_error
 
 
 def _is_own(ip: Ip, node: PlannedNode) -> bool:
@@ -75,6 +146,9 @@ def _is_own(ip: Ip, node: PlannedNode) -> bool:
     has for the link), or as the DNS server that it is at some aliases."""
     source = ip_address(ip.source)
     if ip.source in node.addresses() or source.is_link_local or source.is_unspecified:
+        return True
+    shared = () if node.napt is None else node.napt.outside_addresses
+    if _is_error(ip) and ip.source in shared:
         return True
     speaks_dns = isinstance(ip.transport, Udp | Tcp) and ip.transport.source_port == 53
     return node.nat is not None and ip.source in node.nat.dns_aliases and speaks_dns
@@ -119,7 +193,7 @@ _CHECKSUM_AT = {6: 16, 17: 6, 1: 2, 58: 2}
 
 def _kept(ip: Ip) -> Hashable:
     """Everything in the headers that a translator must leave as it is (NAT-14): all but addresses,
-    TTL, checksums, and what an ICMP error quotes."""
+    TTL, checksums, what an ICMP error quotes, and the ports, which are looked at by themselves."""
     raw = ip.raw
     if ip.version == 4:
         length = (raw[0] & 15) * 4 if raw else 0
@@ -134,6 +208,12 @@ def _kept(ip: Ip) -> Hashable:
     place = None if is_later_fragment else _CHECKSUM_AT.get(ip.protocol)
     if place is not None:
         segment = segment[:place] + segment[place + 2 :]
+    if isinstance(ip.transport, Udp | Tcp):
+        segment = segment[4:]
+    elif isinstance(ip.transport, Icmp):
+        segment = segment[:2] + segment[4:]  # without the identifier; the checksum is gone already
+    elif not is_later_fragment and ip.protocol in {6, 17}:
+        segment = segment[4:]  # of a first fragment
     return header, segment
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.judge.checks.base import CheckBase, counted, node_at
-from lab.judge.checks.crossing_faults import crossing_fault, unmatched_crossings
+from lab.judge.checks.crossing_faults import (
+    SharedEndpoints,
+    crossing_fault,
+    unmatched_crossings,
+)
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.crossing import Crossing
 from lab.observe.sighting import Icmp, Ip, Tcp, Udp
 from lab.observe.timeline import Timeline
+from lab.topology.plan import Plan
 from lab.values import Ipv4Address
 
 Protocol = Literal["udp", "tcp", "icmp"]
@@ -18,8 +23,9 @@ Protocol = Literal["udp", "tcp", "icmp"]
 class Translated(CheckBase):
     """Packets crossed the translator, each with: its alias replaced by the mapped real address (or
     back), the other address, the ports and every other header field untouched, IP and transport
-    checksums right, TTL one less, payload the same (NAT-01, NAT-02, NAT-13, NAT-14). Nothing left
-    the translator that neither came in nor is its own."""
+    checksums right, TTL one less, payload the same (NAT-01, NAT-02, NAT-13, NAT-14). Where machines
+    share an address, their ports may change, and go back to whose they were. Nothing left the
+    translator that neither came in nor is its own."""
 
     kind: Literal["translated"] = "translated"
     protocols: tuple[Protocol, ...] = ("tcp",)
@@ -27,10 +33,11 @@ class Translated(CheckBase):
 
     def judge(self, timeline: Timeline) -> Finding:
         """Compare each packet before the translator with itself behind it."""
-        aliases = {node.alias for node in timeline.plan.nodes if node.alias}
+        aliases = _outside_addresses(timeline.plan)
+        shared = SharedEndpoints(timeline.plan)
         directions: dict[tuple[str, bool], Crossing] = {}
         for crossing in timeline.crossings:
-            fault = crossing_fault(crossing, timeline.plan)
+            fault = crossing_fault(crossing, timeline.plan) or shared.fault(crossing)
             if fault is not None:
                 return failed(fault, *crossing.frames)
             inward = crossing.before.ip.destination in aliases
@@ -112,6 +119,14 @@ class NotTranslated(CheckBase):
         meant = node_at(timeline, self.address)
         whose = f", meant for {meant.name}" if meant is not None else ""
         return passed(f"{counted(len(came), 'packet')}{whose}, none passed on", *came[0].frames)
+
+
+def _outside_addresses(plan: Plan) -> frozenset[str]:
+    """Aliases, and the addresses that machines share."""
+    shared = {
+        address for node in plan.nodes if node.napt for address in node.napt.outside_addresses
+    }
+    return frozenset(shared | {node.alias for node in plan.nodes if node.alias})
 
 
 def _mapping(crossing: Crossing) -> tuple[str, str]:
