@@ -14,7 +14,16 @@ from typing import Annotated
 import typer
 
 from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_sweep, cli_teaching
-from lab.cli_choices import RUN_FOLDER, SEED, WORLD, WorldChoice, scenario_ids, world_choice
+from lab.cli_choices import (
+    CONFIG,
+    RUN_FOLDER,
+    SEED,
+    SUBJECT,
+    WORLD,
+    WorldChoice,
+    scenario_ids,
+    world_choice,
+)
 from lab.cli_frame import Command, Exit, Group, refuse, write_out
 
 app = typer.Typer(
@@ -58,7 +67,8 @@ def _top(
     cls=Command,
     epilog="Examples:  [bold]forwardlab run[/]  ·  "
     "[bold]forwardlab run forwarding cluster/eight_steps[/]  ·  "
-    "[bold]forwardlab run 'failures/*' --world simulated --seed 7[/]",
+    "[bold]forwardlab run 'failures/*' --world simulated --seed 7[/]  ·  "
+    "[bold]forwardlab run forwarding --subject dns=unbound[/]",
 )
 def run(
     scenario: Annotated[
@@ -68,6 +78,8 @@ def run(
         ),
     ] = None,
     world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
+    subject: Annotated[list[str] | None, SUBJECT] = None,
+    config: Annotated[list[str] | None, CONFIG] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -115,6 +127,8 @@ def run(
             strict=strict,
             keep_on_failure=keep_on_failure,
             repeat=repeat,
+            subjects=subject or [],
+            configs=config or [],
         )
     except (CatalogueError, SessionError) as error:
         refuse(str(error))
@@ -122,7 +136,7 @@ def run(
         refuse(str(error), Exit.HOST_CANNOT)
     try:
         record = session.run(quiet=as_json)
-    except FolderUnusable as error:
+    except (FolderUnusable, SessionError) as error:
         refuse(str(error))
     if as_json:
         typer.echo(record.model_dump_json(indent=2))

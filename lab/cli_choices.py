@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 import typer
@@ -78,6 +79,50 @@ RUN = typer.Argument(
     metavar="RUN",
     help='"latest", the name of a run, its folder or its record.json.',
     autocompletion=complete_runs,
+)
+
+
+def subject_words(incomplete: str) -> list[str]:
+    """Complete "dns=unbound": the seat first, then who can sit in it."""
+    from lab.subjects.roster import SUBJECTS
+    from lab.subjects.subject import SEATS
+
+    if "=" not in incomplete:
+        return [f"{seat}=" for seat in SEATS]
+    fitting = ((seat, each) for seat in SEATS for each in SUBJECTS.values() if seat in each.seats)
+    words = [f"{seat}={each.name}" for seat, each in fitting]
+    return [*words, *(f"{seat}=ours" for seat in SEATS)]
+
+
+def _config_words(incomplete: str) -> list[str]:
+    """Complete "dns=/path/unbound.conf": the seat, then the files there are."""
+    from lab.subjects.subject import SEATS
+
+    seat, equals, path = incomplete.partition("=")
+    if not equals:
+        return [f"{seat}=" for seat in SEATS]
+    found = sorted(Path().glob(f"{path}*")) if not path.startswith("/") else _from_root(path)
+    return [f"{seat}={each}{'/' if each.is_dir() else ''}" for each in found]
+
+
+def _from_root(path: str) -> list[Path]:
+    return sorted(Path("/").glob(f"{path.lstrip('/')}*"))
+
+
+SUBJECT = typer.Option(
+    "--subject",
+    metavar="SEAT=NAME",
+    autocompletion=subject_words,
+    help="Who sits in a seat (dns, translator, balancer, nat), such as dns=unbound; once for each.",
+    show_default="ours",
+)
+
+CONFIG = typer.Option(
+    "--config",
+    metavar="SEAT=FILE",
+    autocompletion=_config_words,
+    help="Your own configuration file of the server in that seat.",
+    show_default="written from the topology",
 )
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,10 @@ class RunFolder:
         captures = self.path / "captures"
         captures.mkdir(exist_ok=True)
         return captures / f"{name}{turn_of(repetition)}.pcapng"
+
+    def discard(self) -> None:
+        """Take the folder away with everything in it: there was nothing to report."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def finish(self) -> None:
         """The reports are written: take INCOMPLETE away, then turn `latest` to this run. Raises

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lab.json_schema import print_schema
 from lab.observe.hop import HopKind
+from lab.subjects.subject import SeatName
 
 SCHEMA_VERSION = 1
 
@@ -189,6 +190,31 @@ class ReplayedRecord(_Part):
     """In the scenario's own capture."""
 
 
+class DaemonRecord(_Part):
+    """A server that is not ours, as it was run in the seat of a program."""
+
+    subject: str
+    version: str
+    command: tuple[str, ...]
+    """What ran it; empty where it is a state of the kernel. "{folder}" here and in `files` is a
+    folder of its own."""
+    files: dict[str, str]
+    """Its configuration, by name, the main file first."""
+    overrides: tuple[str, ...] = ()
+    """What was set otherwise than in the user's own file."""
+
+
+class SubjectRecord(_Part):
+    """Who was to sit in a seat."""
+
+    name: str
+    title: str
+    version: str | None
+    """None: it is not installed."""
+    config: str | None = None
+    """The user's own configuration file; None: forwardlab wrote one from the topology."""
+
+
 class NodeRecord(_Part):
     """A node as it was run."""
 
@@ -198,7 +224,9 @@ class NodeRecord(_Part):
     addresses: tuple[str, ...]
     alias: str | None = None
     configs: dict[str, str] = Field(default_factory=dict)
-    """Program → its configuration file as text."""
+    """Program → its configuration file as text; of ours."""
+    daemons: dict[str, DaemonRecord] = Field(default_factory=dict)
+    """Program → the server that is not ours in its seat."""
     stderr: dict[str, str] = Field(default_factory=dict)
     """Program → what it wrote on standard error (its journal)."""
 
@@ -249,6 +277,8 @@ class ScenarioRecord(_Part):
     load: float | None = None
     """Runnable processes per processor while the steps ran, on average; above 1, they waited for
     each other. None in virtual time."""
+    absent: tuple[str, ...] = ()
+    """Of the run's subjects those that had no part in it, each in a sentence that says why."""
     retried: str = ""
     """Why the trial before this one was not counted: the lab was too late for it. Once at most."""
     reproduce: str = ""
@@ -267,6 +297,8 @@ class RunRecord(_Part):
     world_requested: Literal["mininet", "simulated", "auto"]
     world_reason: str = ""
     """Why the world differs from the first choice."""
+    subjects: dict[SeatName, SubjectRecord] = Field(default_factory=dict)
+    """Seat → who sits there; in all others, ours."""
     seed: int
     workers: int
     repeat: int = 1

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from lab.report.record import ScenarioRecord
 from lab.scenario.description import longest_s
 from lab.scenario.lateness import was_late
+from lab.scenario.seats import InputRefused
 from lab.scenario.trial import Trial, broken, run_trial
 from lab.worlds.child import IsolationFailed, interrupts_held, interrupts_let_in
 from lab.worlds.world import World
@@ -104,7 +105,8 @@ def run_trials(
     more when all others are over, alone; its record says so.
 
     Returns their records in the order of the trials, the worlds left standing, and a function that
-    takes these down. An exception (an interrupt too) takes everything down before it leaves.
+    takes these down. An exception (an interrupt too, and InputRefused) takes everything down before
+    it leaves.
     """
     queue = _Queue(deque(enumerate(trials)), deque())
     running: dict[int, _Running] = {}
@@ -165,7 +167,10 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
             world.run_until(lambda: False, world.now() + _AN_HOUR)
 
     def function() -> bytes:
-        record = run_trial(trial, keep_standing if writer is not None else None)
+        try:
+            record = run_trial(trial, keep_standing if writer is not None else None)
+        except InputRefused as refusal:
+            return pickle.dumps(refusal)
         return pickle.dumps(record)
 
     process: _Process
@@ -179,7 +184,7 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
         process = Forked(function)
     if writer is not None:
         os.close(writer)
-    limit_s = longest_s(trial.scenario.steps) + BESIDES_STEPS_S
+    limit_s = longest_s(trial.steps) + BESIDES_STEPS_S
     return _Running(trial, process, reader, limit_s, time.monotonic() + limit_s)
 
 
@@ -214,7 +219,7 @@ def _left_standing(each: _Running) -> Standing | None:
 def _collect(each: _Running) -> ScenarioRecord:
     try:
         left_s = max(0.0, each.overdue_at - time.monotonic())
-        record: ScenarioRecord = pickle.loads(each.process.result(left_s))  # noqa: S301 - our own child
+        told: ScenarioRecord | InputRefused = pickle.loads(each.process.result(left_s))  # noqa: S301 - our own child
     except IsolationFailed as error:
         return broken(each.trial, str(error))
     except TimeoutError:
@@ -224,4 +229,6 @@ def _collect(each: _Running) -> ScenarioRecord:
         )
     finally:
         each.process.kill()
-    return record
+    if isinstance(told, InputRefused):
+        raise told
+    return told

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import TypeAlias
 
+from lab.report.record import SubjectRecord
 from lab.scenario.model import (
     Ask,
     AskMany,
@@ -39,6 +40,19 @@ _Seat: TypeAlias = tuple[str, ProgramName]
 
 class InputRefused(Exception):
     """What the user gave cannot be used, which only a server could tell; the message names it."""
+
+
+def subject_records(seating: Seating, roster: Roster = SUBJECTS) -> dict[SeatName, SubjectRecord]:
+    """Who sits in which seat, as a run's record has it."""
+    return {
+        seat: SubjectRecord(
+            name=name,
+            title=roster[name].title,
+            version=roster[name].version(),
+            config=None if seat not in seating.configs else str(seating.configs[seat]),
+        )
+        for seat, name in seating.subjects.items()
+    }
 
 
 def filled(

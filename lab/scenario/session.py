@@ -26,7 +26,9 @@ from lab.scenario.catalogue import Catalogue, project_root, read_catalogue, unkn
 from lab.scenario.fitting import misfits
 from lab.scenario.model import Scenario
 from lab.scenario.runner import Progress, Standing, run_trials
+from lab.scenario.seats import InputRefused, subject_records
 from lab.scenario.trial import Trial, WorldName
+from lab.subjects.seating import Seating, SeatingError
 from lab.topology.draw import draw_topology
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
@@ -64,6 +66,8 @@ class Session:
     """How often each scenario runs, every time with the same seed."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """Where scenarios stand that are of no catalogue, by id."""
+    seating: Seating = field(default_factory=Seating)
+    """Who sits in which seat."""
 
     @classmethod
     def prepare(
@@ -78,13 +82,20 @@ class Session:
         keep_on_failure: bool = False,
         repeat: int = 1,
         root: Path | None = None,
+        subjects: Iterable[str] = (),
+        configs: Iterable[str] = (),
     ) -> Session:
         """Choose and check everything before anything starts. `root`: the folder that holds
-        `scenarios/` and `topologies/`; None looks for it.
+        `scenarios/` and `topologies/`; None looks for it. `subjects` and `configs` are words such
+        as "dns=unbound" and "dns=/path/unbound.conf".
 
         Raises CatalogueError and SessionError for bad input, HostCannot when the world that was
         asked for by name cannot run here.
         """
+        try:
+            seating = Seating.read(subjects, configs)
+        except SeatingError as error:
+            raise SessionError(str(error)) from error
         root = root or project_root()
         catalogue = read_catalogue(root)
         scenarios = catalogue.select(wanted)
@@ -100,7 +111,7 @@ class Session:
             for identifier, scenario in scenarios.items()
             if any(node.nat for node in plans[scenario.topology].nodes)
         ]
-        chosen, reason = choose_world(world, nat=bool(translating))
+        chosen, reason = choose_world(world, nat=bool(translating), seating=seating)
         return cls(
             scenarios=scenarios,
             plans=plans,
@@ -115,12 +126,15 @@ class Session:
             keep_on_failure=keep_on_failure,
             repeat=repeat,
             files=catalogue.files,
+            seating=seating,
         )
 
     def run(self, *, quiet: bool = False, progress: Progress | None = None) -> RunRecord:
         """Run all scenarios, write the reports and say how it went.
 
-        `quiet` prints nothing; `progress` takes the place of the terminal display.
+        `quiet` prints nothing; `progress` takes the place of the terminal display. Raises
+        SessionError where a server does not take the configuration that the user gave for it; then
+        there is no report.
         """
         total = len(self.scenarios) * self.repeat
         display = RunDisplay(total=total, quiet=quiet or progress is not None)
@@ -133,13 +147,17 @@ class Session:
         preload(self.world)
         began, started = monotonic(), datetime.now(UTC)
         folder = RunFolder.create(self.root / "reports", self.out, started)
-        with display:
-            records, standing, take_down = run_trials(
-                self._trials(folder),
-                workers=self.workers,
-                progress=progress or display,
-                keep_on_failure=self.keep_on_failure,
-            )
+        try:
+            with display:
+                records, standing, take_down = run_trials(
+                    self._trials(folder),
+                    workers=self.workers,
+                    progress=progress or display,
+                    keep_on_failure=self.keep_on_failure,
+                )
+        except InputRefused as error:
+            folder.discard()
+            raise SessionError(str(error)) from error
         try:
             record = self._record(records, started, monotonic() - began)
             page = write_reports(folder.path, record, topology_pictures(self.root, record))
@@ -165,6 +183,7 @@ class Session:
                 reproduce=self._reproduce(identifier),
                 strict=self.strict,
                 repetition=repetition,
+                seating=self.seating,
             )
             # Not all of one scenario at a time: a machine that slows down meanwhile slows all.
             for repetition in range(1, self.repeat + 1)
@@ -174,8 +193,10 @@ class Session:
     def _reproduce(self, identifier: str) -> str:
         strict = " --strict" if self.strict else ""
         named = str(self.files.get(identifier, identifier))
+        seats = f" {self.seating}" if self.seating else ""
         return (
-            f"forwardlab run {shlex.quote(named)} --world {self.world} --seed {self.seed}{strict}"
+            f"forwardlab run {shlex.quote(named)} --world {self.world} --seed {self.seed}"
+            f"{strict}{seats}"
         )
 
     def _record(self, records: list[ScenarioRecord], started: datetime, wall_s: float) -> RunRecord:
@@ -186,6 +207,7 @@ class Session:
             world=self.world,
             world_requested=self.world_requested,
             world_reason=self.world_reason,
+            subjects=subject_records(self.seating),
             seed=self.seed,
             workers=self.workers,
             repeat=self.repeat,
@@ -228,14 +250,22 @@ def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
 
 
 def choose_world(
-    requested: Literal["mininet", "simulated", "auto"], *, nat: bool
+    requested: Literal["mininet", "simulated", "auto"], *, nat: bool, seating: Seating | None = None
 ) -> tuple[WorldName, str]:
     """The world to run in, and why it is not the first choice. `nat`: a scenario of the session
     needs a NAT translator.
 
     Asked for by name, Mininet runs what it can here and tells of each scenario that it cannot.
-    `auto` takes Mininet for all or for none: nobody asked for a part.
+    `auto` takes Mininet for all or for none: nobody asked for a part; but other people's servers
+    need a kernel. Raises HostCannot, and SessionError for these in virtual time.
     """
+    if seating and requested == "simulated":
+        raise SessionError(
+            f"{seating}: the simulated world has no servers but ours; leave --world away, or say "
+            "--world mininet"
+        )
+    if seating:
+        requested = "mininet"
     if requested == "simulated":
         return "simulated", ""
     obstacles = mininet_obstacles(nat=nat and requested == "auto")

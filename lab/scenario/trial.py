@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -29,7 +29,6 @@ from lab.observe.timeline import Timeline
 from lab.observe.visit_story import visit_records
 from lab.report.record import (
     ExpectationRecord,
-    NodeRecord,
     ScenarioRecord,
     StepRecord,
 )
@@ -37,8 +36,12 @@ from lab.scenario.expectation_records import expectation_records
 from lab.scenario.impairable import impaired_links
 from lab.scenario.lateness import excused, was_late
 from lab.scenario.model import Scenario, Step
+from lab.scenario.node_records import node_records
+from lab.scenario.seats import InputRefused, absences, filled, patient, reconfigured
 from lab.scenario.steps import Stage
 from lab.subjects.behaviour import BehaviourMalformed, listed_for
+from lab.subjects.seating import Seating
+from lab.subjects.subject import SEATS, CannotFill
 from lab.topology.faults import FaultNotPossible, apply_fault
 from lab.topology.plan import Plan
 from lab.worlds.witness import Busyness, Witness
@@ -47,11 +50,11 @@ from lab.worlds.world import (
     Capability,
     Capture,
     Clock,
+    ServerRefused,
     World,
     WorldBroken,
     WorldUnavailable,
 )
-from resolver.config_file import render_config
 from resolver.machine import MILLISECOND, SECOND
 
 WorldName = Literal["mininet", "simulated"]
@@ -90,17 +93,25 @@ class Trial:
     """The run's folder: paths in the record are relative to it."""
     reproduce: str
     strict: bool = False
+    seating: Seating = field(default_factory=Seating)
+    """Who sits in its seats."""
     attendant: Attendant | None = None
     """Somebody who watches it live."""
     repetition: int = 1
     retried: str = ""
     """Why it runs once more: what the lab was too late for."""
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The scenario's steps, which wait as long as those need who sit in the seats."""
+        return patient(self.scenario.steps) if self.seating else self.scenario.steps
+
 
 def run_trial(
     trial: Trial, keep_standing: Callable[[World, ScenarioRecord], None] | None = None
 ) -> ScenarioRecord:
-    """Run a trial; never raises for anything a scenario, a subject or the host does.
+    """Run a trial; never raises for anything a scenario, a subject or the host does, but
+    InputRefused for a user's own file that a server does not take.
 
     `keep_standing` is called with the world still up when the scenario failed or broke.
     """
@@ -123,12 +134,17 @@ def run_trial(
     with _witness(trial.world) as witness:
         try:
             record = _run(trial, witness, stand)
-        except WorldUnavailable as error:
+        except (CannotFill, WorldUnavailable) as error:
             record = _unjudged(trial, Outcome.UNSUPPORTED, str(error))
+        except ServerRefused as refusal:
+            _blame_input(trial, refusal)
+            record = broken(trial, str(refusal))
         except WorldBroken as error:
             record = excused(broken(trial, str(error)), _busyness(witness))
         except (BehaviourMalformed, CaptureError, FaultNotPossible) as error:
             record = broken(trial, str(error))
+        except InputRefused:
+            raise
         except (Exception, SystemExit):  # noqa: BLE001 - a bug is a verdict; Mininet exits on some errors
             record = broken(trial, traceback.format_exc())
     return timed(record)
@@ -149,19 +165,27 @@ def _run(
     actual = trial.plan
     for fault in trial.scenario.faults:
         actual = apply_fault(actual, fault)
+    if trial.seating:
+        meant, actual = filled(trial.scenario, trial.plan, actual, trial.seating)
+        trial = replace(trial, plan=meant)
     attendant = trial.attendant
     make = make_world if attendant is None else attendant.make_world
     world = make(trial.world, actual, trial.folder, trial.seed)
     _require(trial, actual, world)
-    world.may_impair(impaired_links(trial.scenario.steps, actual))
+    world.may_impair(impaired_links(trial.steps, actual))
     try:
         world.start()
         if witness is not None:
             witness.forget()
-        stage = Stage(world, actual, trial.seed)
+        stage = Stage(
+            world,
+            actual,
+            trial.seed,
+            lambda node, program: reconfigured(actual, node, program, trial.seating),
+        )
         began_at = world.now()
         before_each = None if attendant is None else partial(attendant.before_step, world)
-        stage.perform(trial.scenario.steps, before_each)
+        stage.perform(trial.steps, before_each)
         duration_ns = world.now() - began_at
         capture = world.seal()
         # Before the judging, which is work of ours that nobody waits for.
@@ -192,19 +216,21 @@ def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
 
 def _require(trial: Trial, plan: Plan, world: World) -> None:
     """Refuse a world that lacks what the scenario names, or what its topology asks for."""
-    needed = {Capability(need) for need in trial.scenario.needs} | set(_shaping(plan))
+    needed = {Capability(need) for need in trial.scenario.needs} | set(_asked_for(plan))
     lacking = sorted(needed - world.capabilities, key=lambda each: each.value)
     if lacking:
         reasons = (f"no {each.value}: {REMEDIES[each]}" for each in lacking)
         raise WorldUnavailable(f"the {trial.world} world has here {'; '.join(reasons)}")
 
 
-def _shaping(plan: Plan) -> Iterator[Capability]:
+def _asked_for(plan: Plan) -> Iterator[Capability]:
     interfaces = [interface for node in plan.nodes for interface in node.interfaces]
     if any(interface.delay_ns for interface in interfaces):
         yield Capability.LINK_DELAY
     if any(interface.rate_bit_s for interface in interfaces):
         yield Capability.LINK_RATE
+    if any(program.daemon for node in plan.nodes for program in node.programs):
+        yield Capability.FOREIGN_SERVERS
 
 
 def _judged(
@@ -249,7 +275,8 @@ def _judged(
         viewer=trial.scenario.viewer,
         visits=visit_records(timeline),
         marks=mark_records(timeline),
-        nodes=_node_records(actual, trial.folder),
+        nodes=node_records(actual, trial.folder),
+        absent=absences(trial.scenario, actual, trial.seating),
         reproduce=trial.reproduce,
         scenario=trial.scenario.model_dump(mode="json"),
     )
@@ -269,22 +296,11 @@ def _problems(capture: Capture) -> list[str]:
     return problems
 
 
-def _node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
-    return tuple(
-        NodeRecord(
-            name=node.name,
-            label=node.label,
-            role=node.role,
-            addresses=node.addresses(),
-            alias=node.alias,
-            configs={program.name: render_config(program.config) for program in node.programs},
-            stderr={
-                path.stem: path.read_text(encoding="utf-8", errors="replace")
-                for path in sorted((folder / node.name).glob("*.stderr"))
-            },
-        )
-        for node in plan.nodes
-    )
+def _blame_input(trial: Trial, refusal: ServerRefused) -> None:
+    """Raise InputRefused where it is the user's own configuration that a server did not take."""
+    for seat, config in trial.seating.configs.items():
+        if SEATS[seat] == refusal.program:
+            raise InputRefused(f"{config}: {refusal.subject} does not take it: {refusal.words}")
 
 
 def broken(trial: Trial, reason: str) -> ScenarioRecord:

@@ -21,7 +21,7 @@ from lab.worlds.daemons import NoSuchProgram, end_group, last_words, start_proce
 from lab.worlds.inotify import Reading
 from lab.worlds.namespaces import inside
 from lab.worlds.serving import Serving
-from lab.worlds.world import WorldBroken
+from lab.worlds.world import ServerRefused, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration
 from resolver.shells.loop import Loop
 
@@ -33,16 +33,6 @@ _READY_WITHIN_NS: Duration = 60 * SECOND
 _READ_WITHIN_NS: Duration = 20 * SECOND
 _LOOK_EVERY_NS: Duration = 5 * MILLISECOND
 _STOP_WITHIN_S = 5.0
-
-
-class DaemonRefused(WorldBroken):
-    """A server did not take its configuration, or did not start with it."""
-
-    def __init__(self, node: str, program: ProgramName, daemon: PlannedDaemon, words: str) -> None:
-        super().__init__(f"{node}: {daemon.subject} did not start in the seat {program}: {words}")
-        self.node = node
-        self.program = program
-        self.words = words
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +64,7 @@ class Daemons:
 
     def start(self, programs: Iterable[tuple[str, int, PlannedProgram]]) -> None:
         """Start servers, each (node, the node's network namespace, program), and return when all
-        serve. Raises DaemonRefused with the last words of one that does not."""
+        serve. Raises ServerRefused with the last words of one that does not."""
         fresh = [self._spawn(*each) for each in programs]
         for each in fresh:
             self._await_serving(each)
@@ -186,7 +176,7 @@ class Daemons:
         raise self._refused(running)
 
     def _command(self, running: _Running, command: tuple[str, ...]) -> None:
-        """Run a command in the node to its end. Raises DaemonRefused where it fails."""
+        """Run a command in the node to its end. Raises ServerRefused where it fails."""
         process = self._process(running, command)
         ending = os.pidfd_open(process.pid)
         self._loop.add_reader(ending, lambda: None)
@@ -258,11 +248,11 @@ class Daemons:
             self._deaths.append(told)
         return True
 
-    def _refused(self, running: _Running, words: str = "") -> DaemonRefused:
-        return DaemonRefused(
+    def _refused(self, running: _Running, words: str = "") -> ServerRefused:
+        return ServerRefused(
             running.node,
             running.program.name,
-            running.daemon,
+            running.daemon.subject,
             words or self._said(running),
         )
 

@@ -13,7 +13,7 @@ from mininet_stage import ask, live, run, two_hosts
 
 from lab.topology.plan import PlannedDaemon, PlannedProgram
 from lab.worlds.isolation import IsolationFailed
-from lab.worlds.mininet_daemons import DaemonRefused
+from lab.worlds.world import ServerRefused
 from resolver.config import HostedZone, ResolverConfig
 from resolver.machine import SECOND, Endpoint
 
@@ -179,7 +179,7 @@ def test_a_changed_configuration_is_gone_by_when_it_returns(tmp_path, make, stay
 
 def test_a_changed_configuration_that_is_refused_is_told(tmp_path):
     def story(world):
-        with pytest.raises(DaemonRefused, match="tipo"):
+        with pytest.raises(ServerRefused, match="tipo"):
             world.reconfigure("dns", nsd(CONFIG.replace("ip-address", "tipo")))
         return True
 
