@@ -1,0 +1,81 @@
+"""Own zones and forwarding rules in Unbound's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from lab.subjects.rendering import FOLDER, Text, fqdn, what_for, zone_file, zone_file_name
+from lab.subjects.subject import CannotFill
+from resolver.config import ForwardRule, HostedZone, ResolverConfig
+from resolver.dns import names
+from resolver.dns.master_file import read_zone
+from resolver.dns.records import Type
+from resolver.machine import Endpoint
+
+_DNS_PORT: Final = 53
+
+
+def endpoint(each: Endpoint) -> str:
+    """An address with its port, as Unbound writes it."""
+    return each.address if each.port == _DNS_PORT else f"{each.address}@{each.port}"
+
+
+def forward_zone(text: Text, why: str, zone: str, servers: Iterable[Endpoint], *more: str) -> None:
+    """A domain that is forwarded; `zone` with its final dot."""
+    text.add(
+        why,
+        "forward-zone:",
+        f'    name: "{zone}"',
+        *(f"    forward-addr: {endpoint(each)}" for each in servers),
+        *more,
+    )
+
+
+def forwarding(text: Text, rule: ForwardRule, config: ResolverConfig) -> None:
+    """A rule."""
+    zone = fqdn(names.normalise(rule.zone))
+    if not rule.servers:
+        why = f"No servers: forwarding ends here, {zone} is resolved from the root servers."
+        forward_zone(text, why, zone, ())
+        return
+    why = f"Forwarding of {what_for(rule)}."
+    if rule.recursion and config.recursion:
+        more = "    forward-first: yes"
+        why += " When no server answers, Unbound resolves the name itself."
+    else:
+        more = "    forward-first: no"
+        why += (
+            " When no server answers, the client is told so, and the name never reaches the "
+            "Internet."
+        )
+    forward_zone(text, why, zone, rule.servers, more)
+
+
+def own_zone(text: Text, hosted: HostedZone, config: ResolverConfig) -> tuple[str, str]:
+    """A zone of its own; returns (name, text) of its file. Raises CannotFill."""
+    if "$GENERATE" in hosted.text.upper():
+        raise CannotFill("Unbound's zone files have no $GENERATE; write the records out")
+    origin, nodes = read_zone(hosted)
+    text.add(
+        f"An own zone: {fqdn(origin)} is answered from here as an authoritative server does "
+        "(for-downstream), and aliases that lead into it are too (for-upstream).",
+        "auth-zone:",
+        f'    name: "{fqdn(origin)}"',
+        f'    zonefile: "{FOLDER}/{zone_file_name(origin)}"',
+        "    for-downstream: yes",
+        "    for-upstream: yes",
+        "    fallback-enabled: no",
+    )
+    others = {names.normalise(each.origin) for each in config.zones}
+    for name, node in nodes.items():
+        if Type.NS in node and name != origin and name not in others:
+            text.add(
+                f"{fqdn(name)} is delegated: clients are to be given answers from there, and not "
+                "told whom to ask.",
+                "auth-zone:",
+                f'    name: "{fqdn(name)}"',
+                "    for-downstream: no",
+                "    for-upstream: no",
+            )
+    return zone_file(hosted)
