@@ -1,13 +1,17 @@
 # `make run` proves the shipped set-ups on this machine; `make test` proves forwardlab itself.
 # Both install what is missing first (tools/setup.sh) and start no daemon.
 
-.PHONY: run test setup check baseline benchmarks vagrant-test clean
+.PHONY: run test setup servers check baseline benchmarks vagrant-test kernel timetravel-test clean
 
 run: setup
 	@tools/run.sh
 
 setup:
 	@tools/setup.sh run
+
+# The servers that can take a seat (docs/subjects.md); none is started.
+servers:
+	@tools/setup.sh servers
 
 test:
 	@tools/setup.sh test
@@ -37,6 +41,14 @@ benchmarks:
 # Brings the Vagrantfile's box up, runs scenarios in it, destroys it. Minutes, and not in CI.
 vagrant-test:
 	@tools/vagrant-test.sh
+
+# The kernel of `--world timetravel`, from Debian's source: minutes, once. docs/timetravel.md
+kernel:
+	@tools/kernel.sh
+
+# The same verdicts in virtual and in real time; see docs/timetravel.md. Not in CI, which has no kernel.
+timetravel-test: kernel
+	.venv/bin/python tools/agree_timetravel.py
 
 clean:
 	rm -rf .venv .build .vagrant *.egg-info reports/runs reports/latest

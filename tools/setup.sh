@@ -2,24 +2,33 @@
 # Installs what is missing and nothing else: Debian packages, then a virtual environment.
 #
 #   tools/setup.sh run     what `forwardlab run` needs
-#   tools/setup.sh test    that, and what the tests need
-#   tools/setup.sh bench   that, and the servers and the load generator of benchmarks/
+#   tools/setup.sh test    that, the servers, and what else the tests need
+#   tools/setup.sh bench   that, and the load generator of benchmarks/
+#   tools/setup.sh servers the servers that can take a seat (docs/subjects.md), and nothing else
+#   tools/setup.sh kernel  what tools/kernel.sh builds a kernel with, and nothing else
 #
 # Starts no daemon. A second call finds everything in place and takes no time worth naming.
 set -eu
 
-purpose=${1:?usage: tools/setup.sh run|test|bench}
+purpose=${1:?usage: tools/setup.sh run|test|bench|servers|kernel}
 cd "$(dirname "$0")/.."
 
 run_packages="mininet iproute2 bridge-utils nftables ethtool python3-venv"
 test_packages="chromium fonts-dejavu-core iputils-ping tcpdump tshark vagrant vagrant-libvirt shellcheck
-	bind9-dnsutils knot-dnsutils nsd unbound gcc libc6-dev musl-tools libsystemd-shared"
-bench_packages="bind9 dnsmasq-base dnsperf pdns-recursor"
+	bind9-dnsutils knot-dnsutils gcc libc6-dev musl-tools libsystemd-shared"
+server_packages="bind9 unbound dnsmasq-base pdns-recursor knot-resolver dnsdist gdnsd nsd nftables
+	conntrack"
+bench_packages="dnsperf"
 case $purpose in
 run) packages=$run_packages extras="" serves="run" ;;
-test) packages="$run_packages $test_packages" extras="[dev]" serves="run test" ;;
-bench) packages="$run_packages $test_packages $bench_packages" extras="[dev]" serves="run test bench" ;;
-*) echo "tools/setup.sh: unknown purpose '$purpose'; say run, test or bench" >&2; exit 2 ;;
+test) packages="$run_packages $server_packages $test_packages" extras="[dev]" serves="run test" ;;
+bench)
+	packages="$run_packages $server_packages $test_packages $bench_packages" extras="[dev]"
+	serves="run test bench"
+	;;
+servers) packages=$server_packages ;;
+kernel) packages="bc bison dpkg-dev flex gcc libc6-dev make xz-utils" ;;
+*) echo "tools/setup.sh: unknown purpose '$purpose'; say run, test, bench, servers or kernel" >&2; exit 2 ;;
 esac
 
 as_root() {
@@ -95,10 +104,11 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 		# shellcheck disable=SC2086 # a list of names
 		install_packages $missing
 	fi
-	[ "$purpose" = run ] || lay_aside_resolved
+	case $purpose in test | bench) lay_aside_resolved ;; esac
 else
 	echo "not a Debian system: install the counterparts of: $packages" >&2
 fi
+case $purpose in servers | kernel) exit 0 ;; esac
 
 stamp=.venv/.installed-$purpose
 if [ ! -e "$stamp" ] || [ -n "$(find pyproject.toml -newer "$stamp")" ]; then
