@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.subjects.roster import SUBJECTS
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [*sorted((ROOT / "tools").glob("*.sh")), ROOT / ".ci" / "run"]
 ASIDE = ".build/systemd-resolved"
@@ -25,6 +27,7 @@ def test_shellcheck_has_no_complaint(script):
 
 def test_make_says_what_ci_and_users_run(make):
     assert make("run") == ["tools/setup.sh run", "tools/run.sh"]
+    assert make("servers") == ["tools/setup.sh servers"]
     assert make("test") == ["tools/setup.sh test", "tools/test.sh"]
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
 
@@ -189,6 +192,25 @@ def test_setup_for_running_installs_nothing_that_only_tests_need(setup):
     assert installs(setup)[-1] == "apt-get install -q -y --no-install-recommends mininet"
 
 
+def test_setup_for_servers_installs_them_alone_and_no_daemon_starts(setup):
+    stand_in(setup, "bin/dpkg-query", "exit 1")
+    stand_in(setup, "bin/apt-get", 'sh "$(dirname "$0")/../policy-rc.d"; echo "guard says $?"')
+    stdout, stderr = start(setup, "tools/setup.sh", "servers").communicate(timeout=30)
+    assert "guard says 101" in stdout, stderr
+    installed = set(installs(setup)[-1].split()[5:])
+    assert {subject.package for subject in SUBJECTS.values()} <= installed
+    assert "mininet" not in installed
+    assert not (setup / ".venv/.installed-servers").exists()
+
+
+def test_the_tests_have_every_server_there_is(setup):
+    stand_in(setup, "bin/dpkg-query", "exit 1")
+    stand_in(setup, "bin/apt-get", ":")
+    assert start(setup, "tools/setup.sh", "test").wait(timeout=30) == 0
+    installed = installs(setup)[-1].split()
+    assert {subject.package for subject in SUBJECTS.values()} <= set(installed)
+
+
 def test_setup_does_nothing_where_nothing_is_missing(setup):
     stand_in(setup, "bin/dpkg-query", "printf installed")
     stand_in(setup, "bin/apt-get", ":")
@@ -248,7 +270,7 @@ def test_an_unknown_purpose_is_refused(project):
     stdout, stderr = start(project, "tools/setup.sh", "everything").communicate(timeout=30)
     assert (stdout, stderr) == (
         "",
-        "tools/setup.sh: unknown purpose 'everything'; say run, test or bench\n",
+        "tools/setup.sh: unknown purpose 'everything'; say run, test, bench, servers or kernel\n",
     )
 
 
