@@ -164,6 +164,9 @@ Rcode = Annotated[str, AfterValidator(_rcode)]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+PacketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ]{0,39}$")]
+"""What a bare packet is called: small letters, digits and spaces, as in "second question"."""
+
 HopLimit = Annotated[int, Field(ge=1, le=255)]
 
 TtlS = Annotated[int, Field(ge=0, le=_MAX_TTL_S)]

@@ -11,10 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lab.scenario.value import Value
-from lab.values import HopLimit, Ipv4Address, Port, Seconds
-
-PacketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ]{0,39}$")]
-"""Small letters, digits and spaces: "second question"."""
+from lab.values import HopLimit, Ipv4Address, PacketName, Port, Seconds
 
 TcpFlags = Literal["S", "SA", "A", "PA", "FA", "R", "RA"]
 

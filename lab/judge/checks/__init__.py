@@ -33,6 +33,7 @@ from lab.judge.checks.availability import BackWithin, EveryMemberHandedOut, Gone
 from lab.judge.checks.caching import FamilyHarmless, FromCache
 from lab.judge.checks.contents import AnswerHolds, OneTtlPerRrset, RdataUnchanged
 from lab.judge.checks.counting import AskedTimes, BitReachesUpstream, PlainRetry
+from lab.judge.checks.delivery import CameWhole, Delivered, KeptOut, NewRefused, SynHeld
 from lab.judge.checks.failover import (
     FreshIdentifiers,
     NextAskedAfterError,
@@ -62,6 +63,7 @@ from lab.judge.checks.losses import (
     SynsRepeated,
     TooLargeTold,
 )
+from lab.judge.checks.mapping import FilteringMeasured, MappedAlike, MappedApart
 from lab.judge.checks.precedence import (
     AliasCompleted,
     AnsweredInTurn,
@@ -129,8 +131,10 @@ Check = Annotated[
     | AskedTimes
     | BackWithin
     | BitReachesUpstream
+    | CameWhole
     | ConnectedToAnswer
     | DeadlineKept
+    | Delivered
     | EchoAnswered
     | ErrorReplied
     | ErrorTranslated
@@ -141,19 +145,24 @@ Check = Annotated[
     | FailureForgotten
     | FailureRemembered
     | FamilyHarmless
+    | FilteringMeasured
     | ForgeryIgnored
     | FreshIdentifiers
     | FromCache
     | GoneWithin
     | HandedOutAvailable
     | HandedOutLeads
+    | KeptOut
     | LossMadeGood
     | MalformedHarmless
+    | MappedAlike
+    | MappedApart
     | MappingStable
     | NameStaysWithin
     | NeverConnected
     | NeverReferral
     | NeverUsed
+    | NewRefused
     | NextAskedAfterError
     | NextAskedAfterTimeout
     | NextOnRcodes
@@ -196,6 +205,7 @@ Check = Annotated[
     | StaleAnswered
     | StepsInOrder
     | SuccessMeasured
+    | SynHeld
     | SynsRepeated
     | TooLargeTold
     | Translated
@@ -231,9 +241,11 @@ __all__ = [
     "AskedTimes",
     "BackWithin",
     "BitReachesUpstream",
+    "CameWhole",
     "Check",
     "ConnectedToAnswer",
     "DeadlineKept",
+    "Delivered",
     "EchoAnswered",
     "ErrorReplied",
     "ErrorTranslated",
@@ -244,19 +256,24 @@ __all__ = [
     "FailureForgotten",
     "FailureRemembered",
     "FamilyHarmless",
+    "FilteringMeasured",
     "ForgeryIgnored",
     "FreshIdentifiers",
     "FromCache",
     "GoneWithin",
     "HandedOutAvailable",
     "HandedOutLeads",
+    "KeptOut",
     "LossMadeGood",
     "MalformedHarmless",
+    "MappedAlike",
+    "MappedApart",
     "MappingStable",
     "NameStaysWithin",
     "NeverConnected",
     "NeverReferral",
     "NeverUsed",
+    "NewRefused",
     "NextAskedAfterError",
     "NextAskedAfterTimeout",
     "NextOnRcodes",
@@ -299,6 +316,7 @@ __all__ = [
     "StaleAnswered",
     "StepsInOrder",
     "SuccessMeasured",
+    "SynHeld",
     "SynsRepeated",
     "TooLargeTold",
     "Translated",

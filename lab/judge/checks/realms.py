@@ -20,12 +20,15 @@ class Realms:
 
     @cached_property
     def client_networks(self) -> frozenset[str]:
-        """The networks of the viewers' address realm."""
+        """The networks of the address realm on the client side of translators; without any, of the
+        viewers'."""
         realms = {network.name: network.realm for network in self._plan.networks}
+        sides = {node.nat.client_side for node in self._plan.nodes if node.nat is not None}
         wanted = {
             realms[interface.network]
-            for node in self._plan.with_role("viewer")
+            for node in self._plan.nodes
             for interface in node.interfaces
+            if (interface.name in sides if sides else node.role == "viewer")
         }
         return frozenset(name for name, realm in realms.items() if realm in wanted)
 
