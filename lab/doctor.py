@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lab.subjects.subject import SEATS
+
 _MODULE_ROOT = Path("/lib/modules") / platform.release()
 _PACKAGES = ("dnslib", "matplotlib", "mininet", "networkx", "pydantic", "scapy", "typer")
 
@@ -44,7 +46,7 @@ def mininet_obstacles(*, nat: bool = True) -> tuple[str, ...]:
 @cache
 def examine() -> tuple[Diagnosis, ...]:
     """Examine the host: tools, kernel features, versions. Takes well under a second."""
-    return (*_system(), *_tools(), _worlds(), *_kernel(), *_packages())
+    return (*_system(), *_tools(), _worlds(), *_kernel(), *_servers(), *_packages())
 
 
 def host_facts() -> dict[str, Any]:
@@ -105,9 +107,36 @@ def _kernel() -> Iterable[Diagnosis]:
         True,
         "in the kernel" if netem else "not in this kernel: a process of ours makes links bad",
     )
-    profiles = Path("/sys/kernel/security/apparmor/profiles")
-    confined = profiles.exists()
-    yield Diagnosis("AppArmor", True, "active" if confined else "not active")
+    yield _apparmor()
+
+
+def _apparmor() -> Diagnosis:
+    """Debian's profiles of named and unbound let them read their packages' files and no others, so
+    not a world's."""
+    from lab.worlds.daemons import apparmor_is_active, is_confined
+
+    if not apparmor_is_active():
+        return Diagnosis("AppArmor", True, "not active")
+    confined = [path.name for path in map(Path, _CONFINED) if is_confined(path)]
+    if not confined:
+        return Diagnosis("AppArmor", True, "active, and confines none of the servers")
+    told = f"active, and confines {', '.join(confined)}: worlds run copies, which it lets be"
+    return Diagnosis("AppArmor", True, told)
+
+
+_CONFINED = ("/usr/sbin/named", "/usr/sbin/unbound", "/usr/sbin/nsd", "/usr/sbin/dnsmasq")
+
+
+def _servers() -> Iterable[Diagnosis]:
+    """Who could take a seat."""
+    from lab.subjects.roster import SUBJECTS
+
+    for subject in SUBJECTS.values():
+        version = subject.version()
+        seats = ", ".join(seat for seat in SEATS if seat in subject.seats)
+        remedy = "" if version else "make servers"
+        found = f"{version or 'not installed'}; for the seats {seats}"
+        yield Diagnosis(subject.title, version is not None, found, remedy)
 
 
 def _has_netem() -> bool:

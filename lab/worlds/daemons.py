@@ -66,19 +66,23 @@ def _settle(namespace: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def confined(path: Path) -> bool:
-    """Whether AppArmor ties the program to the files of its package (apparmor.d(5): a profile is
-    for a path, its file has the path's name with dots)."""
+def apparmor_is_active() -> bool:
+    """Whether this kernel confines programs by profiles."""
     try:
-        active = _APPARMOR.read_text().strip() == "Y"
+        return _APPARMOR.read_text().strip() == "Y"
     except OSError:
         return False
-    return active and (_CONFINED / str(path).strip("/").replace("/", ".")).exists()
+
+
+def is_confined(path: Path) -> bool:
+    """Whether AppArmor ties the program to the files of its package (apparmor.d(5): a profile is
+    for a path, its file has the path's name with dots)."""
+    return apparmor_is_active() and (_CONFINED / str(path).strip("/").replace("/", ".")).exists()
 
 
 def _unconfined(path: Path, programs: Path) -> str:
     """Where to start the program from: its copy, which has no profile, where it is confined."""
-    if not confined(path):
+    if not is_confined(path):
         return str(path)
     copy = programs / path.name
     if not copy.exists():
