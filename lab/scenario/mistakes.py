@@ -5,12 +5,17 @@ What each does to a plan is in `lab.topology.faults`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lab.scenario.value import Value
-from lab.values import DnsName, Rcode, SomeSeconds
+from lab.values import DnsName, Rcode, Seconds, SomeSeconds
+
+Behaviour: TypeAlias = Literal[
+    "endpoint-independent", "address-dependent", "address-and-port-dependent"
+]
+"""What a mapping or a filter depends on, in RFC 4787's words (4.1, 5)."""
 
 
 class OffsetAliasBase(Value):
@@ -89,6 +94,31 @@ class OpenFirewall(Value):
     node: str = "router"
 
 
+class SetNatOtherwise(Value):
+    """The translator is set otherwise than the topology says; what is not named stays."""
+
+    fault: Literal["set-nat-otherwise"] = "set-nat-otherwise"
+    mapping: Behaviour | None = None
+    filtering: Behaviour | None = None
+    ports: Literal["random", "preserve", "sequential"] | None = None
+    hairpinning: bool | None = None
+    udp_timeout_s: SomeSeconds | None = None
+    udp_inbound_refresh: bool | None = None
+    tcp_established_s: SomeSeconds | None = None
+    tcp_transitory_s: SomeSeconds | None = None
+    unsolicited_syn_s: Seconds | None = None
+    unsolicited_syn: Literal["icmp", "silent"] | None = None
+    most_mappings: Annotated[int, Field(ge=1)] | None = None
+    when_full: Literal["icmp", "silent"] | None = None
+    dns_alg: bool | None = None
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> Self:
+        if self == type(self).model_construct():
+            raise ValueError("it sets nothing otherwise; say mapping=, filtering=, ports=, …")
+        return self
+
+
 Fault = Annotated[
     OffsetAliasBase
     | DropNatEntry
@@ -99,6 +129,7 @@ Fault = Annotated[
     | FallBackToRecursion
     | GoOnAfter
     | OmitZone
-    | OpenFirewall,
+    | OpenFirewall
+    | SetNatOtherwise,
     Field(discriminator="fault"),
 ]

@@ -40,6 +40,7 @@ from lab.scenario.mistakes import (
     OmitZone,
     OpenFirewall,
     RewriteAnswers,
+    SetNatOtherwise,
     TurnForwardersRound,
 )
 from lab.scenario.replay import Replay
@@ -92,6 +93,7 @@ __all__ = [
     "Scenario",
     "Script",
     "SetForward",
+    "SetNatOtherwise",
     "SetZone",
     "Silence",
     "Step",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from ipaddress import ip_address
+from typing import Any
 
 from lab.scenario.mistakes import (
     DropNatEntry,
@@ -21,6 +23,7 @@ from lab.scenario.mistakes import (
     OmitZone,
     OpenFirewall,
     RewriteAnswers,
+    SetNatOtherwise,
     TurnForwardersRound,
 )
 from lab.topology.addressing import address_of
@@ -28,10 +31,14 @@ from lab.topology.plan import Plan, PlannedNode, PlannedProgram
 from lab.values import rcode_number
 from resolver.config import (
     BalancerConfig,
+    Behaviour,
     DnsTranslatorConfig,
     ForwardRule,
+    NaptConfig,
     NatConfig,
+    PortChoice,
     ProgramConfig,
+    Refusal,
     ResolverConfig,
 )
 from resolver.dns.names import normalise
@@ -52,6 +59,8 @@ def apply_fault(plan: Plan, fault: Fault) -> Plan:  # noqa: PLR0911 - one line p
             return _drop_nat_entry(plan, fault.server)
         case RewriteAnswers():
             return _rewrite_answers(plan)
+        case SetNatOtherwise():
+            return _set_nat_otherwise(plan, fault)
         case OpenFirewall():
             return _open_firewall(plan, fault.node)
         case OmitZone():
@@ -122,6 +131,39 @@ def _rewrite_answers(plan: Plan) -> Plan:
         return replace(config, rewrite=table) if isinstance(config, DnsTranslatorConfig) else config
 
     return _changed(plan, translate_again, f"{plan.source} has no DNS translator")
+
+
+def _set_nat_otherwise(plan: Plan, fault: SetNatOtherwise) -> Plan:
+    def change(config: ProgramConfig) -> ProgramConfig:
+        if not isinstance(config, NatConfig):
+            return config
+        alg = config.dns_alg if fault.dns_alg is None else fault.dns_alg
+        napt = None if config.napt is None else _shared_otherwise(config.napt, fault)
+        return replace(config, dns_alg=alg, napt=napt)
+
+    return _changed(plan, change, f"{plan.source} has no translator that is not set so already")
+
+
+def _shared_otherwise(napt: NaptConfig, fault: SetNatOtherwise) -> NaptConfig:
+    """How machines share addresses, with what the fault names in place of what was meant."""
+    named = fault.model_dump(exclude={"fault", "dns_alg"}, exclude_none=True)
+    of: dict[str, type[Enum]] = {"mapping": Behaviour, "filtering": Behaviour, "ports": PortChoice}
+    of |= {"unsolicited_syn": Refusal, "when_full": Refusal}
+    changed: dict[str, Any] = {}
+    for key, value in named.items():
+        if key in _IN_SECONDS:
+            changed[_IN_SECONDS[key]] = round(value * SECOND)
+        else:
+            changed[key] = of[key](value) if key in of else value
+    return replace(napt, **changed)
+
+
+_IN_SECONDS = {
+    "udp_timeout_s": "udp_timeout_ns",
+    "tcp_established_s": "tcp_established_ns",
+    "tcp_transitory_s": "tcp_transitory_ns",
+    "unsolicited_syn_s": "unsolicited_syn_ns",
+}
 
 
 def _change_rule(
