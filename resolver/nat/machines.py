@@ -6,6 +6,7 @@ from random import Random
 
 from resolver.config import NatConfig
 from resolver.machine import Machine
+from resolver.nat.dns_alg import DnsAlg
 from resolver.nat.napt import NaptTranslator
 from resolver.nat.translator import NatTranslator
 
@@ -14,4 +15,7 @@ def nat_machine(config: NatConfig, random: Random) -> Machine:
     """The translator of a configuration; `random` gives outside ports. Raises ValueError, with a
     message that names the place and the remedy, when the configuration contradicts itself."""
     # The static table alone has no state, and is the faster for it.
-    return NatTranslator(config) if config.napt is None else NaptTranslator(config, random)
+    translator: Machine = (
+        NatTranslator(config) if config.napt is None else NaptTranslator(config, random)
+    )
+    return DnsAlg(translator, config) if config.dns_alg else translator
