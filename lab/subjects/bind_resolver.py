@@ -195,7 +195,7 @@ def _forwarding(rule: ForwardRule, config: ResolverConfig, indent: str) -> tuple
 
 
 def _waiting(options: Text, config: ResolverConfig) -> None:
-    waits = [timeout_ns(rule, config) for rule in config.forward if rule.servers]
+    waits = [timeout_ns(rule, config) for rule in used_rules(config) if rule.servers]
     wait_ns = max(waits, default=config.server_timeout_ns)
     options.add(
         f"A silent server is waited for {written_seconds(wait_ns)} before the next is asked. BIND "
@@ -223,7 +223,7 @@ def _private_names(options: Text, config: ResolverConfig) -> None:
     )
     private = [
         names.normalise(rule.zone)
-        for rule in config.forward
+        for rule in used_rules(config)
         if rule.servers and names.normalise(rule.zone) != names.ROOT
     ]
     if private:

@@ -109,6 +109,8 @@ def _resolver_text(config: ResolverConfig) -> str:
     to_default = everything is not None and bool(everything.servers)
     if config.recursion and not to_default:
         raise CannotFill("dnsmasq does not resolve names from the root servers, it only forwards")
+    if config.recursion and any(rule.recursion and rule.servers for rule in rules.values()):
+        raise CannotFill("dnsmasq cannot resolve a name itself once the last server has failed")
     text = Text()
     text.heading(
         "dnsmasq as the local DNS server: its own names first, then its cache, then the longest "
@@ -119,7 +121,7 @@ def _resolver_text(config: ResolverConfig) -> str:
     own_zones(text, config)
     _order(text)
     for zone, rule in rules.items():
-        _rule(text, zone, rule, config, to_default=to_default)
+        _rule(text, zone, rule, to_default=to_default)
     for hidden, origin in hidden_rules(config):
         text.heading(
             f"No rule for {fqdn(names.normalise(hidden.zone))}: the own zone {fqdn(origin)} has no "
@@ -170,9 +172,7 @@ def _order(text: Text) -> None:
     )
 
 
-def _rule(
-    text: Text, zone: str, rule: ForwardRule, config: ResolverConfig, *, to_default: bool
-) -> None:
+def _rule(text: Text, zone: str, rule: ForwardRule, *, to_default: bool) -> None:
     if not rule.servers:
         if to_default:
             why = (
@@ -183,11 +183,11 @@ def _rule(
         else:
             text.add(f"Nobody is asked for {fqdn(zone)}.", f"local=/{zone}/")
         return
-    why = f"Forwarding of {what_for(rule)}."
-    if rule.recursion and config.recursion:
-        why += " When no server answers, the client gets no answer: dnsmasq cannot recurse."
     domain = "" if zone == names.ROOT else f"/{zone}/"
-    text.add(why, *(f"server={domain}{_server(each)}" for each in rule.servers))
+    text.add(
+        f"Forwarding of {what_for(rule)}. Nobody else is asked when these servers fail.",
+        *(f"server={domain}{_server(each)}" for each in rule.servers),
+    )
 
 
 def _reverse(text: Text) -> None:

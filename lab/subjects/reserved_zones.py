@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from lab.subjects.rendering import used_rules
 from resolver.config import ResolverConfig
 from resolver.dns import names
 
@@ -46,7 +47,7 @@ REVERSE_ZONES: Final = (
 def opened(config: ResolverConfig, reserved: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """(reserved zone, the domain of ours that lies in it) for each reserved zone that holds the
     domain of a rule."""
-    domains = [names.normalise(rule.zone) for rule in config.forward]
+    domains = [names.normalise(rule.zone) for rule in used_rules(config)]
     return tuple(
         (zone, domain)
         for zone in reserved

@@ -198,7 +198,7 @@ def _private_names(text: Text, config: ResolverConfig) -> None:
     )
     private = [
         names.normalise(rule.zone)
-        for rule in config.forward
+        for rule in used_rules(config)
         if rule.servers and names.normalise(rule.zone) != names.ROOT
     ]
     if private:
@@ -227,7 +227,7 @@ def _filters(text: Text, config: ResolverConfig) -> None:
 
 
 def _waiting(text: Text, config: ResolverConfig) -> None:
-    waits = [timeout_ns(rule, config) for rule in config.forward if rule.servers]
+    waits = [timeout_ns(rule, config) for rule in used_rules(config) if rule.servers]
     if waits:
         wait_ns = max(waits)
         text.add(
