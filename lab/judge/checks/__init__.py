@@ -33,7 +33,14 @@ from lab.judge.checks.availability import BackWithin, EveryMemberHandedOut, Gone
 from lab.judge.checks.caching import FamilyHarmless, FromCache
 from lab.judge.checks.contents import AnswerHolds, OneTtlPerRrset, RdataUnchanged
 from lab.judge.checks.counting import AskedTimes, BitReachesUpstream, PlainRetry
-from lab.judge.checks.delivery import CameWhole, Delivered, KeptOut, NewRefused, SynHeld
+from lab.judge.checks.delivery import (
+    CameWhole,
+    Delivered,
+    KeptOut,
+    NewRefused,
+    RefreshMeasured,
+    SynHeld,
+)
 from lab.judge.checks.failover import (
     FreshIdentifiers,
     NextAskedAfterError,
@@ -48,7 +55,7 @@ from lab.judge.checks.forwarding import (
     RecursionAfterForwarders,
 )
 from lab.judge.checks.hostile import AllReplied, MalformedHarmless, NeverUsed, ServerSurvives
-from lab.judge.checks.icmp import EchoAnswered, ErrorTranslated
+from lab.judge.checks.icmp import EchoAnswered, ErrorAbout, ErrorTranslated
 from lab.judge.checks.links import (
     PacketsDelayed,
     PacketsDoubled,
@@ -64,6 +71,7 @@ from lab.judge.checks.losses import (
     TooLargeTold,
 )
 from lab.judge.checks.mapping import FilteringMeasured, MappedAlike, MappedApart
+from lab.judge.checks.outside_ports import OutsidePortsUnpredictable
 from lab.judge.checks.precedence import (
     AliasCompleted,
     AnsweredInTurn,
@@ -136,6 +144,7 @@ Check = Annotated[
     | DeadlineKept
     | Delivered
     | EchoAnswered
+    | ErrorAbout
     | ErrorReplied
     | ErrorTranslated
     | ErrorWithin
@@ -175,6 +184,7 @@ Check = Annotated[
     | OptAnswered
     | OptionsStay
     | OutsideOnlyBy
+    | OutsidePortsUnpredictable
     | PacketsDelayed
     | PacketsDoubled
     | PacketsLost
@@ -189,6 +199,7 @@ Check = Annotated[
     | RecursionAfterForwarders
     | RecursionDesired
     | Referred
+    | RefreshMeasured
     | RelayedUnchanged
     | ReplayedAlike
     | RepliedFromThere
@@ -247,6 +258,7 @@ __all__ = [
     "DeadlineKept",
     "Delivered",
     "EchoAnswered",
+    "ErrorAbout",
     "ErrorReplied",
     "ErrorTranslated",
     "ErrorWithin",
@@ -286,6 +298,7 @@ __all__ = [
     "OptAnswered",
     "OptionsStay",
     "OutsideOnlyBy",
+    "OutsidePortsUnpredictable",
     "PacketsDelayed",
     "PacketsDoubled",
     "PacketsLost",
@@ -300,6 +313,7 @@ __all__ = [
     "RecursionAfterForwarders",
     "RecursionDesired",
     "Referred",
+    "RefreshMeasured",
     "RelayedUnchanged",
     "ReplayedAlike",
     "RepliedFromThere",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.judge.checks.base import CheckBase, counted, ms
 from lab.judge.checks.realms import Realms
-from lab.judge.verdict import Finding, failed, passed
+from lab.judge.verdict import Finding, Outcome, failed, observed, passed
 from lab.observe.named import arrived, data_of, passages_of_name, sent
 from lab.observe.passage import Passage
 from lab.observe.sighting import Icmp, Ip, Tcp
@@ -109,7 +109,7 @@ class SynHeld(CheckBase):
         """Find what came back to its sender about it."""
         kept = KeptOut(packets=(self.packet,)).judge(timeline)
         syn = sent(timeline, self.packet)
-        if syn is None or kept.outcome is not passed("").outcome:
+        if syn is None or kept.outcome is not Outcome.PASSED:
             return kept
         frames = kept.evidence[0].frames
         if timeline.records[-1].at - syn.at < self.for_s * SECOND:
@@ -178,11 +178,11 @@ class NewRefused(CheckBase):
         """See the new one refused, and the old ones arrive."""
         kept = KeptOut(packets=(self.new,)).judge(timeline)
         refused = sent(timeline, self.new)
-        if refused is None or kept.outcome is not passed("").outcome:
+        if refused is None or kept.outcome is not Outcome.PASSED:
             return kept
         frames = list(kept.evidence[0].frames)
         old = Delivered(packets=self.old, node=self.to).judge(timeline)
-        if old.outcome is not passed("").outcome:
+        if old.outcome is not Outcome.PASSED:
             return old
         frames += old.evidence[0].frames
         told = next(_answers_to(timeline, refused, self.node), None)
@@ -193,6 +193,28 @@ class NewRefused(CheckBase):
         return passed(
             "new ones are told ICMP type 3 code 13; old ones go on", *frames, *told.frames
         )
+
+
+class RefreshMeasured(CheckBase):
+    """Whether packets inwards keep a mapping alive: a late one came in, or it did not (NAT-09, RFC
+    4787 REQ-6). A figure, not a verdict."""
+
+    kind: Literal["refresh-measured"] = "refresh-measured"
+    inward: PacketName
+    """Came in while the mapping lived."""
+    late: PacketName
+    """Sent when it had ended without that."""
+    node: str
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """See whether the late one arrived."""
+        first, late = arrived(timeline, self.inward, self.node), sent(timeline, self.late)
+        if first is None or late is None:
+            what = self.inward if first is None else self.late
+            return failed(f"{what!r} is missing, so nothing was measured")
+        came = arrived(timeline, self.late, self.node)
+        value = "packets inwards keep it alive" if came else "packets inwards do not keep it alive"
+        return observed(value, value, *first.frames, *late.frames)
 
 
 # --- what came back ---------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from lab.judge.checks.base import CheckBase, node_at
 from lab.judge.checks.realms import Realms
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.icmp import Echo, IcmpError
-from lab.observe.passage import Trip, ports
+from lab.observe.named import sent
+from lab.observe.passage import Passage, Trip, ports
 from lab.observe.sighting import Icmp, Ip
 from lab.observe.timeline import Timeline
 from lab.topology.plan import PlannedNode
-from lab.values import Ipv4Address
+from lab.values import Ipv4Address, PacketName
 
 
 class EchoAnswered(CheckBase):
@@ -130,6 +131,65 @@ class ErrorTranslated(CheckBase):
         return next((text for holds, text in faults if not holds), None)
 
 
+class ErrorAbout(CheckBase):
+    """An ICMP error of this type and code came to the maker of a bare packet: it quotes the packet
+    as it was sent, as far as it goes, shows no address of the other side, and its checksums are
+    right (ICM-02, ICM-05, ICM-06, NAT-16, RFC 5508 REQ-4/5)."""
+
+    kind: Literal["error-about"] = "error-about"
+    packet: PacketName
+    node: str
+    """Who sent the packet."""
+    type: int = 3
+    code: int = 1
+    source: Ipv4Address | None = None
+    """Where the error must come from; None: wherever its maker is, as that side sees it."""
+
+    def judge(self, timeline: Timeline) -> Finding:
+        """Find the error where it arrives, and hold what it quotes against what was sent."""
+        about = sent(timeline, self.packet)
+        if about is None or about.sender != self.node:
+            return failed(f"{self.node} sent no {self.packet!r}")
+        came = [
+            each
+            for each in timeline.packets
+            if each.receiver == self.node
+            and each.arrived is not None
+            and isinstance(each.ip.transport, Icmp)
+            and each.ip.transport.embedded is not None
+            and each.ip.transport.embedded.identification == about.ip.identification
+        ]
+        if not came:
+            return failed(f"{self.node} was told nothing about {self.packet!r}", *about.frames)
+        error = came[0]
+        frames = (*about.frames, *error.frames)
+        fault = self._fault(timeline, about.ip, error)
+        if fault is not None:
+            return failed(fault, *frames)
+        return passed(f"{self.node} was told from {error.ip.source}", *frames)
+
+    def _fault(self, timeline: Timeline, about: Ip, error: Passage) -> str | None:
+        ip, icmp = error.ip, error.ip.transport
+        if not isinstance(icmp, Icmp) or icmp.embedded is None:
+            return "it quotes nothing"
+        realms = Realms(timeline.plan)
+        shown = realms.shown_by(ip) if error.network in realms.client_networks else None
+        faults = (
+            (shown is None, f"it shows {shown}"),
+            (self.source in {None, ip.source}, f"it comes from {ip.source}, not {self.source}"),
+            (
+                (icmp.type, icmp.code) == (self.type, self.code),
+                f"type {icmp.type} code {icmp.code} instead of {self.type} and {self.code}",
+            ),
+            (ip.checksum_right and icmp.checksum_right, "a wrong checksum"),
+            (
+                _addressed(icmp.embedded) == _addressed(about)[: len(icmp.embedded.raw)],
+                "the quoted packet is not the one that was sent",
+            ),
+        )
+        return next((text for holds, text in faults if not holds), None)
+
+
 def _reply_from_elsewhere(timeline: Timeline, echo: Echo) -> Trip | None:
     """An echo reply to the asker that fits in all but its source."""
     asked = echo.request.ip.transport
@@ -165,6 +225,12 @@ def _about(error: IcmpError, sent: list[Trip]) -> Trip | None:
 
 def _whose(node: PlannedNode | None) -> str:
     return "nobody's" if node is None else node.name
+
+
+def _addressed(ip: Ip) -> bytes:
+    """A packet as far as its transport's ports: what an error must quote rightly. The checksum of
+    what is quoted may be wrong all along (RFC 5508 REQ-3 c)."""
+    return _original(ip)[: (ip.raw[0] & 15) * 4 + 4]
 
 
 def _original(ip: Ip) -> bytes:
