@@ -196,8 +196,7 @@ class DaemonRecord(_Part):
     subject: str
     version: str
     command: tuple[str, ...]
-    """What ran it; empty where it is a state of the kernel. "{folder}" here and in `files` is a
-    folder of its own."""
+    """What ran it; empty where it is a state of the kernel."""
     files: dict[str, str]
     """Its configuration, by name, the main file first."""
     overrides: tuple[str, ...] = ()
@@ -277,8 +276,8 @@ class ScenarioRecord(_Part):
     load: float | None = None
     """Runnable processes per processor while the steps ran, on average; above 1, they waited for
     each other. None in virtual time."""
-    absent: tuple[str, ...] = ()
-    """Of the run's subjects those that had no part in it, each in a sentence that says why."""
+    absent: dict[SeatName, str] = Field(default_factory=dict)
+    """Seats of the run's `subjects` that had no part in it, each with a sentence that says why."""
     retried: str = ""
     """Why the trial before this one was not counted: the lab was too late for it. Once at most."""
     reproduce: str = ""
@@ -293,8 +292,8 @@ class RunRecord(_Part):
     schema_version: int = SCHEMA_VERSION
     forwardlab: str
     """Version."""
-    world: Literal["mininet", "simulated"]
-    world_requested: Literal["mininet", "simulated", "auto"]
+    world: Literal["mininet", "simulated", "timetravel"]
+    world_requested: Literal["mininet", "simulated", "timetravel", "auto"]
     world_reason: str = ""
     """Why the world differs from the first choice."""
     subjects: dict[SeatName, SubjectRecord] = Field(default_factory=dict)

@@ -132,6 +132,9 @@ def _node_files(scenario: ScenarioRecord) -> Iterator[tuple[str, str]]:
     for node in scenario.nodes:
         for program, text in node.configs.items():
             yield f"{node.name}/{program}.toml", text
+        for program, daemon in node.daemons.items():
+            for name, text in daemon.files.items():
+                yield f"{node.name}/{program}/{name}", text
         for program, text in node.stderr.items():
             yield f"{node.name}/{program}.stderr", text
 

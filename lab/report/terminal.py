@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -93,6 +94,8 @@ class RunDisplay:
             line.append(f", each {record.repeat} times", style="not bold default")
         line.append(f", {record.world} world, {clocks or 'no'} clock, seed {record.seed}")
         self._print(line)
+        for told in _seats(record):
+            self._print(Text(printable(told)))
         self._print(Text(f"report: {page}"))
 
     # --- lines --------------------------------------------------------------------------------
@@ -117,6 +120,7 @@ class RunDisplay:
         lines = []
         if record.retried:
             lines.append(Text(f"    run once more: {printable(record.retried)}", style="yellow"))
+        lines += [Text(f"    {printable(each)}", style="dim") for each in record.absent.values()]
         if record.reason:
             lines.append(Text(f"    {printable(record.reason)}", style=STYLES[record.outcome]))
         for each in record.expectations:
@@ -146,6 +150,16 @@ class RunDisplay:
             text = Text(text.plain.encode(encoding, "replace").decode(encoding))
         # Whoever reads a file or a pipe wants one line to stay one line.
         self._console.print(text, soft_wrap=True)
+
+
+def _seats(record: RunRecord) -> Iterator[str]:
+    """Who sat in which seat, and how often that mattered."""
+    ran = [each for each in record.scenarios if each.nodes]
+    for seat, who in record.subjects.items():
+        part = sum(seat not in each.absent for each in ran)
+        told = f"{seat}: {who.title} {who.version or '(not installed)'}"
+        with_file = f" with {who.config}" if who.config else ""
+        yield f"{told}{with_file}, in {part} of {len(record.scenarios)} scenarios"
 
 
 def _failure(each: ExpectationRecord, *, warning: bool) -> list[Text]:

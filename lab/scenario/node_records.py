@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.report.record import DaemonRecord, NodeRecord
 from lab.topology.plan import Plan, PlannedDaemon
+from lab.worlds.daemon_folders import folder_of, put_in_folder
 from resolver.config_file import render_config
 
 
@@ -24,7 +25,9 @@ def node_records(plan: Plan, folder: Path) -> tuple[NodeRecord, ...]:
                 if program.daemon is None
             },
             daemons={
-                program.name: _daemon_record(program.daemon)
+                program.name: _daemon_record(
+                    put_in_folder(program.daemon, folder_of(node.name, program.name))
+                )
                 for program in node.programs
                 if program.daemon is not None
             },

@@ -93,22 +93,22 @@ def scripted(scenario: Scenario) -> frozenset[_Seat]:
 
 def absences(
     scenario: Scenario, plan: Plan, seating: Seating, roster: Roster = SUBJECTS
-) -> tuple[str, ...]:
-    """Each subject that has no part in a scenario, and why."""
+) -> dict[SeatName, str]:
+    """The seats whose subject has no part in a scenario, and why, in a sentence."""
     taken = scripted(scenario)
-    found = []
+    found: dict[SeatName, str] = {}
     for seat, name in seating.subjects.items():
         there = [(node.name, program.name) for node, program in places(plan, seat)]
         title = roster[name].title
         if not there:
-            found.append(f"{title} has no part in it: {plan.source} has no {_SEAT_WORDS[seat]}")
+            found[seat] = f"{title} has no part in it: {plan.source} has no {_SEAT_WORDS[seat]}"
         elif taken.issuperset(there):
             nodes = ", ".join(node for node, _ in there)
-            found.append(
+            found[seat] = (
                 f"{title} has no part in it: a scripted server sits in the {SEATS[seat]} seat of "
                 f"{nodes}"
             )
-    return tuple(found)
+    return found
 
 
 _SEAT_WORDS: dict[SeatName, str] = {

@@ -1,9 +1,8 @@
 """The servers of a Mininet world that are not ours: each a process in its node, or a state of its
 node's kernel.
 
-Each has a folder of its own under `/run`, which is the world's alone and vanishes with it: short
-enough for the names of control sockets, and whatever the server leaves there stays out of reports.
-What it was given is copied into the node's folder for people to read.
+Whatever a server leaves in its folder stays out of reports. What it was given is copied into the
+node's folder for people to read.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from lab.topology.plan import PlannedDaemon, PlannedProgram, ProgramName
+from lab.worlds.daemon_folders import FOLDERS, folder_of, put_in_folder
 from lab.worlds.daemons import NoSuchProgram, end_group, last_words, start_process
 from lab.worlds.inotify import Reading
 from lab.worlds.namespaces import inside
@@ -24,9 +24,6 @@ from lab.worlds.serving import Serving
 from lab.worlds.world import ServerRefused, WorldBroken
 from resolver.machine import MILLISECOND, SECOND, Duration
 from resolver.shells.loop import Loop
-
-_PLACE = Path("/run/forwardlab")
-_FOLDER = "{folder}"
 
 _READY_WITHIN_NS: Duration = 60 * SECOND
 """A slow starter on a busy host; who dies meanwhile is told at once."""
@@ -93,7 +90,7 @@ class Daemons:
             return
         before = dict(running.daemon.files)
         running.program = program
-        running.daemon = _in_folder(program.daemon, running.folder)
+        running.daemon = put_in_folder(program.daemon, running.folder)
         self._write_files(running)
         if running.daemon.reload is not None:
             self._command(running, running.daemon.reload)
@@ -129,11 +126,11 @@ class Daemons:
     def _spawn(self, node: str, namespace: int, program: PlannedProgram) -> _Running:
         if program.daemon is None:
             raise WorldBroken(f"{node}: the seat {program.name} has no other server than ours")
-        folder = _PLACE / node / program.name
+        folder = folder_of(node, program.name)
         folder.mkdir(parents=True, exist_ok=True)
         shown = self._folder.resolve() / node
         shown.mkdir(parents=True, exist_ok=True)
-        daemon = _in_folder(program.daemon, folder)
+        daemon = put_in_folder(program.daemon, folder)
         stderr = shown / f"{program.name}.stderr"
         running = _Running(node, namespace, program, daemon, folder, stderr)
         self._write_files(running)
@@ -218,7 +215,7 @@ class Daemons:
     def _process(self, running: _Running, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         try:
             return start_process(
-                command, running.namespace, running.folder, running.stderr, _PLACE / "programs"
+                command, running.namespace, running.folder, running.stderr, FOLDERS / ".programs"
             )
         except NoSuchProgram as error:
             raise self._refused(running, str(error)) from error
@@ -259,22 +256,3 @@ class Daemons:
     @staticmethod
     def _said(running: _Running) -> str:
         return last_words(running.stderr)
-
-
-def _in_folder(daemon: PlannedDaemon, folder: Path) -> PlannedDaemon:
-    """The same with its folder put in wherever it is named."""
-
-    def put(text: str) -> str:
-        return text.replace(_FOLDER, str(folder))
-
-    def words(command: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(put, command))
-
-    return replace(
-        daemon,
-        files=tuple((name, put(text)) for name, text in daemon.files),
-        command=words(daemon.command),
-        prepare=tuple(map(words, daemon.prepare)),
-        remove=tuple(map(words, daemon.remove)),
-        reload=None if daemon.reload is None else words(daemon.reload),
-    )
