@@ -31,8 +31,8 @@ class Emit(Value):
     """The packet that it goes back to; any node may answer, from any port."""
     protocol: Literal["udp", "tcp", "echo"] = "udp"
     source_port: Port | None = None
-    """None: of an answer, the port that the packet came to; else 40000. Of an echo, the
-    identifier."""
+    """None: of an answer, the port that the packet came to; else 40000. Of an echo, the identifier;
+    what answers one is an echo reply with its identifier."""
     port: Port = 9
     """Not of an answer, whose port is where the packet came from."""
     flags: TcpFlags = "S"

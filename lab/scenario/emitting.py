@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from random import Random
 
 from lab.observe.named import carries, sequence_of
-from lab.observe.sighting import Ip, Sighting, Tcp
+from lab.observe.sighting import Icmp, Ip, Sighting, Tcp
 from lab.scenario import packets
 from lab.scenario.bare import BareStep, Complain, Emit, Silence
 from lab.scenario.model import Datagram, Ping
@@ -138,7 +138,9 @@ def _endpoints(step: Emit, node: PlannedNode, answered: Ip | None) -> tuple[Endp
     own = answered.destination if meant else address_towards(node, answered.source)
     came_to, came_from = answered.receiver, answered.sender
     if came_to is None or came_from is None:
-        return Endpoint(own, step.source_port or _SOURCE_PORT), Endpoint(answered.source, step.port)
+        echo = answered.transport.identifier if isinstance(answered.transport, Icmp) else 0
+        own_port = step.source_port or echo or _SOURCE_PORT
+        return Endpoint(own, own_port), Endpoint(answered.source, step.port)
     return Endpoint(own, step.source_port or came_to.port), came_from
 
 

@@ -172,7 +172,8 @@ def bare_packet(
         case "udp":
             transport = UDP(sport=source.port, dport=destination.port)
         case "echo":
-            transport = ICMP(id=source.port, seq=1)
+            kind = "echo-request" if step.answers is None else "echo-reply"
+            transport = ICMP(type=kind, id=source.port, seq=1)
         case "tcp":
             transport = TCP(
                 sport=source.port,

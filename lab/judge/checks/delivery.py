@@ -112,10 +112,10 @@ class SynHeld(CheckBase):
         if syn is None or kept.outcome is not Outcome.PASSED:
             return kept
         frames = kept.evidence[0].frames
-        if timeline.records[-1].at - syn.at < self.for_s * SECOND:
-            return failed(f"nobody watched for {self.for_s:g} s", *frames)
         answers = list(_answers_to(timeline, syn, self.node))
         if not answers:
+            if timeline.records[-1].at - syn.at < self.for_s * SECOND:
+                return failed(f"nobody watched for {self.for_s:g} s", *frames)
             return passed("no answer at all", *frames)
         first = answers[0]
         waited = first.at - syn.at
