@@ -62,8 +62,9 @@ class Catalogue:
         chosen: dict[str, Scenario] = {}
         unreadable: dict[str, str] = {}
         for word in words:
-            if word.endswith(SUFFIX) and Path(word).is_file():
-                chosen |= self._of_file(Path(word))
+            if files := self._scenario_files(word):
+                for path in files:
+                    chosen |= self._of_file(path)
                 continue
             before, at, viewer = word.partition("@")
             pattern = self._pattern(before)
@@ -101,6 +102,15 @@ class Catalogue:
             return f"{path}: {problem}"
         module, _, variant = identifier.rpartition("/")
         return f"{self.folder / module}.py: {_variant(variant)}{problem}"
+
+    def _scenario_files(self, word: str) -> list[Path]:
+        """The JSON file that a word names, or those of the folder that it names."""
+        path = Path(word)
+        if word.endswith(SUFFIX) and path.is_file():
+            return [path]
+        if not word or not path.is_dir() or path.resolve().is_relative_to(self.folder.resolve()):
+            return []
+        return sorted(path.glob(f"*{SUFFIX}"))
 
     def _of_file(self, path: Path) -> dict[str, Scenario]:
         """The scenario of a JSON file, wherever it lies, once for each of its viewers."""

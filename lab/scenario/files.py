@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from lab.scenario.model import Scenario
 
 SUFFIX = ".json"
+_BESIDE = "./"
+"""How the name of a topology begins that lies beside the scenario's file."""
 
 
 class ScenarioUnreadable(Exception):
@@ -30,10 +32,15 @@ def read_scenario(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioUnreadable(f"{path}: cannot be read: {error}") from error
     try:
-        return Scenario.model_validate_json(text)
+        scenario = Scenario.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise ScenarioUnreadable(
             f"{path}: {place}: {first['msg']}; a scenario's file is as a sweep writes it"
         ) from error
+    if not scenario.topology.startswith(_BESIDE):
+        return scenario
+    # The folder may lie anywhere: an absolute name stays what it is below any other.
+    beside = path.resolve().parent / scenario.topology.removeprefix(_BESIDE)
+    return scenario.model_copy(update={"topology": str(beside)})
