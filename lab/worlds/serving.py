@@ -7,6 +7,7 @@ them, and say SERVFAIL meanwhile.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -52,7 +53,12 @@ class Serving:
     def __init__(self, pid: int, config: ProgramConfig, inside: _Inside) -> None:
         self._net = Path(f"/proc/{pid}/net")
         self._inside = inside
-        ends = [(endpoint, transports) for endpoint, transports, _ in listens(config)]
+        with inside():
+            ends = [
+                (endpoint, transports)
+                for endpoint, transports, _ in listens(config)
+                if _is_here(endpoint)
+            ]
         self._datagrams = [end for end, transports in ends if Transport.UDP in transports]
         self._streams = [end for end, transports in ends if Transport.TCP in transports]
         self._poked = False
@@ -156,6 +162,17 @@ def _taking(end: Endpoint) -> frozenset[tuple[str, int]]:
     """The local addresses whose sockets take what is for the endpoint: its own, or all."""
     own = str(ip_address(end.address))
     return frozenset((address, end.port) for address in (own, *_ALL_ADDRESSES))
+
+
+def _is_here(end: Endpoint) -> bool:
+    """Whether this network namespace has the address. One that it has not is a translator's alias:
+    what comes there may be given to an address that it has."""
+    with socket.socket(_family(end), socket.SOCK_DGRAM) as trying:
+        try:
+            trying.bind((end.address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+        return True
 
 
 def _family(end: Endpoint) -> socket.AddressFamily:
