@@ -203,7 +203,9 @@ def _add_forwarding(text: Text, config: ResolverConfig) -> None:
         text.heading(
             "Forwarding: the first policy that fits decides, so longer domains stand first. Of "
             "several servers it asks the one that it thinks the fastest, in whatever order they "
-            "are written, and waits 2 s for each; neither can be set."
+            "are written, and waits 2 s for each; neither can be set. FORWARD, not STUB: this one "
+            "passes a server's SERVFAIL on to the client instead of asking the next server, and "
+            "keeps no answer that is not authoritative."
         )
     everything = False
     for rule in used_rules(config):
@@ -219,23 +221,13 @@ def _add_forwarding(text: Text, config: ResolverConfig) -> None:
 def _policy(rule: ForwardRule) -> tuple[str, str]:
     servers = "{ " + ", ".join(f"'{each.address}@{each.port}'" for each in rule.servers) + " }"
     which = what_for(rule).capitalize()
-    if names.normalise(rule.zone) == names.ROOT:
-        # Its documentation: FORWARD for resolvers, STUB to replace a part of the tree.
-        return (
-            f"{which}: resolvers are asked.",
-            f"policy.add(policy.all(policy.FORWARD({servers})))",
-        )
     domain = _names([rule.zone])
     if not rule.servers:
         return f"{which} are not forwarded.", f"policy.add(policy.suffix(policy.PASS, {domain}))"
-    why = (
-        f"{which}: a part of the tree of names that is not the public one. STUB takes answers as "
-        "they come, from resolvers, translators and load balancers."
-    )
-    return (
-        why,
-        f"policy.add(policy.suffix(policy.STUB({servers}), {domain}))",
-    )
+    action = f"policy.FORWARD({servers})"
+    if names.normalise(rule.zone) == names.ROOT:
+        return f"{which}.", f"policy.add(policy.all({action}))"
+    return f"{which}.", f"policy.add(policy.suffix({action}, {domain}))"
 
 
 def _add_recursion(text: Text, config: ResolverConfig) -> None:
@@ -304,8 +296,9 @@ def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
         "cache.min_ttl(0)",
     )
     text.add(
-        "The one zone is the load balancers', whose answers are passed on as they come.",
-        f"policy.add(policy.suffix(policy.STUB({{ {servers} }}), {zone}))",
+        "The one zone is the load balancers'. FORWARD, not STUB: this one would pass a failure on "
+        "instead of asking the next of them.",
+        f"policy.add(policy.suffix(policy.FORWARD({{ {servers} }}), {zone}))",
     )
     text.add(
         "Every other name is refused: the translator is no resolver.",

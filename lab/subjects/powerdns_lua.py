@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from lab.subjects.rendering import fqdn, used_rules
-from resolver.config import ResolverConfig
+from resolver.config import ResolverConfig, Selection
 from resolver.dns import names
 
 
 def script_for(config: ResolverConfig) -> str | None:
     """What a DNS server of this configuration has to do on each question; None: nothing."""
     everything = any(names.normalise(rule.zone) == names.ROOT for rule in config.forward)
-    parts = []
+    parts, changes = [], []
     if not (config.recursion or everything):
         own = [names.normalise(zone.origin) for zone in config.zones]
         ours = [*own, *(names.normalise(rule.zone) for rule in used_rules(config))]
         parts.append(refusing(ours, "All other names are nobody's here: nobody is asked for them."))
     if config.private_addresses:
-        parts.append(_filtering(config))
+        parts.append(_without_private(config))
+        changes.append("without_private")
+    if config.selection is Selection.ONE:
+        parts.append(_ONE_OF_EACH)
+        changes.append("one_of_each")
+    if changes:
+        parts.append(_changing(changes))
     return "\n".join(parts) or None
 
 
@@ -39,7 +46,7 @@ end
 """
 
 
-def _filtering(config: ResolverConfig) -> str:
+def _without_private(config: ResolverConfig) -> str:
     own = (names.normalise(zone.origin) for zone in config.zones)
     return f"""\
 -- DNS rebinding: nobody outside may answer with an address of ours. Records that do are left out.
@@ -61,19 +68,53 @@ local function barred(record)
   return private:match(address) and not trusted:check(record.name)
 end
 
-function postresolve(dq)
-  local kept, changed = {{}}, false
-  for _, record in pairs(dq:getRecords()) do
-    if barred(record) then
-      changed = true
+local function without_private(dq, records)
+  local kept = {{}}
+  for _, record in pairs(records) do
+    if not barred(record) then
+      table.insert(kept, record)
+    end
+  end
+  return kept
+end
+"""
+
+
+_ONE_OF_EACH: Final = """\
+-- Clients are given one of several addresses, drawn anew for each question: so the packet cache,
+-- which would give everybody the same one, is not to keep the answer.
+local function one_of_each(dq, records)
+  local addresses, kept = {}, {}
+  for _, record in pairs(records) do
+    if record.place == 1 and (record.type == pdns.A or record.type == pdns.AAAA) then
+      local owner = record.name:toString() .. record.type
+      addresses[owner] = addresses[owner] or {}
+      table.insert(addresses[owner], record)
     else
       table.insert(kept, record)
     end
   end
-  if changed then
-    dq:setRecords(kept)
+  for _, several in pairs(addresses) do
+    dq.variable = dq.variable or #several > 1
+    table.insert(kept, several[pdnsrandom(#several) + 1])
   end
-  return changed
+  return kept
+end
+"""
+
+
+def _changing(functions: Iterable[str]) -> str:
+    steps = "\n".join(f"  kept = {name}(dq, kept)" for name in functions)
+    return f"""\
+function postresolve(dq)
+  local records = dq:getRecords()
+  local kept = records
+{steps}
+  if #kept == #records then
+    return false
+  end
+  dq:setRecords(kept)
+  return true
 end
 """
 

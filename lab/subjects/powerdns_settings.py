@@ -23,7 +23,7 @@ from lab.subjects.rendering import (
     zone_file_name,
 )
 from lab.subjects.subject import CannotFill, Sitting
-from resolver.config import DnsTranslatorConfig, ForwardRule, ResolverConfig, Selection
+from resolver.config import DnsTranslatorConfig, ForwardRule, ResolverConfig
 from resolver.dns import names
 from resolver.machine import MILLISECOND, SECOND
 
@@ -56,7 +56,7 @@ def server_files(sitting: Sitting, config: ResolverConfig) -> list[tuple[str, st
     _add_zones(text, config)
     _add_cache(text, config)
     files = [(FORWARDING, _forwarding_file(config)), *map(zone_file, config.zones)]
-    if config.recursion:
+    if _recurses(config):
         files.append((HINTS, root_hints_file(config)))
     script = script_for(config)
     if script is not None:
@@ -193,8 +193,8 @@ def _add_recursion(text: Text, config: ResolverConfig) -> None:
         "edns-outgoing-bufsize=1232",
         "udp-truncation-threshold=1232",
     )
-    if not config.recursion:
-        text.add("No recursion: nobody is asked but the servers above.", "hint-file=no")
+    if not _recurses(config):
+        text.add("No root servers: nobody is asked but the servers above.", "hint-file=no")
         return
     minimised = "yes" if config.qname_minimisation else "no"
     text.add(
@@ -205,6 +205,13 @@ def _add_recursion(text: Text, config: ResolverConfig) -> None:
         if config.qname_minimisation
         else "Servers are sent whole names.",
         f"qname-minimization={minimised}",
+    )
+
+
+def _recurses(config: ResolverConfig) -> bool:
+    """Whether there is a name that it resolves from the root: what is forwarded it never does."""
+    return config.recursion and all(
+        names.normalise(rule.zone) != names.ROOT for rule in config.forward if rule.servers
     )
 
 
@@ -256,9 +263,4 @@ def _add_cache(text: Text, config: ResolverConfig) -> None:
             "Expired data is given while nobody can be asked for fresh data, each time for 30 s "
             "(RFC 8767).",
             f"serve-stale-extensions={extensions}",
-        )
-    if config.selection is Selection.ONE:
-        text.add(
-            "Of several addresses one should be given; it gives all of them, in an order that "
-            "changes from answer to answer, and clients take the first."
         )
