@@ -13,16 +13,25 @@ from typing import Annotated
 
 import typer
 
-from lab import cli_captures, cli_regression, cli_runs, cli_storm, cli_sweep, cli_teaching
+from lab import (
+    cli_captures,
+    cli_exchange,
+    cli_matrix,
+    cli_regression,
+    cli_runs,
+    cli_storm,
+    cli_sweep,
+    cli_teaching,
+)
 from lab.cli_choices import (
     CONFIG,
     RUN_FOLDER,
+    RUN_WORLD,
     SEED,
     SUBJECT,
-    WORLD,
-    WorldChoice,
+    RunWorldChoice,
+    run_world_choice,
     scenario_ids,
-    world_choice,
 )
 from lab.cli_frame import Command, Exit, Group, refuse, write_out
 
@@ -77,7 +86,7 @@ def run(
             help="Ids, paths, folders or globs; none runs all.", autocompletion=scenario_ids
         ),
     ] = None,
-    world: Annotated[str, WORLD] = WorldChoice.AUTO.value,
+    world: Annotated[str, RUN_WORLD] = RunWorldChoice.AUTO.value,
     subject: Annotated[list[str] | None, SUBJECT] = None,
     config: Annotated[list[str] | None, CONFIG] = None,
     workers: Annotated[
@@ -120,7 +129,7 @@ def run(
     try:
         session = Session.prepare(
             wanted=scenario or [],
-            world=world_choice(world),
+            world=run_world_choice(world),
             workers=workers,
             seed=seed,
             out=out,
@@ -245,6 +254,8 @@ app.add_typer(cli_regression.app)
 app.add_typer(cli_teaching.app)
 app.add_typer(cli_storm.app)
 app.add_typer(cli_sweep.app)
+app.add_typer(cli_exchange.app)
+app.add_typer(cli_matrix.app)
 
 
 def main() -> None:

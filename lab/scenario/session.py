@@ -33,8 +33,9 @@ from lab.topology.draw import draw_topology
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
 from lab.topology.planner import make_plan
+from lab.worlds.timetravel_kernel import timetravel_obstacles
 
-WORKERS_PER_CORE = {"mininet": 3, "simulated": 1}
+WORKERS_PER_CORE = {"mininet": 3, "simulated": 1, "timetravel": 1}
 """In Mininet scenarios mostly wait for timers; in virtual time they only compute."""
 
 
@@ -54,7 +55,7 @@ class Session:
     plans: Mapping[str, Plan]
     """By topology."""
     world: WorldName
-    world_requested: Literal["mininet", "simulated", "auto"]
+    world_requested: WorldName | Literal["auto"]
     world_reason: str
     workers: int
     seed: int
@@ -74,7 +75,7 @@ class Session:
         cls,
         *,
         wanted: Iterable[str],
-        world: Literal["mininet", "simulated", "auto"] = "auto",
+        world: WorldName | Literal["auto"] = "auto",
         workers: int | None = None,
         seed: int = 1,
         out: Path | None = None,
@@ -104,7 +105,7 @@ class Session:
         if not scenarios:
             raise SessionError(f"{root / 'scenarios'} holds no scenario; add one")
         _check_topologies(scenarios, catalogue, root)
-        plans = _plans(root, scenarios.values())
+        plans = plans_of(root, scenarios.values())
         _check_fit(scenarios, plans, catalogue)
         translating = [
             identifier
@@ -140,9 +141,9 @@ class Session:
         display = RunDisplay(total=total, quiet=quiet or progress is not None)
         if self.world_reason:
             display.say(self.world_reason)
-        if self.keep_on_failure and self.world == "simulated":
+        if self.keep_on_failure and self.world != "mininet":
             typer.echo(
-                "--keep-on-failure is ignored: a simulated world has no node to enter", err=True
+                "--keep-on-failure is ignored: a world in virtual time cannot be entered", err=True
             )
         preload(self.world)
         began, started = monotonic(), datetime.now(UTC)
@@ -250,7 +251,7 @@ def topology_pictures(root: Path, record: RunRecord) -> dict[str, str]:
 
 
 def choose_world(
-    requested: Literal["mininet", "simulated", "auto"], *, nat: bool, seating: Seating | None = None
+    requested: WorldName | Literal["auto"], *, nat: bool, seating: Seating | None = None
 ) -> tuple[WorldName, str]:
     """The world to run in, and why it is not the first choice. `nat`: a scenario of the session
     needs a NAT translator.
@@ -259,6 +260,10 @@ def choose_world(
     `auto` takes Mininet for all or for none: nobody asked for a part; but other people's servers
     need a kernel. Raises HostCannot, and SessionError for these in virtual time.
     """
+    if requested == "timetravel":
+        if obstacles := timetravel_obstacles():
+            raise HostCannot(f"worlds in time travel cannot run here: {'; '.join(obstacles)}")
+        return "timetravel", ""
     if seating and requested == "simulated":
         raise SessionError(
             f"{seating}: the simulated world has no servers but ours; leave --world away, or say "
@@ -277,7 +282,7 @@ def choose_world(
     return "simulated", f"Mininet cannot run here, so the simulated world runs: {why}"
 
 
-def _plans(root: Path, scenarios: Iterable[Scenario]) -> dict[str, Plan]:
+def plans_of(root: Path, scenarios: Iterable[Scenario]) -> dict[str, Plan]:
     """The plan of each topology the scenarios have. Raises SessionError with every mistake."""
     plans, problems = {}, []
     for name in sorted({scenario.topology for scenario in scenarios}):
@@ -314,6 +319,8 @@ def _check_fit(
 
 def preload(world: WorldName) -> None:
     """Import what every trial needs once, so that a fork of this process has it already."""
+    if world == "timetravel":
+        return  # its guests import it for themselves
     import dns.zone
     import scapy.layers.dns
     import scapy.layers.inet

@@ -30,7 +30,7 @@ class SeatsMalformed(Exception):
 
 @cache
 def rule_seats(path: Path = _TABLE) -> Mapping[str, tuple[RuleSeat, ...]]:
-    """The seats by rule, for every rule of the catalogue. Raises SeatsMalformed with every fault."""
+    """The seats by rule, for all of the catalogue. Raises SeatsMalformed with every fault."""
     lines = path.read_text(encoding="utf-8").splitlines()
     if not lines or lines[0].split("\t") != _COLUMNS:
         raise SeatsMalformed(f"{path}:1: the first line must name the columns: {_COLUMNS}")

@@ -1,0 +1,184 @@
+"""A matrix, from what the user wants to what is left in its folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
+from lab.matrix.configuration import RULE, judge_configuration_check
+from lab.matrix.files import publish, write_matrix
+from lab.matrix.folding import cells_of
+from lab.matrix.record import CellRecord, ColumnRecord, MatrixRecord, WaitRecord
+from lab.matrix.running import Laboratory, Ran, WorldAsked
+from lab.matrix.selection import (
+    WAITING,
+    Column,
+    Task,
+    is_quick,
+    rules_by_expectation,
+    tasks_for,
+)
+from lab.matrix.terminal import MatrixDisplay
+from lab.matrix.waiting import failures_of, wait_of
+from lab.report.folder import RunFolder
+from lab.scenario.catalogue import read_catalogue
+from lab.scenario.model import Scenario
+from lab.scenario.session import WORKERS_PER_CORE, HostCannot, plans_of
+from lab.subjects.roster import SUBJECTS
+from lab.topology.plan import Plan
+from lab.worlds.timetravel_kernel import timetravel_obstacles
+
+WAITING_RUNS = 3
+"""How often each scenario of the waiting table runs: its figures are medians."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What is judged, and how."""
+
+    columns: tuple[Column, ...]
+    rules: tuple[str, ...]
+    world: WorldAsked
+    root: Path
+    whole: bool
+    """Whether nothing was left out: then it takes the place of the one that is kept."""
+    quick: bool = False
+    seed: int = 1
+    workers: int | None = None
+    out: Path | None = None
+
+    def run(self, *, quiet: bool = False) -> MatrixRecord:
+        """Run everything, write the record and what is drawn from it, and say how it went. Raises
+        HostCannot and FolderUnusable, and whatever the catalogue and its topologies raise."""
+        obstacles = timetravel_obstacles()
+        if self.world == "timetravel" and obstacles:
+            raise HostCannot(f"no virtual time under a real kernel here: {'; '.join(obstacles)}")
+        if self.world != "timetravel" and (hindered := mininet_obstacles()):
+            raise HostCannot(f"Mininet cannot run here: {'; '.join(hindered)}")
+        began, started = monotonic(), datetime.now(UTC)
+        catalogue = read_catalogue(self.root)
+        scenarios = {
+            identifier: scenario
+            for identifier, scenario in catalogue.select([]).items()
+            if not self.quick or is_quick(identifier)
+        }
+        plans = plans_of(self.root, scenarios.values())
+        tasks = tasks_for(scenarios, plans, self.columns, self.rules)
+        folder = RunFolder.create(self.root / "reports" / "matrix", self.out, started)
+        laboratory = Laboratory(
+            scenarios=scenarios,
+            plans=plans,
+            folder=folder,
+            world=self.world,
+            can_travel=not obstacles,
+            seed=self.seed,
+            workers=self._workers,
+            waiting_runs=1 if self.quick else WAITING_RUNS,
+        )
+        display = MatrixDisplay(len(tasks), quiet=quiet)
+        for line in catalogue.left_out():
+            display.say(line)
+        with display:
+            ran = laboratory.run(tasks, display)
+        record = MatrixRecord(
+            forwardlab=forwardlab_version(),
+            started=started.isoformat(timespec="seconds"),
+            wall_s=round(monotonic() - began, 1),
+            workers=self._workers,
+            seed=self.seed,
+            world_requested=self.world,
+            quick=self.quick,
+            rules=self.rules,
+            columns=tuple(map(_column, self.columns)),
+            trials=tuple(each.trial for each in ran),
+            cells=self._cells(tasks, ran, scenarios, plans),
+            failures=failures_of(_waiting(scenarios)) if self._shows_waits else (),
+            waits=tuple(_waits(tasks, ran)),
+            host=host_facts(),
+        )
+        record = self._with_configuration_check(record)
+        page = write_matrix(folder.path, record)
+        folder.finish()
+        if self.whole and self.out is None:
+            page = publish(folder.path, self.root / "reports" / "matrix", record)
+        display.conclude(record, page)
+        return record
+
+    @property
+    def _workers(self) -> int:
+        return self.workers or WORKERS_PER_CORE["mininet"] * (os.cpu_count() or 1)
+
+    @property
+    def _shows_waits(self) -> bool:
+        return any(column.seat == "dns" for column in self.columns)
+
+    def _cells(
+        self,
+        tasks: Sequence[Task],
+        ran: Sequence[Ran],
+        scenarios: Mapping[str, Scenario],
+        plans: Mapping[str, Plan],
+    ) -> tuple[CellRecord, ...]:
+        def rules_about(task: Task, column: Column) -> Sequence[Sequence[str]]:
+            scenario = scenarios[task.scenario]
+            return rules_by_expectation(scenario, plans[scenario.topology], column)
+
+        return cells_of(self.columns, self.rules, [each.trial for each in ran], tasks, rules_about)
+
+    def _with_configuration_check(self, record: MatrixRecord) -> MatrixRecord:
+        """The record with CLU-15, which runs in no world."""
+        if Column("lab", "ours") not in self.columns or RULE not in self.rules:
+            return record
+        trial = judge_configuration_check(self.root)
+        cell = CellRecord(
+            rule=RULE,
+            seat="lab",
+            subject="ours",
+            outcome=trial.outcome,
+            judged_by=tuple((len(record.trials), n) for n in range(len(trial.expectations))),
+        )
+        return record.model_copy(
+            update={"trials": (*record.trials, trial), "cells": (*record.cells, cell)}
+        )
+
+
+def exit_code(record: MatrixRecord) -> int:
+    """With what the command ends. What another product breaks is a result; a failure is what ours
+    breaks, and a listing that happens no longer. BROKEN beats both; nothing judged is no
+    success."""
+    if any(each.outcome == "broken" for each in record.trials):
+        return 4
+    ours = any(cell.outcome == "failed" and cell.subject == "ours" for cell in record.cells)
+    stale = any(each.is_stale for trial in record.trials for each in trial.expectations)
+    if ours or stale:
+        return 1
+    return 3 if {cell.outcome for cell in record.cells} <= {"unsupported"} else 0
+
+
+def _column(column: Column) -> ColumnRecord:
+    if column.subject == "ours":
+        title = "forwardlab" if column.seat == "lab" else "ours"
+        return ColumnRecord(
+            seat=column.seat, subject="ours", title=title, version=forwardlab_version()
+        )
+    subject = SUBJECTS[column.subject]
+    return ColumnRecord(
+        seat=column.seat, subject=column.subject, title=subject.title, version=subject.version()
+    )
+
+
+def _waiting(scenarios: Mapping[str, Scenario]) -> dict[str, Scenario]:
+    return {name: each for name, each in scenarios.items() if name.startswith(WAITING)}
+
+
+def _waits(tasks: Sequence[Task], ran: Sequence[Ran]) -> list[WaitRecord]:
+    return [
+        wait_of(task.subject, number, each.runs)
+        for number, (task, each) in enumerate(zip(tasks, ran, strict=True))
+        if task.scenario.startswith(WAITING) and task.kind == "seat" and task.seat in {"", "dns"}
+    ]

@@ -1,0 +1,138 @@
+"""The trials of a matrix: each task in its world, as often as it takes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lab.matrix.concerns import all_steps
+from lab.matrix.folding import runs_wanted, trial_record
+from lab.matrix.record import TrialRecord
+from lab.matrix.selection import WAITING, Task
+from lab.report.folder import RunFolder
+from lab.report.record import ScenarioRecord
+from lab.scenario.model import Elapse, Scenario
+from lab.scenario.runner import Progress, run_trials
+from lab.scenario.session import preload
+from lab.scenario.trial import Trial, WorldName
+from lab.subjects.seating import Seating
+from lab.topology.plan import Plan
+
+WorldAsked = Literal["auto", "mininet", "timetravel"]
+
+LONG_WAITS: Final = "long waits"
+REAL_TIME_S: Final = 60.0
+"""So long a scenario that needs virtual time is waited for in real time; hours are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a task."""
+
+    trial: TrialRecord
+    runs: tuple[ScenarioRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """Where and how the trials run."""
+
+    scenarios: Mapping[str, Scenario]
+    plans: Mapping[str, Plan]
+    """By topology."""
+    folder: RunFolder
+    world: WorldAsked
+    can_travel: bool
+    """Whether this host has the kernel with virtual time."""
+    seed: int
+    workers: int
+    waiting_runs: int
+    """How often each scenario of the waiting table runs."""
+
+    def run(self, tasks: Sequence[Task], progress: Progress) -> list[Ran]:
+        """Run every task, and those that judge something drawn so often that chance is no excuse;
+        what came of them in the same order."""
+        for world in {self._world(task) for task in tasks}:
+            preload(world)
+        done: dict[Task, list[ScenarioRecord]] = {task: [] for task in tasks}
+        more = {task: self._runs_at_first(task) for task in tasks}
+        while any(more.values()):
+            batch = [
+                (task, len(done[task]) + turn + 1)
+                # Not all of one task at a time: what is slow for a while slows all.
+                for turn in range(max(more.values()))
+                for task in tasks
+                if turn < more[task]
+            ]
+            trials = [self._trial(task, repetition) for task, repetition in batch]
+            records, _, _ = run_trials(trials, workers=self.workers, progress=progress)
+            for (task, _), record in zip(batch, records, strict=True):
+                done[task].append(_lean(record))
+            # As many again as there were: few are needed where the breach is frequent.
+            more = {
+                task: max(0, min(runs_wanted(runs) - len(runs), len(runs)))
+                for task, runs in done.items()
+            }
+        return [
+            Ran(trial_record(task, self._world(task), done[task]), tuple(done[task]))
+            for task in tasks
+        ]
+
+    def _runs_at_first(self, task: Task) -> int:
+        waits = task.scenario.startswith(WAITING) and task.kind == "seat"
+        return self.waiting_runs if waits else 1
+
+    def _world(self, task: Task) -> WorldName:
+        if task.kind == "lab":
+            return "simulated"
+        if self.world == "auto":
+            travels = self._is_long(task) or task.scenario.startswith(WAITING)
+            return "timetravel" if travels and self.can_travel else "mininet"
+        return self.world
+
+    def _is_long(self, task: Task) -> bool:
+        return LONG_WAITS in self.scenarios[task.scenario].needs
+
+    def _trial(self, task: Task, repetition: int) -> Trial:
+        world = self._world(task)
+        scenario = self.scenarios[task.scenario]
+        if world == "mininet" and self._is_long(task) and lasts_s(scenario) <= REAL_TIME_S:
+            needs = tuple(need for need in scenario.needs if need != LONG_WAITS)
+            scenario = scenario.model_copy(update={"needs": needs})
+        place = f"{task.folder}/{task.scenario}"
+        return Trial(
+            id=task.scenario,
+            scenario=scenario,
+            plan=self.plans[scenario.topology],
+            world=world,
+            seed=self.seed,
+            folder=self.folder.scenario_folder(place, repetition),
+            capture=self.folder.capture_path(place, repetition),
+            run_folder=self.folder.path,
+            reproduce=self._reproduce(task, world),
+            repetition=repetition,
+            seating=seating_of(task),
+        )
+
+    def _reproduce(self, task: Task, world: WorldName) -> str:
+        words = ("forwardlab", "run", task.scenario, *seating_of(task).words())
+        return f"{shlex.join(words)} --world {world} --seed {self.seed}"
+
+
+def seating_of(task: Task) -> Seating:
+    """Who sits where for a task."""
+    if task.column is None or task.column.seat == "lab":
+        return Seating()
+    return Seating({task.column.seat: task.column.subject})
+
+
+def lasts_s(scenario: Scenario) -> float:
+    """How long its steps let time pass at least, s."""
+    return sum(step.seconds for step in all_steps(scenario.steps) if isinstance(step, Elapse))
+
+
+def _lean(record: ScenarioRecord) -> ScenarioRecord:
+    """The record without what a matrix never looks at: there are thousands of them."""
+    return record.model_copy(update={"nodes": (), "scenario": {}, "story": "", "steps": ()})
