@@ -88,6 +88,10 @@ def rewrite_ends(
     else:
         checksum = adjusted(checksum, old, new)
     packet[place : place + 2] = checksum.to_bytes(2)
+    if checksum == 0 and flow.protocol == ICMP and not any(packet[at : header.end]):
+        # Of octets that are all zero the checksum is all ones, and zero is wrong (RFC 1624 3): an
+        # echo reply may be such a message.
+        packet[place : place + 2] = b"\xff\xff"
 
 
 def rewrite_addresses_alone(

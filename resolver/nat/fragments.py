@@ -44,9 +44,19 @@ class Fragments:
         self._courses: dict[bytes, tuple[Instant, Course | None]] = {}
         self._waiting: dict[bytes, tuple[Instant, list[Waiting]]] = {}
         self._count = 0
-        self._octets = 0
+        self.octets = 0
+        """Memory of what waits."""
         self._in_use: dict[bytes, bytes] = {}
         """Addresses, protocol and identification as sent: whose datagram it is."""
+
+    def __len__(self) -> int:
+        """How many fragments wait."""
+        return self._count
+
+    @property
+    def under_way(self) -> int:
+        """How many datagrams have shown their first fragment."""
+        return len(self._courses)
 
     def course(self, key: bytes) -> Course | None:
         """What the datagram becomes. None: it is dropped. KeyError: nobody knows yet."""
@@ -74,10 +84,8 @@ class Fragments:
             known = self._waiting[key] = now + limits.NAT_FRAGMENT_LIFETIME, []
         known[1].append(Waiting(packet, header))
         self._count += 1
-        self._octets += len(packet)
-        while (
-            self._count > limits.NAT_WAITING_FRAGMENTS or self._octets > limits.NAT_WAITING_OCTETS
-        ):
+        self.octets += len(packet)
+        while self._count > limits.NAT_WAITING_FRAGMENTS or self.octets > limits.NAT_WAITING_OCTETS:
             self._forget_waiting(next(iter(self._waiting)))
 
     def released(self, key: bytes) -> list[Waiting]:
@@ -116,7 +124,7 @@ class Fragments:
     def _forget_waiting(self, key: bytes) -> list[Waiting]:
         _, waiting = self._waiting.pop(key, (0, []))
         self._count -= len(waiting)
-        self._octets -= sum(len(one.packet) for one in waiting)
+        self.octets -= sum(len(one.packet) for one in waiting)
         return waiting
 
 

@@ -62,17 +62,14 @@ class NaptTranslator:
         self._client_side = IPv4Address(config.client_side_address)
         self._server_side = IPv4Address(config.server_side_address)
         self._realms = Realms(config.napt, self._static.table)
-        self._conversations = Conversations(config.napt, random)
-        self._fragments = Fragments(random)
+        self.conversations = Conversations(config.napt, random)
+        """What is remembered."""
+        self.fragments = Fragments(random)
+        """What is under way in fragments."""
         self._held = HeldSyns(config.napt.unsolicited_syn_ns)
         self._errors = ErrorTranslation(
-            self._static, self._realms, self._conversations.mappings, self._client_side
+            self._static, self._realms, self.conversations.mappings, self._client_side
         )
-
-    @property
-    def conversations(self) -> Conversations:
-        """What is remembered."""
-        return self._conversations
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Translate a packet that arrived; other events mean nothing here."""
@@ -90,8 +87,8 @@ class NaptTranslator:
 
     def expire(self, now: Instant) -> Sequence[Effect]:
         """End mappings that were idle long enough, and answer the SYNs that waited."""
-        self._conversations.mappings.expire(now)
-        self._fragments.expire(now)
+        self.conversations.mappings.expire(now)
+        self.fragments.expire(now)
         answers: list[Effect] = []
         for held in self._held.due(now):
             if self._napt.unsolicited_syn is Refusal.ICMP:  # RFC 5382 REQ-4
@@ -108,7 +105,7 @@ class NaptTranslator:
 
     def deadline(self) -> Instant | None:
         """When the next mapping, fragment or held SYN ends."""
-        ends = (self._conversations.mappings.next(), self._fragments.next(), self._held.next())
+        ends = (self.conversations.mappings.next(), self.fragments.next(), self._held.next())
         return min((end for end in ends if end is not None), default=None)
 
     def ready(self) -> bool:
@@ -171,7 +168,7 @@ class NaptTranslator:
                 source = source if alias is None else alias + source[4:]
             if header.destination in self._realms.shared:
                 inwards = flow._replace(source=source)
-                destination = self._conversations.inwards(inwards, now).inside
+                destination = self.conversations.inwards(inwards, now).inside
             else:
                 real = self._static.table.real(header.destination)
                 destination = destination if real is None else real + destination[4:]
@@ -183,7 +180,7 @@ class NaptTranslator:
         """The outside end of a packet from an inside one."""
         if flow.protocol == ICMP and flow.destination[4:] != b"\0\0":
             raise Refused(Drop.NO_MAPPING)  # a reply to a query that never came by here
-        mapping = self._conversations.outwards(flow, now)
+        mapping = self.conversations.outwards(flow, now)
         if flow.protocol == TCP and opens(flow.flags):
             self._held.drop(mapping.outside, flow.destination)
         return mapping.outside
@@ -245,9 +242,9 @@ class NaptTranslator:
             # RFC 3128 2: it would overwrite the flags that the first one has shown.
             return dropped(Drop.FRAGMENT, header, "it overlaps the TCP header")
         try:
-            course = self._fragments.course(key)
+            course = self.fragments.course(key)
         except KeyError:
-            self._fragments.await_first(key, packet, header, now)
+            self.fragments.await_first(key, packet, header, now)
             return ()
         if course is None:
             return dropped(Drop.FRAGMENT, header, "its first one was dropped")
@@ -265,8 +262,8 @@ class NaptTranslator:
             ends = None if isinstance(found, _Stopped) else found
             stopped = found.effects if isinstance(found, _Stopped) else ()
         addresses = None if ends is None else (ends[0][:4], ends[1][:4])
-        course = self._fragments.begin(key, now, header.protocol, addresses)
-        waiting = self._fragments.released(key)
+        course = self.fragments.begin(key, now, header.protocol, addresses)
+        waiting = self.fragments.released(key)
         if flow is None or ends is None or course is None:
             return stopped
         first = _sent(packet, header, flow, *ends, course.identification)
