@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -31,8 +32,15 @@ from lab.subjects.rendering import (
 )
 from lab.subjects.subject import CannotFill, SeatName, Sitting, SubjectName
 from lab.topology.plan import PlannedDaemon
-from resolver.config import BalancerConfig, DnsTranslatorConfig, ResolverConfig, Selection
+from resolver.config import (
+    BalancerConfig,
+    DnsTranslatorConfig,
+    ProgramConfig,
+    ResolverConfig,
+    Selection,
+)
 from resolver.dns import names
+from resolver.programs import listens
 
 _PROGRAM: Final = "named"
 
@@ -54,26 +62,37 @@ class Bind:
         """`named.conf` for a seat. Raises CannotFill."""
         match sitting.config:
             case ResolverConfig():
-                return self._daemon(*resolver_files(sitting.config))
+                return self._daemon(resolver_files(sitting.config), sitting.config)
             case DnsTranslatorConfig():
                 return self._translator(sitting, sitting.config)
             case BalancerConfig():
-                return self._daemon(*_balancer_files(sitting.config))
+                return self._daemon(_balancer_files(sitting.config), sitting.config)
         raise CannotFill(f"{self.title} cannot be a {sitting.seat}")
 
     def adopt(self, sitting: Sitting, config: Path) -> PlannedDaemon:
         """The user's `named.conf`, with what it names. Raises CannotFill and OSError."""
         files, overrides = adopted(sitting, config)
-        return replace(self._daemon(*files), overrides=overrides)
+        return replace(self._daemon(files, sitting.config), overrides=overrides)
 
-    def _daemon(self, *files: tuple[str, str]) -> PlannedDaemon:
+    def _daemon(self, files: Iterable[tuple[str, str]], config: ProgramConfig) -> PlannedDaemon:
         # -g: in the foreground, telling what happens where it was started; -n 1: one thread, as
-        # many worlds share the processors.
+        # many worlds share the processors; -4: without it named asks for IPv6 addresses of servers
+        # that it could not reach.
+        files = tuple(files)
+        only_4 = all(":" not in end.address for end, *_ in listens(config))
         return PlannedDaemon(
             subject=self.name,
             version=self.version() or "",
             files=files,
-            command=(_PROGRAM, "-g", "-n", "1", "-c", f"{FOLDER}/{files[0][0]}"),
+            command=(
+                _PROGRAM,
+                "-g",
+                "-n",
+                "1",
+                *(("-4",) if only_4 else ()),
+                "-c",
+                f"{FOLDER}/{files[0][0]}",
+            ),
             reload_signal=signal.SIGHUP,
         )
 
@@ -82,7 +101,7 @@ class Bind:
             raise CannotFill(f"{self.title} does not change addresses in answers (RFC 2694)")
         foreign = dns_aliases.foreign_addresses(sitting.node, config)
         own = dns_aliases.own_addresses(sitting.node, config)
-        daemon = self._daemon(*_translator_files(config, own))
+        daemon = self._daemon(_translator_files(config, own), config)
         if not foreign:
             return daemon
         return replace(

@@ -30,7 +30,7 @@ INNER: Final = "    //"
 
 _MOST_RETRY_MS: Final = 2000
 """lib/dns/resolver.c, dns_resolver_setretryinterval: more is cut down to this."""
-_LEAST_QUERY_S, _MOST_QUERY_S = 10, 30
+_LEAST_QUERY_S: Final = 10
 """BIND ARM, resolver-query-timeout."""
 _LEAST_CACHE: Final = 2 * 1024 * 1024
 """BIND ARM, max-cache-size: smaller caches are raised to two megabytes."""
@@ -203,10 +203,11 @@ def _waiting(options: Text, config: ResolverConfig) -> None:
         "most; newer versions have it no more.",
         f"    resolver-retry-interval {retry_ms(wait_ns)};",
     )
-    seconds = min(max(whole_seconds(config.query_timeout_ns), _LEAST_QUERY_S), _MOST_QUERY_S)
     options.add(
-        "So long may one question take over all its servers, in seconds.",
-        f"    resolver-query-timeout {seconds};",
+        f"So long may one question take over all its servers, in seconds: {_LEAST_QUERY_S} is the "
+        "least that BIND takes. It goes on asking silent servers until then, and a client that "
+        "waits longer is of no use to anybody.",
+        f"    resolver-query-timeout {_LEAST_QUERY_S};",
     )
     options.add(
         "An idle TCP connection of a client is closed after this, in tenths of a second.",
@@ -276,16 +277,32 @@ def _cache(options: Text, config: ResolverConfig) -> None:
 
 def _asking(options: Text, config: ResolverConfig) -> None:
     if config.recursion:
+        _minimisation(options, config)
+    options.add(
+        "UDP messages that no link on the way has to fragment (DNS flag day 2020).",
+        "    edns-udp-size 1232;",
+    )
+
+
+def _minimisation(options: Text, config: ResolverConfig) -> None:
+    """A step of minimisation asks for a name further up, and that name's forwarders get it."""
+    rules = used_rules(config)
+    forwarded_around = any(not rule.servers for rule in rules) and any(
+        rule.servers for rule in rules
+    )
+    if forwarded_around:
+        options.add(
+            "Servers are told the whole name: with less of it (RFC 9156) named would ask for the "
+            "domains around one that is not forwarded, and those are.",
+            "    qname-minimization off;",
+        )
+    else:
         options.add(
             "Servers are told no more of a name than they need to refer on (RFC 9156)."
             if config.qname_minimisation
             else "Servers are told the whole name.",
             f"    qname-minimization {'relaxed' if config.qname_minimisation else 'off'};",
         )
-    options.add(
-        "UDP messages that no link on the way has to fragment (DNS flag day 2020).",
-        "    edns-udp-size 1232;",
-    )
 
 
 def order(options: Text, selection: Selection) -> None:
