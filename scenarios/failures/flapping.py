@@ -35,7 +35,9 @@ and the translator asks server 2: no viewer notices.""",
             Expectation(
                 text="Each question is answered at once, whoever is away",
                 rules=("CLU-02", "FLT-05"),
-                check=Answered(count=1, within_s=0.5),
+                check=Answered(
+                    among=("192.168.1.100", "192.168.1.101", "192.168.1.102"), within_s=0.5
+                ),
             ),
             Expectation(
                 text="No answer may be kept longer than 2 seconds",

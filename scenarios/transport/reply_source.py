@@ -49,7 +49,7 @@ would take them.""",
             Expectation(
                 text="so the viewer is answered",
                 rules=("TRN-13",),
-                check=Answered(count=1),
+                check=Answered(among=("192.168.1.100", "192.168.1.101", "192.168.1.102")),
             ),
         ),
     ),

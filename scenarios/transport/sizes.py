@@ -160,7 +160,7 @@ whole.""",
             Expectation(
                 text="The viewer gets an address of the whole answer",
                 rules=("TRN-04",),
-                check=Answered(count=1, among=("192.168.1.100", "192.168.1.102")),
+                check=Answered(among=("192.168.1.100", "192.168.1.102")),
             ),
         ),
     ),
