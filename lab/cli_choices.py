@@ -31,6 +31,20 @@ def one_of(words: Sequence[str], what: str = "") -> Callable[[str], str]:
     return known
 
 
+class RunWorldChoice(StrEnum):
+    """Where `forwardlab run` may run scenarios."""
+
+    MININET = "mininet"
+    SIMULATED = "simulated"
+    TIMETRAVEL = "timetravel"
+    AUTO = "auto"
+
+
+def run_world_choice(word: str) -> Literal["mininet", "simulated", "timetravel", "auto"]:
+    """A known world's word, as the session takes it."""
+    return RunWorldChoice(word).value
+
+
 def world_choice(word: str) -> Literal["mininet", "simulated", "auto"]:
     """A known world's word, as the session takes it."""
     return WorldChoice(word).value
@@ -41,6 +55,15 @@ WORLD = typer.Option(
     callback=one_of(list(WorldChoice), "world"),
     autocompletion=lambda: list(WorldChoice),
     help="mininet, simulated, or auto: Mininet where this host can, else simulated.",
+)
+
+
+RUN_WORLD = typer.Option(
+    metavar="WORLD",
+    callback=one_of(list(RunWorldChoice), "world"),
+    autocompletion=lambda: list(RunWorldChoice),
+    help="mininet, simulated, timetravel (Mininet in a kernel with virtual time), or auto: Mininet "
+    "where this host can, else simulated.",
 )
 
 

@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("forwardlab", "forwardlab scenarios")
     group.addoption(
         "--world",
-        choices=("mininet", "simulated", "auto"),
+        choices=("mininet", "simulated", "timetravel", "auto"),
         default="auto",
         help="where scenarios run (default: auto: Mininet where this host can, else simulated)",
     )

@@ -207,7 +207,7 @@ def _waits(timeline: Timeline) -> WaitsRecord | None:
         for each in client_exchanges(timeline)
         if each.latency_ns is not None
     ]
-    found = Distribution.of(timeline.clock.value, waits)
+    found = Distribution.of(timeline.clock.kind, waits)
     if found is None:
         return None
     return WaitsRecord(n=found.n, median=found.median, p90=found.p90, p99=found.p99, max=found.max)

@@ -15,10 +15,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from lab.report.record import ScenarioRecord
 from lab.scenario.description import longest_s
+from lab.scenario.guests import TrialGuests
 from lab.scenario.lateness import was_late
 from lab.scenario.seats import InputRefused
 from lab.scenario.trial import Trial, broken, run_trial
@@ -34,6 +36,7 @@ BESIDES_STEPS_S = 120.0
 the judging, the end. What takes longer hangs."""
 
 _AN_HOUR = 3600 * SECOND
+_A_DAY_S = 24 * 3600.0
 
 
 class Progress(Protocol):
@@ -50,7 +53,8 @@ class Progress(Protocol):
 
 
 class _Process(Protocol):
-    """A function in a process: `Isolated` for Mininet, `Forked` for virtual time."""
+    """A function in a process: `Isolated` for Mininet, `Forked` for virtual time, `GuestCall` for
+    time travel."""
 
     def fileno(self) -> int: ...
 
@@ -75,8 +79,13 @@ class _Running:
     standing_pipe: int | None
     """Readable when the world has failed and stays."""
     limit_s: float
-    overdue_at: float
-    """On the monotonic clock, s: what runs still then hangs."""
+    began: float
+    """On the monotonic clock, s."""
+
+    @property
+    def overdue_at(self) -> float:
+        """On the monotonic clock, s: what runs still then hangs."""
+        return self.began + self.limit_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +122,12 @@ def run_trials(
     records: dict[int, ScenarioRecord] = {}
     standing: list[Standing] = []
     kept: list[_Process] = []
+    guests = TrialGuests()
 
     def take_down() -> None:
         for process in (*kept, *(each.process for each in running.values())):
             process.kill()
+        guests.close()
 
     # An interrupt comes while `_wait` waits, so that no process is ever half started.
     with interrupts_held():
@@ -125,7 +136,7 @@ def run_trials(
                 while (following := queue.take(len(running), workers)) is not None:
                     place, trial = following
                     progress.scenario_started(trial.id)
-                    running[place] = _start(trial, keep_on_failure=keep_on_failure)
+                    running[place] = _start(trial, guests, keep_on_failure=keep_on_failure)
                 for place in _wait(running):
                     each = running.pop(place)
                     left = _left_standing(each)
@@ -143,6 +154,7 @@ def run_trials(
         except BaseException:
             take_down()
             raise
+    guests.close()
     return [records[place] for place in sorted(records)], standing, take_down
 
 
@@ -153,7 +165,17 @@ def _once_more(trial: Trial, late: ScenarioRecord) -> Trial:
     return replace(trial, retried=late.reason)
 
 
-def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
+def _told(
+    trial: Trial, keep_standing: Callable[[World, ScenarioRecord], None] | None
+) -> ScenarioRecord | InputRefused:
+    """In the trial's process: what comes of it, as the runner is told."""
+    try:
+        return run_trial(trial, keep_standing)
+    except InputRefused as refusal:
+        return refusal
+
+
+def _start(trial: Trial, guests: TrialGuests, *, keep_on_failure: bool) -> _Running:
     trial.folder.mkdir(parents=True, exist_ok=True)
     reader = writer = None
     if keep_on_failure and trial.world == "mininet":
@@ -166,15 +188,13 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
         while True:
             world.run_until(lambda: False, world.now() + _AN_HOUR)
 
-    def function() -> bytes:
-        try:
-            record = run_trial(trial, keep_standing if writer is not None else None)
-        except InputRefused as refusal:
-            return pickle.dumps(refusal)
-        return pickle.dumps(record)
-
+    function = partial(_told, trial, keep_standing if writer is not None else None)
+    limit_s = longest_s(trial.steps) + BESIDES_STEPS_S
     process: _Process
-    if trial.world == "mininet":
+    if trial.world == "timetravel":
+        process = guests.call(trial, partial(_told, trial, None), limit_s)
+        limit_s = _A_DAY_S  # whoever keeps the guest looks after it
+    elif trial.world == "mininet":
         from lab.worlds.isolation import Isolated
 
         process = Isolated(function)
@@ -184,8 +204,7 @@ def _start(trial: Trial, *, keep_on_failure: bool) -> _Running:
         process = Forked(function)
     if writer is not None:
         os.close(writer)
-    limit_s = longest_s(trial.steps) + BESIDES_STEPS_S
-    return _Running(trial, process, reader, limit_s, time.monotonic() + limit_s)
+    return _Running(trial, process, reader, limit_s, time.monotonic())
 
 
 def _wait(running: dict[int, _Running]) -> list[int]:
@@ -219,7 +238,7 @@ def _left_standing(each: _Running) -> Standing | None:
 def _collect(each: _Running) -> ScenarioRecord:
     try:
         left_s = max(0.0, each.overdue_at - time.monotonic())
-        told: ScenarioRecord | InputRefused = pickle.loads(each.process.result(left_s))  # noqa: S301 - our own child
+        told: ScenarioRecord | InputRefused = each.process.result(left_s)
     except IsolationFailed as error:
         return broken(each.trial, str(error))
     except TimeoutError:
@@ -231,4 +250,7 @@ def _collect(each: _Running) -> ScenarioRecord:
         each.process.kill()
     if isinstance(told, InputRefused):
         raise told
+    if each.trial.world == "timetravel":
+        # It knows of virtual time only.
+        told = told.model_copy(update={"wall_s": time.monotonic() - each.began})
     return told

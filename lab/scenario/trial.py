@@ -57,7 +57,7 @@ from lab.worlds.world import (
 )
 from resolver.machine import MILLISECOND, SECOND
 
-WorldName = Literal["mininet", "simulated"]
+WorldName = Literal["mininet", "simulated", "timetravel"]
 
 CLOCK_STEP_ALLOWED_NS = 50 * MILLISECOND
 """Slewing by NTP moves the real-time clock by less than 500 ppm, 50 ms in 100 s; more is a step."""
@@ -200,18 +200,20 @@ def _run(
 
 
 def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
-    """Make a world of the plan; a Mininet world must be made inside its own namespaces. Raises
-    WorldUnavailable where this host cannot translate addresses."""
-    if name == "mininet":
-        from lab.worlds.mininet import MininetWorld
-        from lab.worlds.obstacles import tun_obstacle
+    """Make a world of the plan: Mininet's inside namespaces of its own, and for time travel in a
+    guest. Raises WorldUnavailable where this host cannot translate addresses."""
+    if name == "simulated":
+        from lab.worlds.simulated import SimulatedWorld
 
-        if any(node.nat for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
-            raise WorldUnavailable(obstacle)
-        return MininetWorld(plan, out=folder, seed=seed)
-    from lab.worlds.simulated import SimulatedWorld
+        return SimulatedWorld(plan, out=folder, seed=seed)
+    from lab.worlds.mininet import MininetWorld
+    from lab.worlds.mininet_timetravel import TimetravelWorld
+    from lab.worlds.obstacles import tun_obstacle
 
-    return SimulatedWorld(plan, out=folder, seed=seed)
+    if any(node.nat for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
+        raise WorldUnavailable(obstacle)
+    kind = MininetWorld if name == "mininet" else TimetravelWorld
+    return kind(plan, out=folder, seed=seed)
 
 
 def _require(trial: Trial, plan: Plan, world: World) -> None:
@@ -261,7 +263,7 @@ def _judged(
         reason="; ".join(problems),
         wall_s=0.0,
         time_to_connect_ms=None if connect_ns is None else connect_ns / MILLISECOND,
-        clock=clock.value,
+        clock=clock.kind,
         seed=trial.seed,
         capture=str(trial.capture.relative_to(trial.run_folder)),
         frames=len(timeline.records),
@@ -330,7 +332,7 @@ def _unjudged(trial: Trial, outcome: Outcome, reason: str) -> ScenarioRecord:
         reason=reason,
         wall_s=0.0,
         time_to_connect_ms=None,
-        clock="virtual" if trial.world == "simulated" else "measured",
+        clock="measured" if trial.world == "mininet" else "virtual",
         seed=trial.seed,
         expectations=tuple(
             ExpectationRecord(

@@ -34,7 +34,7 @@ def told(step: Step, timeline: Timeline, took_ns: Duration) -> tuple[str, ...]:
             lines = iter((f"{what}.",))
         case Elapse(seconds=seconds):
             passed_s = min(seconds, round(took_ns / SECOND, 1))
-            lines = iter((f"{passed_s:g} s have passed ({timeline.clock.value} clock).",))
+            lines = iter((f"{passed_s:g} s have passed ({timeline.clock.kind} clock).",))
         case _:
             lines = iter(())
     return tuple(printable(line) for line in lines)

@@ -61,9 +61,15 @@ def die_with_parent() -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
-def _mount(source: str, target: str, kind: str, flags: int) -> None:
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     _checked(
-        _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None),
+        _libc.mount(
+            source.encode(),
+            os.fsencode(target),
+            kind.encode(),
+            ctypes.c_ulong(flags),
+            os.fsencode(options),
+        ),
         f"mounting {kind or source} on {target}",
     )
 
@@ -77,6 +83,17 @@ def mount_fresh(kind: str, target: str) -> None:
     """Mount a `proc`, `sysfs` or `tmpfs` that shows this process's namespaces."""
     noexec = 0 if kind == "tmpfs" else _MS_NOEXEC
     _mount(kind, target, kind, _MS_NOSUID | _MS_NODEV | noexec)
+
+
+def mount_devices() -> None:
+    """Mount the kernel's own /dev."""
+    _mount("devtmpfs", "/dev", "devtmpfs", _MS_NOSUID)
+
+
+def mount_of_host(folder: str) -> None:
+    """In a user-mode kernel: mount a folder of its host, writable, on the same path."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    _mount("host", folder, "hostfs", _MS_NOSUID | _MS_NODEV, folder)
 
 
 def open_network(pid: int) -> int:

@@ -48,7 +48,7 @@ def test_the_version_is_told() -> None:
 def test_a_world_that_is_none_is_refused_in_words() -> None:
     result = CliRunner().invoke(app, ["run", "--world", "mars"], env={"COLUMNS": "160"})
     assert result.exit_code == Exit.BAD_INPUT
-    assert "there is no world 'mars'; choose mininet, simulated, auto" in result.stderr
+    assert "there is no world 'mars'; choose mininet, simulated, timetravel, auto" in result.stderr
     assert "error," not in result.stderr
 
 
@@ -58,7 +58,7 @@ def test_a_world_that_cannot_be_kept_is_told_in_one_line(tmp_path, monkeypatch) 
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
     assert result.exit_code == Exit.PASSED
     (line,) = result.stderr.splitlines()
-    assert line == "--keep-on-failure is ignored: a simulated world has no node to enter"
+    assert line == "--keep-on-failure is ignored: a world in virtual time cannot be entered"
 
 
 @pytest.mark.parametrize("seed", ["-1", "1.5", "one"])
