@@ -82,8 +82,8 @@ def matrix(
 ) -> None:
     """Judge every subject in every seat by every rule that concerns it, and time what viewers wait.
 
-    A whole matrix, without --rules, --subjects, --quick and --out, is kept in reports/matrix/: a
-    page, JSON, CSV and Markdown.
+    With --rules or --quick there is no waiting table. A whole matrix, without --rules, --subjects,
+    --quick and --out, is kept in reports/matrix/: a page, JSON, CSV and Markdown.
 
     What somebody else's server breaks is a result, not a failure of the command: it ends with 1
     where ours breaks a rule, or where a listed deviation happens no longer.
@@ -102,6 +102,7 @@ def matrix(
             world=next(each for each in _WORLDS if each == world),
             root=project_root(),
             whole=rules is None and subjects is None and not quick,
+            waits=rules is None and not quick,
             quick=quick,
             seed=seed,
             workers=workers,

@@ -47,6 +47,8 @@ class Matrix:
     root: Path
     whole: bool
     """Whether nothing was left out: then it takes the place of the one that is kept."""
+    waits: bool = True
+    """Whether the waiting table is made."""
     quick: bool = False
     seed: int = 1
     workers: int | None = None
@@ -68,7 +70,7 @@ class Matrix:
             if not self.quick or is_quick(identifier)
         }
         plans = plans_of(self.root, scenarios.values())
-        tasks = tasks_for(scenarios, plans, self.columns, self.rules)
+        tasks = tasks_for(scenarios, plans, self.columns, self.rules, waits=self.waits)
         folder = RunFolder.create(self.root / "reports" / "matrix", self.out, started)
         laboratory = Laboratory(
             scenarios=scenarios,
@@ -85,6 +87,7 @@ class Matrix:
             display.say(line)
         with display:
             ran = laboratory.run(tasks, display)
+        waits = tuple(_waits(tasks, ran))
         record = MatrixRecord(
             forwardlab=forwardlab_version(),
             started=started.isoformat(timespec="seconds"),
@@ -97,8 +100,8 @@ class Matrix:
             columns=tuple(map(_column, self.columns)),
             trials=tuple(each.trial for each in ran),
             cells=self._cells(tasks, ran, scenarios, plans),
-            failures=failures_of(_waiting(scenarios)) if self._shows_waits else (),
-            waits=tuple(_waits(tasks, ran)),
+            failures=failures_of(_waiting(scenarios)) if waits else (),
+            waits=waits,
             host=host_facts(),
         )
         record = self._with_configuration_check(record)
@@ -112,10 +115,6 @@ class Matrix:
     @property
     def _workers(self) -> int:
         return self.workers or WORKERS_PER_CORE["mininet"] * (os.cpu_count() or 1)
-
-    @property
-    def _shows_waits(self) -> bool:
-        return any(column.seat == "dns" for column in self.columns)
 
     def _cells(
         self,

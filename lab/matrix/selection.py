@@ -129,22 +129,26 @@ def tasks_for(
     plans: Mapping[str, Plan],
     columns: Sequence[Column],
     rules: Sequence[str],
+    *,
+    waits: bool,
 ) -> tuple[Task, ...]:
     """What has to run so that every rule is judged for every column by every scenario that can.
 
-    With ours in every seat one trial serves all seats; those of the waiting table run for every
-    subject of the DNS seat, whatever the rules.
+    With ours in every seat one trial serves all seats. `waits`: those of the waiting table run for
+    every subject of the DNS seat, and else not at all.
     """
     wanted = frozenset(rules)
     found: dict[Task, None] = {}
     for column in columns:
         for identifier, scenario in scenarios.items():
-            waits = identifier.startswith(WAITING) and column.seat == "dns"
-            judges = any(
-                wanted.intersection(about)
-                for about in rules_by_expectation(scenario, plans[scenario.topology], column)
-            )
-            if not (waits or judges) or scenario.violates:
+            if identifier.startswith(WAITING):
+                wants = waits and column.seat == "dns"
+            else:
+                wants = any(
+                    wanted.intersection(about)
+                    for about in rules_by_expectation(scenario, plans[scenario.topology], column)
+                )
+            if not wants or scenario.violates:
                 continue
             if column.seat == "lab":
                 task = Task(identifier, None, "lab")
