@@ -5,6 +5,7 @@ foreground, and ended with everything that it started itself.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import select
 import shutil
@@ -23,13 +24,18 @@ _OPEN_FILES = 16_384
 of viewers, and dnsmasq closes as many files as it may have, one by one."""
 
 _FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_ENVIRONMENT = {"PATH": _FOLDERS, "LANG": "C.UTF-8"}
+_SERVICE_MANAGERS = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_USEC")
+"""What a server takes for a word from systemd, as whose child it was not started."""
 
 _CONFINED = Path("/etc/apparmor.d")
 _APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 
 _WORDS = 3
 _WORDS_LENGTH = 600
+_COMPLAINS = re.compile(
+    r"\b(error|fatal|unknown|unexpected|invalid|syntax|bad|cannot|can't|could not|failed)\b",
+    re.IGNORECASE,
+).search
 
 
 class NoSuchProgram(Exception):
@@ -51,10 +57,15 @@ def start_process(
             stdout=said,
             stderr=said,
             cwd=folder,
-            env=_ENVIRONMENT,
+            env=_environment(),
             start_new_session=True,
             preexec_fn=partial(_settle, namespace),  # noqa: PLW1509 - one thread
         )
+
+
+def _environment() -> dict[str, str]:
+    ours = {name: text for name, text in os.environ.items() if name not in _SERVICE_MANAGERS}
+    return ours | {"PATH": _FOLDERS, "LC_ALL": "C.UTF-8"}
 
 
 def _settle(namespace: int) -> None:
@@ -131,9 +142,22 @@ def _wait_for_end(processes: Sequence[int], deadline: float) -> None:
 
 def last_words(said: Path) -> str:
     """What a program said at the end, in a line."""
+    return _in_a_line(_lines(said, 0)[-_WORDS:])
+
+
+def complaints(said: Path, since: int) -> str:
+    """What a program that did not start complained of first, in a line; else its last words.
+    `since`: how many octets the file had before."""
+    lines = _lines(said, since)
+    return _in_a_line([line for line in lines if _COMPLAINS(line)][:_WORDS] or lines[-_WORDS:])
+
+
+def _lines(said: Path, since: int) -> list[str]:
     with suppress(OSError):
-        lines = said.read_text(encoding="utf-8", errors="replace").splitlines()
-        last = [line.strip() for line in lines if line.strip()][-_WORDS:]
-        if last:
-            return " / ".join(last)[-_WORDS_LENGTH:]
-    return "(it wrote nothing)"
+        text = said.read_bytes()[since:].decode("utf-8", "replace")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    return []
+
+
+def _in_a_line(lines: Sequence[str]) -> str:
+    return " / ".join(lines)[:_WORDS_LENGTH] or "(it wrote nothing)"

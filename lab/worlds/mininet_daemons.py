@@ -11,13 +11,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from lab.topology.plan import PlannedDaemon, PlannedProgram, ProgramName
 from lab.worlds.daemon_folders import FOLDERS, folder_of, put_in_folder
-from lab.worlds.daemons import NoSuchProgram, end_group, last_words, start_process
+from lab.worlds.daemons import NoSuchProgram, complaints, end_group, last_words, start_process
 from lab.worlds.inotify import Reading
 from lab.worlds.namespaces import inside
 from lab.worlds.serving import Serving
@@ -43,6 +44,8 @@ class _Running:
     stderr: Path
     process: subprocess.Popen[bytes] | None = None
     """None: a state of the kernel."""
+    said_before: int = 0
+    """Octets of `stderr` from before it was last told what to do."""
 
     def died(self) -> bool:
         return self.process is not None and self.process.poll() is not None
@@ -143,6 +146,8 @@ class Daemons:
 
     def _write_files(self, running: _Running) -> None:
         """Put its files in place, each whole at any moment, and a copy where people look."""
+        with suppress(FileNotFoundError):
+            running.said_before = running.stderr.stat().st_size
         for name, text in running.daemon.files:
             for place in (running.folder, running.stderr.with_suffix("")):
                 file = place / name
@@ -186,9 +191,7 @@ class Daemons:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise self._refused(
-                running, f"{command[0]} ended with {process.returncode}: {self._said(running)}"
-            )
+            raise self._refused(running, f"{command[0]} ended with {process.returncode}")
 
     def _signal_to_read(self, running: _Running, files: list[Path]) -> None:
         """Have it read its files again, and return when it has read those that changed."""
@@ -205,7 +208,7 @@ class Daemons:
         if unread:
             for reading in tuple(unread):
                 self._was_read(reading, unread)
-            raise self._refused(running, f"it did not read its files again: {self._said(running)}")
+            raise self._refused(running, "it did not read its files again")
 
     def _was_read(self, reading: Reading, unread: set[Reading]) -> None:
         self._loop.remove_reader(reading)
@@ -239,20 +242,13 @@ class Daemons:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         told = (
             f"{running.node}: {running.daemon.subject} in the seat {running.program.name} {how} by "
-            f"itself: {self._said(running)} ({running.stderr.name} of the node says more)"
+            f"itself: {last_words(running.stderr)} ({running.stderr.name} of the node says more)"
         )
         if told not in self._deaths:
             self._deaths.append(told)
         return True
 
-    def _refused(self, running: _Running, words: str = "") -> ServerRefused:
-        return ServerRefused(
-            running.node,
-            running.program.name,
-            running.daemon.subject,
-            words or self._said(running),
-        )
-
-    @staticmethod
-    def _said(running: _Running) -> str:
-        return last_words(running.stderr)
+    def _refused(self, running: _Running, why: str = "") -> ServerRefused:
+        said = complaints(running.stderr, running.said_before).replace(f"{running.folder}/", "")
+        words = f"{why}: {said}" if why else said
+        return ServerRefused(running.node, running.program.name, running.daemon.subject, words)
