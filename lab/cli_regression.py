@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -110,18 +111,26 @@ def show(
 @app.command(
     cls=Command,
     epilog="Examples:  [bold]forwardlab compare simulated latest[/]  ·  "
-    "[bold]forwardlab compare before/mininet.json latest --fail-on changed --junit diff.xml[/]",
+    "[bold]forwardlab compare before/mininet.json latest --fail-on changed --junit diff.xml[/]  ·  "
+    "[bold]forwardlab compare before/matrix.json matrix[/]",
 )
 def compare(
     base: Annotated[
         str,
         typer.Argument(
-            metavar="BASE", help="A baseline's name or file, or a run.", autocompletion=_names
+            metavar="BASE",
+            help="A baseline's name or file, a run, or a matrix.",
+            autocompletion=_names,
         ),
     ],
     new: Annotated[
         str,
-        typer.Argument(metavar="NEW", help="A run, or another baseline.", autocompletion=_names),
+        typer.Argument(
+            metavar="NEW",
+            help='A run, or another baseline; with a matrix another one, such as "matrix", the one '
+            "that is kept.",
+            autocompletion=_names,
+        ),
     ] = "latest",
     fail_on: Annotated[
         str,
@@ -141,28 +150,77 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Write JUnit XML there too.")
     ] = None,
 ) -> None:
-    """Compare two runs: verdicts, and figures by what chance would do."""
+    """Compare two runs, verdicts and figures by what chance would do; or two matrices, cell by cell
+    and wait by wait."""
+    told = _told_of_matrices(base, new, partial=partial) or _told_of_runs(
+        base, new, partial=partial
+    )
+    if junit is not None:
+        write_out(junit, told.junit)
+    if as_json:
+        typer.echo(json.dumps(told.content, indent=2, ensure_ascii=False))
+    else:
+        for line in told.lines:
+            typer.echo(line)
+    fails = {FailOn.WORSE: told.worse, FailOn.CHANGED: told.changed, FailOn.NEVER: False}
+    raise typer.Exit(Exit.FAILED if fails[FailOn(fail_on)] else Exit.PASSED)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A comparison, told in every way."""
+
+    lines: tuple[str, ...]
+    content: dict[str, Any]
+    junit: str
+    worse: bool
+    changed: bool
+
+
+def _told_of_runs(base: str, new: str, *, partial: bool) -> _Told:
     from lab.regression.compare import NotComparable
     from lab.regression.compare import compare as compare_runs
     from lab.regression.telling import content, junit_xml, lines
 
     try:
-        comparison = compare_runs(_read(base), _read(new), partial=partial)
+        found = compare_runs(_read(base), _read(new), partial=partial)
     except NotComparable as error:
         refuse(str(error))
-    if junit is not None:
-        write_out(junit, junit_xml(comparison))
-    if as_json:
-        typer.echo(json.dumps(content(comparison), indent=2, ensure_ascii=False))
-    else:
-        for line in lines(comparison):
-            typer.echo(line)
-    fails = {
-        FailOn.WORSE: comparison.of("worse"),
-        FailOn.CHANGED: comparison.changes,
-        FailOn.NEVER: (),
-    }
-    raise typer.Exit(Exit.FAILED if fails[FailOn(fail_on)] else Exit.PASSED)
+    return _Told(
+        tuple(lines(found)),
+        content(found),
+        junit_xml(found),
+        bool(found.of("worse")),
+        bool(found.changes),
+    )
+
+
+def _told_of_matrices(base: str, new: str, *, partial: bool) -> _Told | None:
+    """The comparison of two matrices; None where neither is one."""
+    from lab.matrix.comparing import compare_matrices
+    from lab.matrix.files import MatrixUnreadable, find_matrix, read_matrix
+    from lab.matrix.telling import content, junit_xml, lines
+
+    folder = _folder()
+    assert folder is not None  # noqa: S101 - refused otherwise
+    files = [find_matrix(word, folder.parent) for word in (base, new)]
+    if files == [None, None]:
+        return None
+    if None in files:
+        word = new if files[1] is None else base
+        refuse(f"{word}: no matrix, and a matrix can only be compared with another one")
+    try:
+        sides = [read_matrix(file) for file in files if file is not None]
+    except MatrixUnreadable as error:
+        refuse(str(error))
+    found = compare_matrices(sides[0], sides[1], partial=partial)
+    return _Told(
+        tuple(lines(found)),
+        content(found),
+        junit_xml(found),
+        bool(found.of("worse")),
+        bool(found.changes),
+    )
 
 
 def _folder(*, quiet: bool = False) -> Path | None:
