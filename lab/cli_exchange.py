@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli_choices import one_of
+from lab.cli_choices import one_of, topology_names
 from lab.cli_frame import Command, refuse
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+PRODUCTS = ("bind", "unbound", "dnsmasq", "powerdns", "knot", "windows")
 FORMATS = ("bind", "unbound", "dnsmasq", "powerdns", "powerdns-yaml", "knot", "windows")
 
 
@@ -108,3 +109,92 @@ def _generated(table: ForwardingTable, file: Path, out: Path | None) -> list[str
         *generated.left_out,
         f"{count} scenarios and their topology: forwardlab run {out}",
     ]
+
+
+@app.command(
+    cls=Command,
+    epilog="Examples:  [bold]forwardlab export cluster-nat --for unbound[/]  ·  "
+    "[bold]forwardlab export ours.toml --for bind --out /tmp/bind[/]",
+)
+def export(
+    topology: Annotated[
+        str,
+        typer.Argument(
+            help="A topology's name or file.", autocompletion=topology_names, metavar="TOPOLOGY"
+        ),
+    ],
+    product: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="PRODUCT",
+            callback=one_of(PRODUCTS, "product"),
+            autocompletion=lambda: list(PRODUCTS),
+            help=f"{', '.join(PRODUCTS[:-1])} or {PRODUCTS[-1]}.",
+        ),
+    ],
+    node: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NODE",
+            help="Whose task it is: a DNS server, a translator or a load balancer.",
+            show_default="the DNS server that viewers ask",
+        ),
+    ] = None,
+    folder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the files will lie in production.",
+            show_default="where the product's package has them",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to write the files to, new or empty.",
+            show_default="standard output",
+        ),
+    ] = None,
+) -> None:
+    """Print another server's configuration for production: the text that the lab runs.
+
+    A comment above each line says why it is there. What is printed for all but Windows is what
+    forwardlab run --subject dns=PRODUCT runs and judges; for Windows it is PowerShell, and labelled
+    as not run here.
+    """
+    from typing import cast
+
+    from lab.exchange.exporting import CannotExport, Product, exported
+    from lab.scenario.catalogue import CatalogueError, find_topology
+    from lab.topology.load import TopologyError, load_topology
+    from lab.topology.planner import make_plan
+
+    try:
+        path = find_topology(topology)
+        plan = make_plan(load_topology(path), path.stem)
+        files = exported(plan, cast("Product", product), node, folder)
+    except (CatalogueError, TopologyError) as error:
+        refuse(str(error))
+    except CannotExport as error:
+        refuse(f"{topology} for {product}: {error}")
+    if out is not None:
+        _write_files(out, files)
+        return
+    for name, text in files:
+        if len(files) > 1:
+            typer.echo(f"--- {name} ---")
+        typer.echo(text)
+
+
+def _write_files(out: Path, files: tuple[tuple[str, str], ...]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            refuse(f"{out}: this folder is not empty; name a new one, or empty it first")
+        for name, text in files:
+            (out / name).write_text(text, encoding="utf-8")
+            typer.echo(out / name)
+    except OSError as error:
+        refuse(f"{error.filename or out}: {error.strerror}; choose another folder with --out")

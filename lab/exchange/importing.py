@@ -16,6 +16,7 @@ from lab.exchange import (
     importing_unbound,
 )
 from lab.exchange.importing_dnsmasq import read_dnsmasq
+from lab.exchange.importing_powershell import COMMAND, read_powershell
 from lab.exchange.importing_windows import read_windows
 from lab.exchange.source import Source, read_source, unreadable
 from lab.exchange.table import Collected, FormatName, ForwardingTable, Order
@@ -28,7 +29,7 @@ TITLES: Final[Mapping[FormatName, str]] = MappingProxyType(
         "powerdns": "PowerDNS Recursor, recursor.conf",
         "powerdns-yaml": "PowerDNS Recursor, settings in YAML",
         "knot": "Knot Resolver, kresd.conf",
-        "windows": "Windows DNS server, JSON from PowerShell",
+        "windows": "Windows DNS server, from PowerShell",
     }
 )
 
@@ -69,7 +70,7 @@ _SIGNS: Final[Mapping[FormatName, re.Pattern[str]]] = MappingProxyType(
             r"|\btrust_anchors\.\w+",
             re.MULTILINE,
         ),
-        "windows": re.compile(r"\A\s*[\[{]", re.MULTILINE),
+        "windows": COMMAND,
     }
 )
 """What only files of the format have, line by line."""
@@ -103,7 +104,7 @@ def recognised(source: Source) -> FormatName:
     """The format that a file has most signs of. Raises Unreadable where it has none, or as many of
     another."""
     signs = {name: len(sign.findall(source.text)) for name, sign in _SIGNS.items()}
-    if signs["windows"]:
+    if _looks_like_json(source):
         return "windows"
     most = max(signs.values())
     best = [name for name, count in signs.items() if count == most]
@@ -111,6 +112,15 @@ def recognised(source: Source) -> FormatName:
         return best[0]
     what = f"could be {' or '.join(best)}" if most else "no format that is known"
     raise unreadable(source.path, "file", what, f"say which with --format: {', '.join(TITLES)}")
+
+
+def _looks_like_json(source: Source) -> bool:
+    return source.text.lstrip()[:1] in {"[", "{"}
+
+
+def _windows(source: Source, found: Collected) -> tuple[bool, Order, str]:
+    read = read_windows if _looks_like_json(source) else read_powershell
+    return read(source, found)
 
 
 _Read = Callable[[Source, Collected], tuple[bool, Order, str]]
@@ -139,6 +149,6 @@ _READERS: Final[Mapping[FormatName, _Read]] = MappingProxyType(
             importing_recursor_yaml.read_recursor_yaml, importing_recursor.ORDER_SOURCE
         ),
         "knot": _by_round_trip_time(importing_kresd.read_kresd, importing_kresd.ORDER_SOURCE),
-        "windows": read_windows,
+        "windows": _windows,
     }
 )
