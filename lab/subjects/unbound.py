@@ -15,6 +15,7 @@ from lab.subjects.unbound_resolver import (
     MAIN,
     closing,
     in_the_lab,
+    patience,
     resolver_files,
     where,
 )
@@ -22,9 +23,11 @@ from lab.subjects.unbound_zones import forward_zone
 from lab.topology.plan import PlannedDaemon
 from resolver.config import DnsTranslatorConfig, ResolverConfig
 from resolver.dns import names
-from resolver.machine import MILLISECOND
+from resolver.machine import MILLISECOND, SECOND, Duration
 
 _PROGRAM: Final = "unbound"
+_PATIENCE_NS: Final[Duration] = 10 * SECOND
+"""Longer than a local DNS server asks a translator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def _translator_file(config: DnsTranslatorConfig) -> tuple[str, str]:
         " at least before it is asked again or another one is.",
         f"    infra-cache-min-rtt: {config.timeout_ns // MILLISECOND}",
     )
+    patience(text, _PATIENCE_NS)
     text.add(
         "Answers pass whole and in the order that the load balancers gave them.",
         "    minimal-responses: no",

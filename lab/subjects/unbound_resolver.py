@@ -21,7 +21,7 @@ from lab.subjects.unbound_zones import endpoint, forwarding, own_zone
 from lab.topology.plan import Plan
 from resolver.config import ResolverConfig
 from resolver.dns import names
-from resolver.machine import MILLISECOND, Endpoint
+from resolver.machine import MILLISECOND, Duration, Endpoint
 
 MAIN: Final = "unbound.conf"
 LAB: Final = "in-the-lab.conf"
@@ -107,6 +107,15 @@ def where(text: Text, listen: Iterable[Endpoint]) -> None:
     text.add(
         "It answers on these addresses and on no others.",
         *(f"    interface: {endpoint(each)}" for each in listen),
+    )
+
+
+def patience(text: Text, wait_ns: Duration) -> None:
+    """How long a client's question may wait for its reply."""
+    text.add(
+        "A client that has waited for less than this, in milliseconds, is told how it ended. By "
+        "itself Unbound drops who has waited for 1.9 s: no time for a second forwarder.",
+        f"    discard-timeout: {wait_ns // MILLISECOND}",
     )
 
 
@@ -241,6 +250,7 @@ def _waiting(text: Text, config: ResolverConfig) -> None:
             "is used as soon as it is back.",
             "    infra-keep-probing: yes",
         )
+    patience(text, config.query_timeout_ns)
     text.add(
         "An idle TCP connection of a client is closed after this, in milliseconds.",
         f"    tcp-idle-timeout: {config.tcp_idle_ns // MILLISECOND}",
