@@ -13,6 +13,10 @@ from ipaddress import ip_interface, ip_network
 from lab.subjects.subject import CannotFill
 from lab.topology.plan import PlannedNat, PlannedNode
 from resolver.config import Behaviour, NaptConfig, NatConfig, PortChoice, Refusal
+from resolver.machine import SECOND, Duration
+
+RFC5382_SILENCE_NS: Duration = 6 * SECOND
+"""RFC 5382 REQ-4: how long an unsolicited SYN must not be answered."""
 
 TABLE = "translator"
 """The name of our table; nothing else on the machine is touched."""
@@ -130,10 +134,11 @@ def _passed_on(sides: Sides) -> Iterator[str]:
     yield "ct state invalid drop"
     if napt is not None:
         yield "# Where that many are open, one more is refused; those that there are go on."
+        most = min(napt.most_mappings, napt.most_sessions)
         refusal = {Refusal.ICMP: "reject with icmp type admin-prohibited", Refusal.SILENT: "drop"}
         yield (
             f'ct state new oifname "{sides.outside}" ip saddr {_set(napt.inside)} '
-            f"ct count over {napt.most_sessions} {refusal[napt.when_full]}"
+            f"ct count over {most} {refusal[napt.when_full]}"
         )
         yield f'oifname "{sides.outside}" ip saddr {_set(napt.inside)} accept'
     yield "# The table is the whole mapping: what is not translated does not pass."
@@ -178,6 +183,10 @@ def _shared(napt: NaptConfig) -> str:
         raise CannotFill("nftables has no sequential choice of ports")
     if napt.mapping is not Behaviour.ENDPOINT_INDEPENDENT:
         raise CannotFill(f"nftables cannot be told to map {napt.mapping.value}")
+    if napt.filtering is Behaviour.ENDPOINT_INDEPENDENT:
+        raise CannotFill("nftables lets in by a mapping only whom something was sent to")
+    if napt.unsolicited_syn_ns < RFC5382_SILENCE_NS:
+        raise CannotFill("nftables drops an unsolicited SYN and never answers it, sooner or later")
     flags = ["fully-random"] if napt.ports is PortChoice.RANDOM else []
     if len(napt.outside_addresses) > 1:
         flags.append("persistent")  # RFC 4787 REQ-2: one outside address for each machine

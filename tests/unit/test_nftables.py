@@ -82,7 +82,7 @@ def test_a_range_of_outside_addresses_is_shared_out_for_good() -> None:
 def test_what_is_too_much_may_be_dropped_in_silence() -> None:
     loud = rules(NFTABLES.render(sitting("napt")))
     silent = rules(NFTABLES.render(sitting("napt", when_full=Refusal.SILENT, most_sessions=7)))
-    assert "ct count over 65536 reject with icmp type admin-prohibited" in loud
+    assert "ct count over 32768 reject with icmp type admin-prohibited" in loud
     assert "ct count over 7 drop" in silent
 
 
@@ -92,6 +92,8 @@ def test_what_is_too_much_may_be_dropped_in_silence() -> None:
         (NFTABLES, {"ports": PortChoice.SEQUENTIAL}, "no sequential choice"),
         (NFTABLES, {"mapping": Behaviour.ADDRESS_DEPENDENT}, "cannot be told to map address-dep"),
         (NFTABLES, {"outside_addresses": ("203.0.113.2", "203.0.113.9")}, "no range without gaps"),
+        (NFTABLES, {"filtering": Behaviour.ENDPOINT_INDEPENDENT}, "only whom something was sent"),
+        (NFTABLES, {"unsolicited_syn_ns": 10**9}, "drops an unsolicited SYN"),
         (NFTABLES, {"inside": ("0.0.0.0/0",)}, "no interface outside 0.0.0.0/0"),
         (NFTABLES_STATELESS, {}, "NAPT is state"),
     ],
