@@ -186,6 +186,9 @@ def test_powerdns_gives_one_address_of_several(tmp_path: Path, in_namespace: InN
         seen = [addresses(ask(server, CLUSTER)) for _ in range(40)]
         assert {len(each) for each in seen} == {1}
         assert len(set.union(*seen)) == 3  # (2/3)^40: that one is never drawn
+        assert ask(server, CLUSTER).edns == -1
+        with_edns = dns.message.make_query(CLUSTER, "A", use_edns=0)
+        assert dns.query.udp(with_edns, server, timeout=5).edns == 0
 
     in_namespace(body)
 
