@@ -94,6 +94,7 @@ def import_file(path: Path, format_name: FormatName | None = None) -> Forwarding
         order=order,
         order_source=order_source,
         recursion=recursion,
+        validates=found.validates,
         listens=tuple(dict.fromkeys(found.listens)),
         clients=tuple(dict.fromkeys(found.clients)),
         remarks=tuple(found.remarks),

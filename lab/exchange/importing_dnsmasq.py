@@ -75,6 +75,7 @@ def _take(file: Source, option: Option, found: Collected) -> None:
         case "auth-zone":
             found.host(file, option.start, option.value.partition(",")[0], "auth-zone")
         case key if key in _CHANGES:
+            found.validates |= key == "dnssec"
             found.remark(file, option.start, f"{key}: {_CHANGES[key]}")
 
 

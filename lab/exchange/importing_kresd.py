@@ -54,6 +54,7 @@ def read_kresd(source: Source, found: Collected) -> bool:
     nothing forwards. Raises Unreadable."""
     found.files.append(str(source.path))
     reader = _Reader(source, found)
+    found.validates = True
     for statement in lua_statements(source):
         reader.take(statement)
     return True
@@ -76,6 +77,8 @@ class _Reader:
                     self._not_understood(at)
             case Call("policy.add", (rule, *_), at):
                 self._rule(rule, at)
+            case Call("trust_anchors.remove", (Text("."), *_)):
+                self._found.validates = False
             case Call("net.listen", (addresses, *_)):
                 self._listens(addresses)
             case Call(name, _, at) if not name.startswith(_SILENT):
@@ -104,7 +107,7 @@ class _Reader:
                 self._not_understood(at)
                 return
             self._each(zones, at, lambda zone: self._found.entry(self._source, at, zone, servers))
-            if name == "policy.FORWARD":
+            if name == "policy.FORWARD" and self._found.validates:
                 self._found.remark(self._source, at, _VALIDATES)
         elif name in _ANSWERS:
             self._each(zones, at, lambda zone: self._found.host(self._source, at, zone, name))

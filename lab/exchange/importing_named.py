@@ -34,11 +34,12 @@ _HOSTED = {
     "redirect": "redirect",
 }
 _TAKE_PART = frozenset({"options", "view", "zone", "acl", "include", "primaries", "masters"})
+_VALIDATES = (
+    "answers are validated: a forwarded zone that the public DNS denies, such as a private TLD, is "
+    "SERVFAIL until validate-except names it"
+)
 _TOLD = {
-    "dnssec-validation": (
-        "answers are validated: a forwarded zone that the public DNS denies, such as a private "
-        "TLD, is SERVFAIL until validate-except names it"
-    ),
+    "dnssec-validation": _VALIDATES,
     "response-policy": "not understood; it changes answers, not who is asked",
     "dual-stack-servers": "not understood; it changes whom recursion asks",
     "dns64": "not understood; it changes answers, not who is asked",
@@ -126,6 +127,11 @@ class _Reader:
         options = next((each for each in self._said if each.keyword == "options"), None)
         views = [each for each in self._said if each.keyword == "view"]
         recursion = self._options(options, None) if options else True
+        validation = options.one("dnssec-validation") if options else None
+        # ARM, "dnssec-validation": auto by default.
+        self._found.validates = validation is None or validation.words[1:2] != ("no",)
+        if validation is None and options is not None:
+            self._tell(options, f"dnssec-validation, auto by default: {_VALIDATES}")
         for view in views:
             recursion = self._view(view, default=recursion)
         for each in self._said:

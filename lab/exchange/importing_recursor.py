@@ -97,6 +97,7 @@ def _allow_from(said: _Said, found: Collected) -> None:
 def _other(said: _Said, found: Collected) -> None:
     key, value = said.option.key, said.option.value.lower()
     if key == "dnssec" and value in VALIDATING:
+        found.validates |= value != "process"
         said.tell(found, f"dnssec={value}: {VALIDATES}")
     elif key in _TOLD and value not in _SWITCHED_OFF:
         said.tell(found, f"{key}: {_TOLD[key]}")

@@ -79,6 +79,7 @@ class _Reader:
                 self._tell(script, f"{name}: it can change who is asked; it is not read")
         validation = self.under(root, "dnssec", "validation")
         if validation is not None and self.text(validation, validation, "validation") in VALIDATING:
+            self._found.validates |= validation.value != "process"
             self._tell(validation, VALIDATES)
 
     # --- nodes ----------------------------------------------------------------------------------

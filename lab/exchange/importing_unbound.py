@@ -159,6 +159,8 @@ def _server(source: Source, directive: Directive, found: Collected) -> None:
             text = f"{directive.text} is never asked, whatever a zone says"
             found.remark(source, at, text)
         case keyword if keyword in _TOLD:
+            # unbound.conf(5), "trust-anchor": without any, nothing is validated.
+            found.validates |= not _TOLD[keyword]
             found.remark(source, at, f"{keyword}: {_TOLD[keyword] or _VALIDATES}")
 
 

@@ -21,7 +21,7 @@ from lab.judge.checks import (
     NameStaysWithin,
     NextAskedAfterTimeout,
 )
-from lab.scenario.model import Ask, Expectation, Play, Scenario, Script, Step
+from lab.scenario.model import Ask, Expectation, Message, Play, Scenario, Script, Step
 from lab.values import QueryType
 from resolver.config import Profile
 from resolver.dns.names import is_at_or_below
@@ -49,9 +49,6 @@ class _Asked:
         self.name = name
         in_reverse = is_at_or_below(name, "arpa")
         self.qtype: QueryType = "PTR" if in_reverse else "A"
-
-    def step(self, patience_s: float) -> Ask:
-        return Ask(name=self.name, qtype=self.qtype, patience_s=patience_s)
 
 
 def scenarios_of(table: ForwardingTable, layout: Layout) -> dict[str, Scenario]:
@@ -110,7 +107,7 @@ class _Questions:
             story=f"{entry.place} says where {_what(entry)} goes. A question for it goes there and "
             "nowhere else, and the answer is that server's.",
             topology=TOPOLOGY,
-            steps=tuple(each.step(self._patience_s(entry)) for each in asked),
+            steps=tuple(self._ask(each, self._patience_s(entry)) for each in asked),
             expectations=(
                 *(each for one in asked for each in self._routed(one)),
                 *([self._stays(entry)] if private else []),
@@ -148,7 +145,7 @@ class _Questions:
             title=title,
             story=story,
             topology=TOPOLOGY,
-            steps=(asked.step(patience_s),),
+            steps=(self._ask(asked, patience_s),),
             expectations=tuple(self._routed(asked)),
         )
 
@@ -245,7 +242,7 @@ class _Questions:
             "at the latest when the client asks once more.",
             topology=TOPOLOGY,
             # Some servers go on to the next only when their client asks again (dnsmasq).
-            steps=(self._silent(down), asked.step(patience_s), asked.step(patience_s)),
+            steps=(self._silent(down), self._ask(asked, patience_s), self._ask(asked, patience_s)),
             expectations=tuple(expectations),
         )
 
@@ -307,7 +304,7 @@ class _Questions:
             topology=TOPOLOGY,
             steps=(
                 *(self._silent(each) for each in _addresses(entry)),
-                asked.step(self._patience_s(entry)),
+                self._ask(asked, self._patience_s(entry)),
             ),
             expectations=tuple(expectations),
         )
@@ -362,6 +359,12 @@ class _Questions:
         )
         waited = (entry.timeout_s + 1 if entry.timeout_s else longest) * len(entry.servers)
         return min(max(waited + _SPARE_S, 15.0), _LONGEST_S)
+
+    def _ask(self, asked: _Asked, patience_s: float) -> Ask:
+        # RFC 4035 3.2.2: CD=1 is answered without validation. The lab's root is not signed with the
+        # Internet's key, so a server that validates would call every answer bogus.
+        message = Message(cd=self._table.validates)
+        return Ask(name=asked.name, qtype=asked.qtype, message=message, patience_s=patience_s)
 
     def _silent(self, address: str) -> Step:
         node = self._layout.nodes[address]

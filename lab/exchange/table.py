@@ -98,6 +98,8 @@ class ForwardingTable(Value):
     """Who says that this is the order."""
     recursion: bool
     """Whether a name that nothing is said of is resolved from the root servers."""
+    validates: bool = False
+    """Whether answers are validated (RFC 4035 5)."""
     listens: tuple[str, ...] = ()
     """Its own addresses, as far as they are written."""
     clients: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ class Collected:
     listens: list[str] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    validates: bool = False
 
     def remark(self, source: Source, offset: int, text: str) -> None:
         """Tell something, once for each place."""
