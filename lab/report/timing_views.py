@@ -8,7 +8,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from lab.report.failover import Waits, is_disturbed, waits
+from lab.report.failover import Waits, askings, is_disturbed, waits
 from lab.report.failover_svg import NumberedMark, failover
 from lab.report.figures import figures
 from lab.report.percentile_plot import percentile_plot
@@ -89,8 +89,9 @@ class ScenarioTimes:
     @cached_property
     def timeline(self) -> tuple[Markup, tuple[NumberedMark, ...], int] | None:
         """The fail-over drawing, its marks, and how many questions it leaves out; None where
-        nothing failed."""
-        if not is_disturbed(self.record) or not any(e.hops for e in self.record.exchanges):
+        nothing failed, or nobody asked and tried to connect."""
+        asked = any(True for _ in askings(self.record)) or bool(self.record.visits)
+        if not is_disturbed(self.record) or not asked:
             return None
         drawn = failover(self.record)
         return Markup(drawn.svg), drawn.marks, drawn.undrawn  # noqa: S704 - ours, escaped

@@ -236,3 +236,19 @@ def test_phases_csv_adds_up():
         spent[key] = spent.get(key, 0) + float(row["took_ms"])
     assert spent["viewers/one@glibc", "2"] == 5003.0
     assert spent["viewers/one@musl", "2"] == 5_000.0
+
+
+def test_a_fault_without_questions_has_no_fail_over_timeline() -> None:
+    """Bare packets alone: a link gets bad, and nobody asks or connects."""
+    told = dead_node()
+    packets = tuple(
+        exchange.model_copy(
+            update={
+                "hops": tuple(hop.model_copy(update={"kind": "datagram"}) for hop in exchange.hops)
+            }
+        )
+        for exchange in told.exchanges
+    )
+    alone = told.model_copy(update={"exchanges": packets, "visits": ()})
+    assert 'class="failover"' not in report_page(run_of(alone), {})
+    assert 'class="failover"' in report_page(run_of(told), {})
