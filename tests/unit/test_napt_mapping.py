@@ -327,3 +327,28 @@ def test_the_static_alias_lives_beside_it():
         ALIAS,
     )
     assert len(nat.conversations.mappings) == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "same_host", "stranger"),
+    [(EIM, True, True), (ADM, True, False), (APDM, False, False)],
+)
+def test_each_filter_lets_in_whom_its_name_says(behaviour, same_host, stranger):
+    # RFC 4787 5
+    nat = translator(filtering=behaviour)
+    port = passed(nat, udp(CLIENT, 9, FAR, 7))[UDP].sport
+    assert alive(nat, port, 0)
+    assert alive(nat, port, 0, (FAR, 8)) is same_host
+    assert alive(nat, port, 0, (NEAR, 7)) is stranger
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "other_port", "other_host"),
+    [(EIM, True, True), (ADM, True, False), (APDM, False, False)],
+)
+def test_each_mapping_is_the_same_for_whom_its_name_says(behaviour, other_port, other_host):
+    # RFC 4787 4.1
+    nat = translator(mapping=behaviour)
+    port = passed(nat, udp(CLIENT, 9, FAR, 7))[UDP].sport
+    assert (passed(nat, udp(CLIENT, 9, FAR, 8))[UDP].sport == port) is other_port
+    assert (passed(nat, udp(CLIENT, 9, NEAR, 7))[UDP].sport == port) is other_host
