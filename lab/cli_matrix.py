@@ -14,6 +14,13 @@ app = typer.Typer()
 
 _WORLDS: tuple[Literal["auto", "mininet", "timetravel"], ...] = ("auto", "mininet", "timetravel")
 
+QUICK_SHOWN = (
+    "cluster/eight_steps, cluster/five_steps, conditional/longest_match, caching/within_the_ttl, "
+    "edns/opt_record/for_an_opt_record and unknown_options, forwarding/first_forwarder_silent, "
+    "transport/reply_source, translation/answer_and_table_agree, icmp and no_real_address_on_lan"
+)
+"""The scenarios of `lab.matrix`, which is imported when it is needed: help comes at once."""
+
 
 def _column_words() -> list[str]:
     """Complete seats and subjects in them."""
@@ -56,9 +63,7 @@ def matrix(
         bool,
         typer.Option(
             "--quick",
-            help="A fixed part, in minutes: cluster/eight_steps, cluster/five_steps, "
-            "conditional/longest_match, caching/within_the_ttl, edns/opt_record, "
-            "forwarding/first_forwarder_silent, transport/reply_source, translation.",
+            help=f"A fixed part, in minutes: {QUICK_SHOWN}.",
         ),
     ] = False,
     world: Annotated[
