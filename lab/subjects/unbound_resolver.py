@@ -246,6 +246,12 @@ def _waiting(text: Text, config: ResolverConfig) -> None:
             f"    infra-cache-min-rtt: {wait_ns // MILLISECOND}",
         )
         text.add(
+            "A server is asked once for each question, and then the next one: who has been silent "
+            "for so long is silent. By itself Unbound asks each five times, and a client would be "
+            "gone before it knew.",
+            "    outbound-msg-retry: 1",
+        )
+        text.add(
             "A server that was silent is tried again all the time, not only after 15 minutes: it "
             "is used as soon as it is back.",
             "    infra-keep-probing: yes",
