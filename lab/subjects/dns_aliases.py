@@ -8,10 +8,12 @@ FAQ, NAT, step 2; RFC 2181 4.1).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lab.subjects.rendering import FOLDER, Text
-from lab.topology.plan import PlannedNode
-from resolver.config import DnsTranslatorConfig
+from lab.topology.plan import PlannedDaemon, PlannedNode
+from resolver.config import DnsTranslatorConfig, ProgramConfig
+from resolver.machine import Endpoint
 
 _FILE = "dns-aliases.nft"
 _TABLE = "dns_aliases"
@@ -56,3 +58,25 @@ PREPARE: tuple[tuple[str, ...], ...] = (("nft", "-f", f"{FOLDER}/{_FILE}"),)
 
 REMOVE: tuple[tuple[str, ...], ...] = (("nft", "delete", "table", "inet", _TABLE),)
 """What takes them out."""
+
+
+def listens_at(node: PlannedNode, config: ProgramConfig) -> tuple[Endpoint, ...]:
+    """Where a server in this seat can listen: the addresses that the host has."""
+    own = node.addresses()
+    return tuple(each for each in getattr(config, "listen", ()) if each.address in own)
+
+
+def with_redirect(daemon: PlannedDaemon, node: PlannedNode, config: ProgramConfig) -> PlannedDaemon:
+    """The same with what has the kernel hand it the questions for the addresses that the host does
+    not have, if its seat has such addresses."""
+    if not isinstance(config, DnsTranslatorConfig):
+        return daemon
+    foreign = foreign_addresses(node, config)
+    if not foreign:
+        return daemon
+    return replace(
+        daemon,
+        files=(*daemon.files, redirect_file(foreign)),
+        prepare=(*daemon.prepare, *PREPARE),
+        remove=(*daemon.remove, *REMOVE),
+    )

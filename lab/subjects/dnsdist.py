@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.subjects.adopting import adopt_files
+from lab.subjects.dns_aliases import listens_at, with_redirect
 from lab.subjects.lua_adopting import dnsdist_edits
 from lab.subjects.rendering import (
     FOLDER,
@@ -58,30 +59,34 @@ class Dnsdist:
         """Its configuration in Lua."""
         config = sitting.config
         if isinstance(config, ResolverConfig):
-            return self._daemon([(CONFIG, _server_text(sitting, config))])
+            return self._daemon(sitting, [(CONFIG, _server_text(sitting, config))])
         if isinstance(config, DnsTranslatorConfig):
             refuse_rewriting(self.title, config)
-            return self._daemon([(CONFIG, _translator_text(sitting, config))])
+            return self._daemon(sitting, [(CONFIG, _translator_text(sitting, config))])
         raise CannotFill(f"{self.title} cannot sit in the seat {sitting.seat}")
 
     def adopt(self, sitting: Sitting, config: Path) -> PlannedDaemon:
         """The user's `dnsdist.conf`."""
-        listen = getattr(sitting.config, "listen", ())
+        listen = listens_at(sitting.node, sitting.config)
         adopted = adopt_files(config, partial(dnsdist_edits, listen=listen))
         main, *others = adopted.files
-        return self._daemon([(CONFIG, main[1]), *others], adopted.overrides)
+        return self._daemon(sitting, [(CONFIG, main[1]), *others], adopted.overrides)
 
     def _daemon(
-        self, files: Iterable[tuple[str, str]], overrides: tuple[str, ...] = ()
+        self,
+        sitting: Sitting,
+        files: Iterable[tuple[str, str]],
+        overrides: tuple[str, ...] = (),
     ) -> PlannedDaemon:
         # There is no reload of the file: changes are made on its console, or by a restart.
-        return PlannedDaemon(
+        daemon = PlannedDaemon(
             subject=self.name,
             version=self.version() or "",
             files=tuple(files),
             command=_COMMAND,
             overrides=overrides,
         )
+        return with_redirect(daemon, sitting.node, sitting.config)
 
 
 DNSDIST: Final = Dnsdist()
@@ -93,7 +98,7 @@ DNSDIST: Final = Dnsdist()
 def _server_text(sitting: Sitting, config: ResolverConfig) -> str:
     _refuse_what_it_cannot(config)
     rules = used_rules(config)
-    text = _head(sitting, config.listen)
+    text = _head(sitting)
     text.add(
         "Whoever can reach it is served: who can is up to the network."
         if is_open(config.recursion_for)
@@ -135,10 +140,10 @@ def _refuse_what_it_cannot(config: ResolverConfig) -> None:
         raise CannotFill("dnsdist does not look into answers: no protection from DNS rebinding")
 
 
-def _head(sitting: Sitting, listen: Iterable[Endpoint]) -> Text:
+def _head(sitting: Sitting) -> Text:
     text = Text("--")
     text.heading(f'dnsdist as {sitting.node.label} of the network "{sitting.plan.title}".')
-    first, *others = map(with_port, listen)
+    first, *others = map(with_port, listens_at(sitting.node, sitting.config))
     text.add(
         "The addresses it is asked at, over UDP and TCP, and no others of this machine.",
         f'setLocal("{first}")',
@@ -241,7 +246,7 @@ def _quoted(words: Iterable[str]) -> str:
 
 def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
     zone = names.normalise(config.zone)
-    text = _head(sitting, config.listen)
+    text = _head(sitting)
     text.add(
         "Whoever can reach these addresses is answered: one zone and nothing else.",
         'setACL({"0.0.0.0/0", "::/0"})',

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.subjects.adopting import adopt_files
+from lab.subjects.dns_aliases import listens_at, with_redirect
 from lab.subjects.lua_adopting import kresd_edits
 from lab.subjects.rendering import (
     FOLDER,
@@ -29,7 +30,6 @@ from lab.subjects.subject import CannotFill, SeatName, Sitting, SubjectName
 from lab.topology.plan import PlannedDaemon
 from resolver.config import DnsTranslatorConfig, ForwardRule, ResolverConfig, Selection
 from resolver.dns import names
-from resolver.machine import Endpoint
 
 CONFIG: Final = "kresd.conf"
 HINTS: Final = "root.hints"
@@ -60,30 +60,34 @@ class KnotResolver:
         """Its configuration in Lua, and root hints."""
         config = sitting.config
         if isinstance(config, ResolverConfig):
-            return self._daemon(_server_files(sitting, config))
+            return self._daemon(sitting, _server_files(sitting, config))
         if isinstance(config, DnsTranslatorConfig):
             refuse_rewriting(self.title, config)
-            return self._daemon([(CONFIG, _translator_text(sitting, config))])
+            return self._daemon(sitting, [(CONFIG, _translator_text(sitting, config))])
         raise CannotFill(f"{self.title} cannot sit in the seat {sitting.seat}")
 
     def adopt(self, sitting: Sitting, config: Path) -> PlannedDaemon:
         """The user's `kresd.conf`."""
-        listen = getattr(sitting.config, "listen", ())
+        listen = listens_at(sitting.node, sitting.config)
         adopted = adopt_files(config, partial(kresd_edits, listen=listen))
         main, *others = adopted.files
-        return self._daemon([(CONFIG, main[1]), *others], adopted.overrides)
+        return self._daemon(sitting, [(CONFIG, main[1]), *others], adopted.overrides)
 
     def _daemon(
-        self, files: Iterable[tuple[str, str]], overrides: tuple[str, ...] = ()
+        self,
+        sitting: Sitting,
+        files: Iterable[tuple[str, str]],
+        overrides: tuple[str, ...] = (),
     ) -> PlannedDaemon:
         # There is no reload: "restart the service" is what its documentation says of every change.
-        return PlannedDaemon(
+        daemon = PlannedDaemon(
             subject=self.name,
             version=self.version() or "",
             files=tuple(files),
             command=_COMMAND,
             overrides=overrides,
         )
+        return with_redirect(daemon, sitting.node, sitting.config)
 
 
 KNOT: Final = KnotResolver()
@@ -105,7 +109,7 @@ def _server_files(sitting: Sitting, config: ResolverConfig) -> list[tuple[str, s
                 "Knot Resolver never resolves by itself what it forwards: once the last server has "
                 f"failed, the client is told SERVFAIL ({what_for(rule)})"
             )
-    text = _head(sitting, config.listen, freebind=False)
+    text = _head(sitting)
     _add_trust(text)
     _add_access(text, config)
     _add_rebinding(text, config)
@@ -118,18 +122,15 @@ def _server_files(sitting: Sitting, config: ResolverConfig) -> list[tuple[str, s
     return [(CONFIG, str(text)), *files]
 
 
-def _head(sitting: Sitting, listen: Iterable[Endpoint], *, freebind: bool) -> Text:
+def _head(sitting: Sitting) -> Text:
     text = Text("--")
     text.heading(f'Knot Resolver as {sitting.node.label} of the network "{sitting.plan.title}".')
-    options = "{ kind = 'dns', freebind = true }" if freebind else "{ kind = 'dns' }"
     text.add(
-        "The addresses it is asked at, and no others of this machine."
-        + (
-            " Some are aliases of other machines, which are routed here and which no interface has."
-            if freebind
-            else ""
+        "The addresses it is asked at, and no others of this machine.",
+        *(
+            f"net.listen('{each.address}', {each.port}, {{ kind = 'dns' }})"
+            for each in listens_at(sitting.node, sitting.config)
         ),
-        *(f"net.listen('{each.address}', {each.port}, {options})" for each in listen),
     )
     if not any(":" in address for address in sitting.node.addresses()):
         text.add("No IPv6 here: nobody is asked by it.", "net.ipv6 = false")
@@ -285,7 +286,7 @@ def _names(domains: Iterable[str]) -> str:
 
 
 def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
-    text = _head(sitting, config.listen, freebind=config.foreign_addresses)
+    text = _head(sitting)
     _add_trust(text)
     zone = _names([config.zone])
     servers = ", ".join(f"'{each.address}@{each.port}'" for each in config.servers)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.subjects.adopting import adopt_files
+from lab.subjects.dns_aliases import listens_at, with_redirect
 from lab.subjects.powerdns_adopting import edits
 from lab.subjects.powerdns_lua import refusing
 from lab.subjects.powerdns_settings import SCRIPT, SETTINGS, head, server_files
@@ -43,31 +44,35 @@ class PowerDnsRecursor:
         """Settings, the forwarding table, zones and Lua hooks."""
         config = sitting.config
         if isinstance(config, ResolverConfig):
-            return self._daemon(server_files(sitting, config))
+            return self._daemon(sitting, server_files(sitting, config))
         if isinstance(config, DnsTranslatorConfig):
             refuse_rewriting(self.title, config)
-            return self._daemon(_translator_files(sitting, config))
+            return self._daemon(sitting, _translator_files(sitting, config))
         raise CannotFill(f"{self.title} cannot sit in the seat {sitting.seat}")
 
     def adopt(self, sitting: Sitting, config: Path) -> PlannedDaemon:
         """The user's `recursor.conf`, with what it names."""
-        listen = getattr(sitting.config, "listen", ())
+        listen = listens_at(sitting.node, sitting.config)
         adopted = adopt_files(config, partial(edits, listen=listen))
         main, *others = adopted.files
-        return self._daemon([(SETTINGS, main[1]), *others], adopted.overrides)
+        return self._daemon(sitting, [(SETTINGS, main[1]), *others], adopted.overrides)
 
     def _daemon(
-        self, files: Iterable[tuple[str, str]], overrides: tuple[str, ...] = ()
+        self,
+        sitting: Sitting,
+        files: Iterable[tuple[str, str]],
+        overrides: tuple[str, ...] = (),
     ) -> PlannedDaemon:
         # `rec_control reload-zones` reads the forwarding table again, but not the timeouts that go
         # with it, so a change is a restart.
-        return PlannedDaemon(
+        daemon = PlannedDaemon(
             subject=self.name,
             version=self.version() or "",
             files=tuple(files),
             command=_COMMAND,
             overrides=overrides,
         )
+        return with_redirect(daemon, sitting.node, sitting.config)
 
 
 POWERDNS: Final = PowerDnsRecursor()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lab.subjects.dns_aliases import listens_at
 from lab.subjects.powerdns_lua import script_for
 from lab.subjects.rendering import (
     FOLDER,
@@ -76,14 +77,8 @@ def head(sitting: Sitting, config: ResolverConfig | DnsTranslatorConfig) -> Text
     )
     text.add(
         "The addresses it is asked at, and no others of this machine.",
-        f"local-address={', '.join(map(with_port, config.listen))}",
+        f"local-address={', '.join(map(with_port, listens_at(sitting.node, config)))}",
     )
-    if isinstance(config, DnsTranslatorConfig) and config.foreign_addresses:
-        text.add(
-            "Some of these are aliases of other machines, which are routed here and which no "
-            "interface has.",
-            "non-local-bind=yes",
-        )
     if any(":" in address for address in sitting.node.addresses()):
         text.add(
             "It asks from IPv6 too; by default it asks IPv4 servers only.",
