@@ -12,6 +12,10 @@ from lab.cli_choices import RUN, complete_runs
 from lab.cli_frame import Command, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lab.matrix.record import MatrixRecord
+    from lab.report.coverage import SubjectResult
     from lab.report.record import RunRecord
 
 app = typer.Typer()
@@ -98,7 +102,8 @@ def rules(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Runs to tell the outcomes of; none: the latest, if there is one.",
+            help="Runs and matrices to tell the outcomes of; none: the latest run and the kept "
+            "matrix, where there are any.",
             autocompletion=complete_runs,
         ),
     ] = None,
@@ -134,18 +139,66 @@ def rules(
         refuse(str(error))
     for line in catalogue.left_out():
         typer.echo(line, err=True)
-    records = [_read_run(each)[0] for each in runs] if runs else _latest_run()
+    records, matrices = _named(runs) if runs else (_latest_run(), _kept_matrix())
     wanted = {word.upper() for word in area or areas}
     found = [
         each
-        for each in coverage(catalogue.scenarios, records)
+        for each in coverage(catalogue.scenarios, records, _subject_results(matrices))
         if each.rule.id.partition("-")[0] in wanted and (each.is_missing or not missing)
     ]
     if as_json:
         typer.echo(json.dumps([each.content() for each in found], indent=2, ensure_ascii=False))
         return
-    told = ", ".join(f"the run of {each.started} ({each.world})" for each in records)
+    told = ", ".join(
+        (
+            *(f"the run of {each.started} ({each.world})" for each in records),
+            *(f"the matrix of {each.started}" for each in matrices),
+        )
+    )
     print_rules(found, f"in {told}" if told else "")
+
+
+def _named(words: list[str]) -> tuple[list[RunRecord], list[MatrixRecord]]:
+    """The runs and matrices that a user named."""
+    from lab.matrix.files import MatrixUnreadable, find_matrix, read_matrix
+    from lab.scenario.catalogue import project_root
+
+    records, matrices = [], []
+    for word in words:
+        file = find_matrix(word, project_root() / "reports")
+        if file is None:
+            records.append(_read_run(word)[0])
+            continue
+        try:
+            matrices.append(read_matrix(file))
+        except MatrixUnreadable as error:
+            refuse(str(error))
+    return records, matrices
+
+
+def _kept_matrix() -> list[MatrixRecord]:
+    """The matrix that is kept, where there is one; one that cannot be read is told and left out."""
+    from lab.matrix.files import MatrixUnreadable, find_matrix, read_matrix
+    from lab.scenario.catalogue import project_root
+
+    file = find_matrix("matrix", project_root() / "reports")
+    try:
+        return [] if file is None else [read_matrix(file)]
+    except MatrixUnreadable as error:
+        typer.echo(f"warning: left out: {error}", err=True)
+        return []
+
+
+def _subject_results(matrices: Iterable[MatrixRecord]) -> dict[str, list[SubjectResult]]:
+    """What matrices say of each rule."""
+    from lab.report.coverage import SubjectResult
+
+    found: dict[str, list[SubjectResult]] = {}
+    for record in matrices:
+        for cell in record.cells:
+            result = SubjectResult(cell.seat, cell.subject, cell.outcome)
+            found.setdefault(cell.rule, []).append(result)
+    return found
 
 
 def _latest_run() -> list[RunRecord]:

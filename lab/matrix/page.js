@@ -56,7 +56,7 @@ const drawn = (name, attributes, text) => {
 const ladder = (trial) => {
   const hops = trial.hops ?? [];
   const nodes = [...new Set(hops.flatMap(([, sender, receiver]) => [sender, receiver]))];
-  const gap = 190, left = 90, step = 34, top = 30;
+  const gap = 215, left = 90, step = 34, top = 30;
   const height = top + hops.length * step + 14, width = left + Math.max(1, nodes.length - 1) * gap + 70;
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
     "aria-label": `${trial.title}: ladder diagram` });
@@ -121,6 +121,9 @@ const told = (trial, places, data) => {
   return article;
 };
 
+const worst = ["broken", "failed", "deviates", "unsupported", "passed", "observed"];
+const rank = (trial, places) => Math.min(...places.map((place) => worst.indexOf(trial.expectations[place].outcome)));
+
 const show = (heading, texts, articles) => {
   const close = made("button", "close", "close");
   close.type = "button";
@@ -147,6 +150,7 @@ document.addEventListener("click", async (event) => {
   const byTrial = new Map();
   for (const [trial, place] of judgedBy) byTrial.set(trial, [...(byTrial.get(trial) ?? []), place]);
   show(`${rule} × ${data.titles[`${seat}=${subject}`]}: ${outcome}`, [text, `${severity} · ${source}`],
-    [...byTrial].map(([number, places]) => told(data.trials[number], places, data)));
+    [...byTrial].sort(([one, ones], [other, others]) => rank(data.trials[one], ones) - rank(data.trials[other], others))
+      .map(([number, places]) => told(data.trials[number], places, data)));
 });
 opened.addEventListener("click", (event) => { if (event.target === opened) opened.close(); });

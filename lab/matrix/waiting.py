@@ -12,14 +12,27 @@ from lab.scenario.model import Scenario
 
 _WORSE_FIRST: tuple[GotOutcome, ...] = ("broken", "unsupported", "unfinished", "error", "connected")
 
+_ORDER = (
+    "waiting/balancers_dead/first",
+    "waiting/balancers_dead/both",
+    "waiting/errors/servfail",
+    "waiting/errors/refused",
+    "waiting/slow/half_a_second",
+    "waiting/slow/1.3_s",
+    "waiting/slow/1.7_s",
+    "waiting/recovery",
+)
+"""Others come after these."""
+
 
 def failures_of(scenarios: Mapping[str, Scenario]) -> tuple[FailureRecord, ...]:
-    """The rows, without the viewers."""
+    """The rows, without the viewers, in the order in which people think of them."""
     found: dict[str, FailureRecord] = {}
     for identifier, scenario in scenarios.items():
         name = identifier.partition("@")[0]
         found.setdefault(name, FailureRecord(id=name, title=scenario.title, story=scenario.story))
-    return tuple(found.values())
+    order = {name: place for place, name in enumerate(_ORDER)}
+    return tuple(sorted(found.values(), key=lambda each: order.get(each.id, len(order))))
 
 
 def wait_of(subject: str, trial: int, runs: Sequence[ScenarioRecord]) -> WaitRecord:

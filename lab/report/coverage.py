@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from lab.judge.rules import RULES, Rule
 from lab.report.record import OutcomeWord, RunRecord
 from lab.report.rules import RuleResult, rule_outcome, rule_results
 from lab.scenario.model import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectResult:
+    """What came of a rule for one subject of a matrix."""
+
+    seat: str
+    subject: str
+    word: OutcomeWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,8 @@ class Coverage:
     broken_by: tuple[str, ...]
     """Ids of those that break it on purpose."""
     results: tuple[RuleResult, ...]
+    subjects: tuple[SubjectResult, ...] = ()
+    """What came of it for each subject of the matrices that were looked at."""
 
     @property
     def is_missing(self) -> bool:
@@ -32,6 +44,13 @@ class Coverage:
     def outcome(self) -> OutcomeWord | None:
         """The worst result; None where nothing was judged."""
         return rule_outcome(self.results)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was judged for anybody; UNSUPPORTED and BROKEN are no judgement, and what was
+        broken on purpose is no subject."""
+        words = {*(each.word for each in self.results), *(each.word for each in self.subjects)}
+        return not words <= {"unsupported", "broken", "caught", "missed"}
 
     def content(self) -> dict[str, Any]:
         """Itself as JSON has it."""
@@ -48,13 +67,20 @@ class Coverage:
                 {"scenario": each.scenario, "world": each.world, "outcome": each.word}
                 for each in self.results
             ],
+            "judged": self.is_judged,
+            "subjects": [
+                {"seat": each.seat, "subject": each.subject, "outcome": each.word}
+                for each in self.subjects
+            ],
         }
 
 
 def coverage(
-    scenarios: Mapping[str, Scenario], runs: Iterable[RunRecord] = ()
+    scenarios: Mapping[str, Scenario],
+    runs: Iterable[RunRecord] = (),
+    subjects: Mapping[str, Sequence[SubjectResult]] = MappingProxyType({}),
 ) -> tuple[Coverage, ...]:
-    """Every rule of the catalogue, in its order."""
+    """Every rule of the catalogue, in its order. `subjects`: what matrices say, by rule."""
     judged_by: dict[str, list[str]] = {rule: [] for rule in RULES}
     broken_by: dict[str, list[str]] = {rule: [] for rule in RULES}
     for identifier, scenario in scenarios.items():
@@ -71,6 +97,7 @@ def coverage(
             tuple(judged_by[rule.id]),
             tuple(broken_by[rule.id]),
             tuple(results[rule.id]),
+            tuple(subjects.get(rule.id, ())),
         )
         for rule in RULES.values()
     )

@@ -41,7 +41,8 @@ def print_rules(rules: Sequence[Coverage], told: str) -> None:
 
 
 def _judges(each: Coverage, marks: Mapping[OutcomeWord, str]) -> Text:
-    """The scenarios, one in a line, each with its results; those of its viewers in one."""
+    """The scenarios, one in a line, each with its results; those of its viewers in one; below them
+    the subjects of matrices."""
     results: dict[str, dict[tuple[RuleWord, str], list[str]]] = {}
     for result in each.results:
         scenario, _, viewer = result.scenario.partition("@")
@@ -57,7 +58,18 @@ def _judges(each: Coverage, marks: Mapping[OutcomeWord, str]) -> Text:
             where = ", ".join([world, *_named(viewers, outcome)])
             line.append(f" {marks[outcome]} {word} ({where})", style=STYLES[outcome])
         lines.append(line)
-    return Text("\n").join(lines)
+    return Text("\n").join([*lines, *_subjects(each, marks)])
+
+
+def _subjects(each: Coverage, marks: Mapping[OutcomeWord, str]) -> list[Text]:
+    """Who of a matrix came out how: a line for each outcome."""
+    by_word: dict[OutcomeWord, list[str]] = {}
+    for one in each.subjects:
+        by_word.setdefault(one.word, []).append(f"{one.seat}={one.subject}")
+    return [
+        Text(f"{marks[word]} {word}: {', '.join(names)}", style=STYLES[word])
+        for word, names in by_word.items()
+    ]
 
 
 def _named(viewers: Sequence[str], outcome: OutcomeWord) -> Sequence[str]:
@@ -73,5 +85,7 @@ def _summary(rules: Sequence[Coverage], told: str) -> str:
     counted = f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}"
     counts = [(word, sum(each.outcome == word for each in rules)) for word in MARKS]
     outcomes = ", ".join(f"{number} {word}" for word, number in counts if number)
-    came_of_it = f"{told}: {outcomes or 'none of them was judged'}" if told else ""
+    judged = sum(each.is_judged for each in rules)
+    words = f"{judged} judged for at least one subject" if judged else "none of them was judged"
+    came_of_it = f"{told}: {words}{f'; {outcomes}' if outcomes else ''}" if told else ""
     return f"{counted}, {len(missing)} without a scenario{named}\n{came_of_it}".rstrip()

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from sample_matrix import sample_matrix
 from typer.testing import CliRunner
 
 from lab.cli import app
 from lab.cli_frame import Exit
 from lab.judge.checks import Answered, NotAnswered
 from lab.judge.rules import RULES
+from lab.matrix.files import write_matrix
 from lab.report.coverage import coverage
 from lab.report.record import ExpectationRecord, RunRecord, ScenarioRecord
 from lab.report.rules import RuleResult, rule_outcome, rule_results
@@ -156,6 +158,9 @@ SCENARIO = Scenario(
 """
 
 
+COUNTED = "for at least one subject; 1 passed"
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "topologies").symlink_to(ROOT / "topologies")
@@ -206,7 +211,21 @@ def test_the_latest_runs_outcomes_are_told(finished: Path) -> None:
         assert "kept ✔ passed (simulated)" in result.stdout
         assert "wrong (broken on purpose) ✔ caught (simulated)" in result.stdout
         (told,) = (line for line in result.stdout.splitlines() if line.startswith("in the run"))
-        assert told == "in the run of 2026-04-15T21:50:00+00:00 (simulated): 1 passed"
+        assert told == f"in the run of 2026-04-15T21:50:00+00:00 (simulated): 1 judged {COUNTED}"
+
+
+def test_the_kept_matrix_counts_whom_a_rule_was_judged_for(project: Path) -> None:
+    write_matrix(project / "reports" / "matrix", sample_matrix())
+    result = said("--area", "CLU")
+    # CLU-12 is UNSUPPORTED for everybody there, and CLU-15 is the configuration check's own.
+    assert "✔ passed: lab=ours" in result.stdout
+    assert "⊘ unsupported: translator=dnsmasq" in result.stdout
+    told = "in the matrix of 2026-04-15T21:50:00+00:00: 1 judged for at least one subject"
+    assert result.stdout.rstrip().endswith(told)
+    named = json.loads(said("--json", "--area", "FWD", "reports/matrix").stdout)
+    judged = {each["id"]: each["judged"] for each in named}
+    assert [rule for rule in judged if judged[rule]] == ["FWD-01", "FWD-04", "FWD-08"]
+    assert {"seat": "dns", "subject": "unbound", "outcome": "failed"} in named[0]["subjects"]
 
 
 def test_only_what_no_scenario_judges(project: Path) -> None:
@@ -229,6 +248,8 @@ def test_json_tells_everything(finished: Path) -> None:
         "broken_on_purpose": [],
         "outcome": "passed",
         "results": [{"scenario": "kept", "world": "simulated", "outcome": "passed"}],
+        "judged": True,
+        "subjects": [],
     }
     assert found["CLU-02"]["broken_on_purpose"] == ["wrong"]
     assert (found["CLU-02"]["outcome"], found["CLU-02"]["results"][0]["outcome"]) == (
