@@ -34,6 +34,7 @@ class Drop(Enum):
     NO_PORTS = "a protocol without ports, from a shared address"
     NO_HAIRPINNING = "hairpinning is off"
     OWN_SOURCE = "an outside address of ours as its source"
+    NAMELESS = "an address that names no single machine"
     FRAGMENT = "fragment without its first one, or cut too small"
 
 
@@ -79,8 +80,7 @@ class Complaints:
         sent. Not for packets that are errors themselves (RFC 1122 3.2.2)."""
         # RFC 1812 4.3.2.7: none about a fragment but the first, none to a source that names no
         # single host.
-        nameless = header.source[0] in {0, 127} or header.source[0] >= 224
-        if header.fragment_offset or nameless or not self._allowance.take(now):
+        if header.fragment_offset or is_nameless(header.source) or not self._allowance.take(now):
             return ()
         error = build_icmp_error(
             str(source),
@@ -90,6 +90,11 @@ class Complaints:
             offending=packet[: header.end],
         )
         return (SendPacket(error),)
+
+
+def is_nameless(address: bytes) -> bool:
+    """Whether a packed address names no single machine (RFC 1122 3.2.1.3)."""
+    return address[0] in {0, 127} or address[0] >= 224
 
 
 class _Allowance:

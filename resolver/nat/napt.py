@@ -18,7 +18,7 @@ from random import Random
 from resolver.config import NatConfig, Refusal
 from resolver.machine import Effect, Event, Instant, Note, PacketArrived, SendPacket
 from resolver.nat.conversations import Conversations, Refused
-from resolver.nat.drops import Drop, PacketDropped, dropped
+from resolver.nat.drops import Drop, PacketDropped, dropped, is_nameless
 from resolver.nat.errors import ErrorTranslation
 from resolver.nat.flow import (
     Flow,
@@ -139,6 +139,8 @@ class NaptTranslator:
         table, source, destination = self._static.table, header.source, header.destination
         if source in self._realms.shared or table.real(source) is not None:
             return Drop.OWN_SOURCE
+        if is_nameless(source) or is_nameless(destination):
+            return Drop.NAMELESS  # RFC 1812 5.3.7
         # An inside address is no destination, as a real one is none.
         if self._realms.is_shared_by(destination) or table.alias(destination) is not None:
             return Drop.NO_ENTRY

@@ -27,11 +27,14 @@ from lab.observe.pcapng import CaptureError, read_records
 from resolver.balance.responder import Balancer
 from resolver.config import (
     BalancerConfig,
+    Behaviour,
     DnsTranslatorConfig,
     ForwardRule,
     HostedZone,
     Member,
+    NaptConfig,
     NatConfig,
+    PortChoice,
     ResolverConfig,
     RootHint,
 )
@@ -55,6 +58,8 @@ from resolver.machine import (
     StreamOpened,
     Transport,
 )
+from resolver.nat.build import build_udp
+from resolver.nat.machines import nat_machine
 from resolver.nat.packet import read_ipv4
 from resolver.nat.translator import NatTranslator
 from resolver.shells.stream import Stream
@@ -161,10 +166,9 @@ def upstreams(octets: bytes) -> None:
 
 
 def packets(octets: bytes) -> None:
-    """What reaches the NAT translator: whatever it lets through is a whole packet with a right
-    header checksum, one hop further, at addresses it may send to."""
-    machine = _nat()
-    effects = machine.handle(PacketArrived(octets), 0)
+    """What reaches the NAT translator, with NAPT and without: whatever it lets through is a whole
+    packet with a right header checksum, one hop further, at addresses it may send to."""
+    effects = [*_nat().handle(PacketArrived(octets), 0), *_napt().handle(PacketArrived(octets), 0)]
     for sent in [each.packet for each in effects if isinstance(each, SendPacket)]:
         header = read_ipv4(sent)  # raises for a wrong length or header checksum
         assert header.end == len(sent), "octets behind the packet"
@@ -298,6 +302,23 @@ def _relay() -> Machine:
 def _nat() -> Machine:
     table = (("192.168.1.100", "10.10.10.100"), ("192.168.1.101", "10.10.10.101"))
     return NatTranslator(NatConfig("nat0", table, "192.168.1.1", "10.10.10.1"))
+
+
+def _napt() -> Machine:
+    """The same where the machines of the servers' side share an address, at which everybody may
+    call the one with a conversation under way."""
+    napt = NaptConfig(
+        inside=("10.10.10.0/24",),
+        outside_addresses=("192.168.1.2",),
+        filtering=Behaviour.ENDPOINT_INDEPENDENT,
+        ports=PortChoice.PRESERVE,
+    )
+    table = (("192.168.1.100", "10.10.10.100"),)
+    config = NatConfig("nat0", table, "192.168.1.1", "10.10.10.1", napt, dns_alg=True)
+    machine = nat_machine(config, Random(1))
+    sent = build_udp(Endpoint("10.10.10.7", 4000), Endpoint("192.168.1.10", 53), b"question")
+    machine.handle(PacketArrived(sent), 0)
+    return machine
 
 
 def _live_on(machine: Machine) -> list[Effect]:

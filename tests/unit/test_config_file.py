@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from resolver.config import (
     LOCAL_NETWORKS,
     BalancerConfig,
+    Behaviour,
     DnsTranslatorConfig,
     ForwardRule,
     HealthCheck,
     HostedZone,
     Member,
+    NaptConfig,
     NatConfig,
+    PortChoice,
     ProgramConfig,
+    Refusal,
     ResolverConfig,
     Selection,
     ServiceConfig,
@@ -95,6 +99,20 @@ configs: st.SearchStrategy[ProgramConfig] = st.one_of(
         table=tuples_of(pairs, least=1),
         client_side_address=addresses,
         server_side_address=addresses,
+        napt=st.none()
+        | st.builds(
+            NaptConfig,
+            inside=tuples_of(st.sampled_from(("10.0.0.0/8", "10.20.0.0/24")), least=1),
+            outside_addresses=tuples_of(addresses, least=1),
+            mapping=st.sampled_from(Behaviour),
+            filtering=st.sampled_from(Behaviour),
+            ports=st.sampled_from(PortChoice),
+            hairpinning=st.booleans(),
+            tcp_established_ns=durations,
+            unsolicited_syn=st.sampled_from(Refusal),
+            most_mappings=st.integers(1, 1_000_000),
+        ),
+        dns_alg=st.booleans(),
     ),
     st.builds(
         DnsTranslatorConfig,
@@ -172,6 +190,11 @@ table = [["192.168.1.100", "10.10.10.100"]]
 client_side_address = "192.168.1.1"
 server_side_address = "10.10.10.1"
 """
+NAPT = """
+[napt]
+inside = ["10.20.0.0/24"]
+outside_addresses = ["203.0.113.2"]
+"""
 SERVICE = 'program = "service"\nlisten = ["10.10.10.100:443"]\nname = "node1"\n'
 
 
@@ -217,6 +240,14 @@ SERVICE = 'program = "service"\nlisten = ["10.10.10.100:443"]\nname = "node1"\n'
         (NAT.replace("nat0", "a-name-far-too-long"), "device", "1 to 15"),
         (NAT.replace(', "10.10.10.100"', ""), "table[0]", "exactly 2"),
         (NAT.replace("10.10.10.100", "node1"), "table[0][1]", "no IP address"),
+        (NAT.replace('["192.168.1.100", "10.10.10.100"]', ""), "table", "add [napt]"),
+        (NAT + NAPT.replace("10.20", "10.300"), "napt.inside[0]", "network"),
+        (NAT + NAPT.replace("113.2", "113"), "napt.outside_addresses[0]", "no IP address"),
+        (NAT + NAPT.replace('["10.20.0.0/24"]', "[]"), "napt.inside", "empty"),
+        (NAT + NAPT + 'mapping = "full-cone"', "napt.mapping", '"address-dependent"'),
+        (NAT + NAPT + "udp_timeout_s = 0", "napt.udp_timeout_s", "more than 0"),
+        (NAT + NAPT + "most_mappings = 0", "napt.most_mappings", "from 1"),
+        (NAT + NAPT + "hairpining = true", "napt.hairpining", "did you mean 'hairpinning'?"),
     ],
 )
 def test_one_clear_line_for_each_mistake(read, text, place, hint):

@@ -167,6 +167,9 @@ def test_hairpinning_may_be_off():
         (FAR, SHARED, Drop.NO_MAPPING),
         (SHARED, SHARED, Drop.OWN_SOURCE),
         (ALIAS, SHARED, Drop.OWN_SOURCE),
+        (CLIENT, "224.0.0.1", Drop.NAMELESS),
+        (CLIENT, "255.255.255.255", Drop.NAMELESS),
+        ("127.0.0.1", SHARED, Drop.NAMELESS),
     ],
 )
 def test_what_has_no_way_is_dropped_with_a_fact(source, destination, reason):
