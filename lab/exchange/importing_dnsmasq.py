@@ -155,8 +155,11 @@ def _server(source: Source, option: Option, found: Collected) -> None:
             found.remark(source, option.start, "names without a dot go elsewhere: not in the table")
         elif "*" in domain:
             found.remark(source, option.start, f"{domain}: wildcards are not in the table")
-        else:
+        elif servers:
             found.entry(source, option.start, domain, servers, joins=True)
+        else:
+            # dnsmasq(8), "local": answered from the hosts file and the like, never forwarded.
+            found.host(source, option.start, domain, "local")
 
 
 def _excepted(source: Source, option: Option, found: Collected) -> None:

@@ -111,7 +111,10 @@ class _Reader:
                 self._found.remark(self._source, at, _VALIDATES)
         elif name in _ANSWERS:
             self._each(zones, at, lambda zone: self._found.host(self._source, at, zone, name))
-        elif name != "policy.PASS":
+        elif name == "policy.PASS":
+            # "PASS(): let the query pass through": forwarding ends here.
+            self._each(zones, at, lambda zone: self._found.entry(self._source, at, zone, ()))
+        else:
             self._not_understood(at)
 
     def _each(self, zones: Iterable[str], at: int, add: Callable[[str], None]) -> None:
