@@ -28,9 +28,9 @@ from lab.subjects.subject import SEATS, CannotFill, SeatName
 from lab.topology.plan import Plan, PlannedProgram, ProgramName
 
 PATIENCE_S = 40.0
-"""How long a question waits where somebody else's server sits in a seat. Their makers give a
-question 10 s (BIND's resolver-query-timeout) to half a minute (Unbound, with its timers doubling)
-before they say SERVFAIL; RFC 8767 5 calls 10 to 30 s usual."""
+"""How long a question waits where somebody else's server sits in a seat. Makers give a question 10
+to 30 s before the client is told SERVFAIL (RFC 8767 5); who says nothing for longer than that says
+nothing to anybody, for no viewer waits so long."""
 
 _USUAL_PATIENCE_S = 10.0
 """Who asks with less patience is meant to have less."""
