@@ -32,7 +32,7 @@ class _Nftables:
     seats: frozenset[SeatName] = frozenset({"nat"})
 
     def version(self) -> str | None:
-        """Of the tool, "1.0.6"; None without it. The kernel, which does the work, stands in a record
+        """Of the tool: "1.0.6"; None without it. The kernel does the work; records have its version
         as the host's."""
         return _version()
 
