@@ -37,7 +37,11 @@ _LEAST_CACHE: Final = 2 * 1024 * 1024
 _OCTETS_PER_RRSET: Final = 700
 _DNS_PORT: Final = 53
 
-_NOBODY: Final = "; No root servers: what no zone and no rule is for, nobody is asked about.\n"
+_NOBODY: Final = (
+    "; No root servers: what no zone and no rule is for, nobody is asked about. With nothing here\n"
+    "; named would tell clients without recursion that such names do not exist.\n"
+    ". 3600000 IN NS nobody.invalid.\n"
+)
 
 
 def resolver_files(config: ResolverConfig) -> tuple[tuple[str, str], ...]:
@@ -128,6 +132,16 @@ def where(options: Text, listen: tuple[Endpoint, ...]) -> None:
             for port in ports
         ] or [f"    {word} {{ none; }};"]
     options.add("It answers on these addresses and on no others.", *lines)
+    _about_itself(options)
+
+
+def _about_itself(options: Text) -> None:
+    options.add(
+        "Nobody is told what runs here.",
+        "    version none;",
+        "    hostname none;",
+        "    server-id none;",
+    )
 
 
 def _who(options: Text, config: ResolverConfig, *, asks: bool) -> None:
@@ -278,6 +292,17 @@ def _cache(options: Text, config: ResolverConfig) -> None:
 def _asking(options: Text, config: ResolverConfig) -> None:
     if config.recursion:
         _minimisation(options, config)
+    options.add(
+        "Every question leaves from another port of all that there are (RFC 5452 9.2); by itself "
+        "named takes those of the kernel, less than half.",
+        "    use-v4-udp-ports { range 1024 65535; };",
+        "    use-v6-udp-ports { range 1024 65535; };",
+    )
+    options.add(
+        "However many clients wait for the same answer, all get it; by itself named drops those "
+        "after the tenth when viewers start at the same time.",
+        "    clients-per-query 0;",
+    )
     options.add(
         "UDP messages that no link on the way has to fragment (DNS flag day 2020).",
         "    edns-udp-size 1232;",
