@@ -33,6 +33,7 @@ from lab.scenario.model import (
     Replay,
     Resume,
     SetForward,
+    SetNatOtherwise,
     SetZone,
     Silence,
     Step,
@@ -111,6 +112,10 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
             wanted = f"{answer} {server}" if server else answer
             what = "a visit" if answer == "connects" else "the answer"
             return f"until {what} {wanted}: {inner}"
+        case Misconfigure(fault=SetNatOtherwise() as fault):
+            named = fault.model_dump(exclude={"fault"}, exclude_none=True)
+            settings = ", ".join(f"{name} {value}" for name, value in named.items())
+            return f"the translator is set otherwise: {settings}"
         case Misconfigure(fault=fault):
             return f"broken on purpose: {fault.fault}"
 
