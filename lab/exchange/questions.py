@@ -36,8 +36,8 @@ _SPARE_S = 5.0
 _LONGEST_S = 60.0
 _NAME_IN_FILES = re.compile(r"[^a-z0-9.-]")
 _ANSWERED_SPECIALLY = (
-    *("test", "invalid", "localhost", "local", "onion", "alt", "internal", "home.arpa"),
-    *("example", "in-addr.arpa", "ip6.arpa", "arpa"),
+    *("test", "invalid", "localhost", "local", "onion", "alt", "home.arpa"),
+    *("in-addr.arpa", "ip6.arpa", "arpa"),
 )
 """Names that servers answer by themselves by default (RFC 6761, 6762, 7686, 8375, 6303, 9476)."""
 
