@@ -10,7 +10,7 @@ from lab.exchange.named_syntax import Block, Statement, Word, statements_of
 from lab.exchange.source import Source, Unreadable
 from lab.subjects import dns_aliases
 from lab.subjects.adopting import Edit, Taking, adopt_files, own_words
-from lab.subjects.bind_resolver import INNER, where
+from lab.subjects.bind_resolver import INNER, place
 from lab.subjects.rendering import FOLDER, Text
 from lab.subjects.subject import Sitting
 from resolver.config import DnsTranslatorConfig
@@ -127,7 +127,7 @@ def _own_options(sitting: Sitting) -> str:
     if isinstance(sitting.config, DnsTranslatorConfig):
         own = dns_aliases.own_addresses(sitting.node, sitting.config)
         ends = tuple(end for end in ends if end.address in own)
-    where(options, ends)
+    place(options, ends)
     return str(options)
 
 

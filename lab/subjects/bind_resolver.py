@@ -111,7 +111,13 @@ def _hosts_root(config: ResolverConfig) -> bool:
 
 
 def where(options: Text, listen: tuple[Endpoint, ...]) -> None:
-    """Where it lives and listens."""
+    """Where it lives and listens, and that it keeps quiet about itself."""
+    place(options, listen)
+    _about_itself(options)
+
+
+def place(options: Text, listen: tuple[Endpoint, ...]) -> None:
+    """Where it lives and listens: all that the lab sets in a user's own file too."""
     options.add(
         "Everything it reads and writes is in a folder of its own.",
         f'    directory "{FOLDER}";',
@@ -132,7 +138,6 @@ def where(options: Text, listen: tuple[Endpoint, ...]) -> None:
             for port in ports
         ] or [f"    {word} {{ none; }};"]
     options.add("It answers on these addresses and on no others.", *lines)
-    _about_itself(options)
 
 
 def _about_itself(options: Text) -> None:
