@@ -100,6 +100,7 @@ from lab.judge.checks.standing_answers import HandedOutAvailable, HandedOutLeads
 from lab.judge.checks.standing_replies import RepliedFromThere, RepliedInTime, RepliedOnce
 from lab.judge.checks.standing_visits import EveryVisitEnds, ServedWhenWhole
 from lab.judge.checks.steps import StepsInOrder
+from lab.judge.checks.sub_clusters import OwnSubClusters
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
 from lab.judge.checks.transport import (
     AnsweredOnConnection,
@@ -185,6 +186,7 @@ Check = Annotated[
     | OptionsStay
     | OutsideOnlyBy
     | OutsidePortsUnpredictable
+    | OwnSubClusters
     | PacketsDelayed
     | PacketsDoubled
     | PacketsLost
@@ -299,6 +301,7 @@ __all__ = [
     "OptionsStay",
     "OutsideOnlyBy",
     "OutsidePortsUnpredictable",
+    "OwnSubClusters",
     "PacketsDelayed",
     "PacketsDoubled",
     "PacketsLost",
