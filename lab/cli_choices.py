@@ -105,16 +105,16 @@ RUN = typer.Argument(
 )
 
 
-def subject_words(incomplete: str) -> list[str]:
-    """Complete "dns=unbound": the seat first, then who can sit in it."""
+def _subject_words() -> list[str]:
+    """Complete "dns=unbound"."""
     from lab.subjects.roster import SUBJECTS
     from lab.subjects.subject import SEATS
 
-    if "=" not in incomplete:
-        return [f"{seat}=" for seat in SEATS]
-    fitting = ((seat, each) for seat in SEATS for each in SUBJECTS.values() if seat in each.seats)
-    words = [f"{seat}={each.name}" for seat, each in fitting]
-    return [*words, *(f"{seat}=ours" for seat in SEATS)]
+    return [
+        f"{seat}={name}"
+        for seat in SEATS
+        for name in ("ours", *(each.name for each in SUBJECTS.values() if seat in each.seats))
+    ]
 
 
 def _config_words(incomplete: str) -> list[str]:
@@ -123,19 +123,17 @@ def _config_words(incomplete: str) -> list[str]:
 
     seat, equals, path = incomplete.partition("=")
     if not equals:
-        return [f"{seat}=" for seat in SEATS]
-    found = sorted(Path().glob(f"{path}*")) if not path.startswith("/") else _from_root(path)
+        return [f"{each}=" for each in SEATS]
+    folder, _, beginning = path.rpartition("/")
+    place = Path(f"{folder}/" if folder or path.startswith("/") else ".")
+    found = sorted(each for each in place.glob("*") if each.name.startswith(beginning))
     return [f"{seat}={each}{'/' if each.is_dir() else ''}" for each in found]
-
-
-def _from_root(path: str) -> list[Path]:
-    return sorted(Path("/").glob(f"{path.lstrip('/')}*"))
 
 
 SUBJECT = typer.Option(
     "--subject",
     metavar="SEAT=NAME",
-    autocompletion=subject_words,
+    autocompletion=_subject_words,
     help="Who sits in a seat (dns, translator, balancer, nat), such as dns=unbound; once for each.",
     show_default="ours",
 )

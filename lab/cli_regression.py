@@ -51,7 +51,7 @@ def save(
         typer.Option(metavar="DIR", help="Folder for the file.", show_default="reports/baseline"),
     ] = None,
 ) -> None:
-    """Keep a run's verdicts and figures in a small file, named by its world."""
+    """Keep a run's verdicts and figures in a small file, named by its world and its subjects."""
     from lab.regression.baseline import Baseline, NothingToKeep
     from lab.report.render import RecordUnreadable, read_run
     from lab.scenario.catalogue import CatalogueError, project_root
@@ -65,7 +65,7 @@ def save(
     except NothingToKeep as error:
         refuse(f"{folder}: {error}")
     into = to or project_root() / "reports" / "baseline"
-    file = into / f"{kept.world}.json"
+    file = into / f"{kept.name}.json"
     try:
         into.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

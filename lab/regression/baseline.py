@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,14 @@ class Baseline:
     repetition, in their order."""
     unstable: Mapping[str, str]
     """Scenarios that did not come out the same each time, and in what."""
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """Seat → who sat there, with the version: "unbound 1.17.1"; in all others, ours."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the baselines of other worlds and other servers: "simulated"."""
+        seats = (f"-{seat}-{who.split()[0]}" for seat, who in self.subjects.items())
+        return self.world + "".join(seats)
 
     @classmethod
     def of(cls, record: RunRecord) -> Baseline:
@@ -107,6 +115,10 @@ class Baseline:
             },
             figures=kept,
             unstable=unstable,
+            subjects={
+                seat: f"{who.name} {who.version or ''}".strip()
+                for seat, who in record.subjects.items()
+            },
         )
 
     def text(self) -> str:
@@ -131,6 +143,7 @@ class Baseline:
             "seed": self.seed,
             "repeat": self.repeat,
             "host": dict(self.host),
+            **({"subjects": dict(self.subjects)} if self.subjects else {}),
         }
         verdicts = {
             name: {"outcome": each.outcome, **_by_word(each.rules)}
@@ -186,6 +199,7 @@ def read_baseline(path: Path) -> Baseline:
             verdicts={name: _read_verdict(each) for name, each in content["verdicts"].items()},
             figures={_key(name): _values(text) for name, text in content["figures_ms"].items()},
             unstable={},
+            subjects=content.get("subjects", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BaselineUnreadable(

@@ -83,7 +83,8 @@ class Comparison:
 
 def compare(base: Baseline, new: Baseline, *, partial: bool = False) -> Comparison:
     """Compare two runs. `partial`: the new one ran a part of the scenarios; what it lacks is not
-    missed. Raises NotComparable for different clocks, and in virtual time for different seeds."""
+    missed. Raises NotComparable for different clocks, for other servers in the seats, and in
+    virtual time for different seeds."""
     _refuse_strangers(base, new)
     timed, compared, unjudged = _figures(base, new, partial=partial)
     changes = [*_verdicts(base, new, partial=partial), *_unstable(new), *timed]
@@ -98,6 +99,14 @@ def _refuse_strangers(base: Baseline, new: Baseline) -> None:
             f"the base has the {base.clock} clock and the new run the {new.clock} one: their "
             "figures say nothing about each other; compare runs of the same world"
         )
+    sat, sits = (
+        {seat: who.split()[0] for seat, who in each.subjects.items()} for each in (base, new)
+    )
+    if sat != sits:
+        raise NotComparable(
+            f"in the base's seats sat {_seats(sat)}, in the new run's {_seats(sits)}; run again "
+            "with the servers of the base"
+        )
     if base.clock == "virtual" and base.seed != new.seed:
         raise NotComparable(
             f"the base has seed {base.seed} and the new run {new.seed}, and in virtual time all "
@@ -105,7 +114,15 @@ def _refuse_strangers(base: Baseline, new: Baseline) -> None:
         )
 
 
+def _seats(seats: Mapping[str, str]) -> str:
+    return ", ".join(f"{seat}={who}" for seat, who in seats.items()) or "ours alone"
+
+
 def _notes(base: Baseline, new: Baseline) -> Iterator[str]:
+    for seat in sorted(base.subjects.keys() & new.subjects.keys()):
+        was, now = base.subjects[seat], new.subjects[seat]
+        if was != now:
+            yield f"another version has the seat {seat}: {was} → {now}"
     differing = [
         f"{key} {base.host.get(key)} → {new.host.get(key)}"
         for key in sorted({*base.host, *new.host})

@@ -125,3 +125,15 @@ def test_worlds_are_completed(monkeypatch) -> None:
 def test_where_there_is_no_run_nothing_is_completed_and_nothing_said(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert completed(monkeypatch, "forwardlab ladder no-such-run") == []
+
+
+def test_seats_subjects_and_configurations_are_completed(tmp_path, monkeypatch) -> None:
+    offered = completed(monkeypatch, "forwardlab run --subject", "dns=un")
+    assert offered == ["dns=unbound"]
+    assert "nat=nftables" in completed(monkeypatch, "forwardlab run --subject", "nat=")
+    assert "nat=unbound" not in completed(monkeypatch, "forwardlab run --subject", "nat=")
+    assert completed(monkeypatch, "forwardlab run --config", "d") == ["dns="]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "some.conf").touch()
+    found = completed(monkeypatch, "forwardlab run --config", f"dns={tmp_path}/s")
+    assert found == [f"dns={tmp_path}/some.conf", f"dns={tmp_path}/sub/"]

@@ -35,11 +35,12 @@ keys = st.builds(FigureKey, names, st.sampled_from(["time to connect", "wait, lo
     st.dictionaries(keys, st.lists(milliseconds, min_size=1, max_size=20)),
     st.dictionaries(names, verdicts),
     st.sampled_from(["virtual", "measured"]),
+    st.sampled_from([{}, {"dns": "unbound 1.17.1", "nat": "nftables"}]),
 )
-def test_what_is_kept_is_read_back(tmp_path_factory, figures, kept, clock):
+def test_what_is_kept_is_read_back(tmp_path_factory, figures, kept, clock, subjects):
     if clock == "virtual":
         figures = {each: sorted(values) for each, values in figures.items()}
-    baseline = run(figures, kept, clock=clock)
+    baseline = run(figures, kept, clock=clock, subjects=subjects)
     file = tmp_path_factory.mktemp("kept") / "kept.json"
     file.write_text(baseline.text(), encoding="utf-8")
     assert read_baseline(file) == baseline

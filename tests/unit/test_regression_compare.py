@@ -265,3 +265,21 @@ def test_load_is_what_figures_are_worth_and_none_itself():
     assert crowded.compared == 4
     assert "the new run had to share the processors" in crowded.notes[0]
     assert changes(base, under(base, 3.0)) == changes(under(base, 3.0), base) == []
+
+
+# --- other servers ------------------------------------------------------------------------------
+
+
+def test_runs_with_other_servers_in_the_seats_are_strangers():
+    ours, theirs = run({"a/one": [1]}), run({"a/one": [1]}, subjects={"dns": "unbound 1.17.1"})
+    assert (ours.name, theirs.name) == ("simulated", "simulated-dns-unbound")
+    told = "in the base's seats sat ours alone, in the new run's dns=unbound; run again with"
+    with pytest.raises(NotComparable, match=told):
+        compare(ours, theirs)
+
+
+def test_another_version_of_a_server_is_compared_and_told():
+    old, new = ({"dns": "unbound 1.17.1"}, {"dns": "unbound 1.22.0"})
+    found = compare(run({"a/one": [1]}, subjects=old), run({"a/one": [1]}, subjects=new))
+    assert found.changes == ()
+    assert found.notes == ("another version has the seat dns: unbound 1.17.1 → unbound 1.22.0",)
