@@ -146,6 +146,7 @@ class Session:
                 "--keep-on-failure is ignored: a world in virtual time cannot be entered", err=True
             )
         preload(self.world)
+        subject_records(self.seating)  # each server is asked its version here, and not by each trial
         began, started = monotonic(), datetime.now(UTC)
         folder = RunFolder.create(self.root / "reports", self.out, started)
         try:
