@@ -56,6 +56,8 @@ class Profile(Enum):
     WINDOWS = "windows"
     """Microsoft's published timers: longer pauses from the third server on, and an end before
     every server of a long list was tried."""
+    PARALLEL = "parallel"
+    """All servers of a rule at once; the first positive answer wins (TR-124 LAN.DNS.3)."""
 
 
 class Journal(Enum):

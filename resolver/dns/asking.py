@@ -1,7 +1,7 @@
 """What a resolution and the in-flight table say to each other.
 
-A resolution is a generator: it yields `Ask` and is sent `Heard`. How one server is asked, whoever
-asks it, is here too.
+A resolution is a generator: it yields `Ask` or `Together` and is sent `Heard`. How one server is
+asked, whoever asks it, is here too.
 """
 
 from __future__ import annotations
@@ -45,11 +45,23 @@ class Ask(NamedTuple):
     above: a relay changes nothing else (RFC 5625 4.5)."""
 
 
+class Together(NamedTuple):
+    """Put questions to several servers at once, and wait for the next reply, or timeout, of any
+    server that was asked so. Whoever goes on with an `Ask` waits for none of them any more."""
+
+    asks: tuple[Ask, ...]
+    """Each to another server; none where there is only waiting left to do."""
+    anew: bool = False
+    """Whether whoever was asked before is waited for no more: another search begins."""
+
+
 class Heard(NamedTuple):
     """What came of an `Ask`."""
 
     outcome: Reply | Silence
     at: Instant
+    server: Endpoint | None = None
+    """Who was asked."""
 
 
 EDNS_REFUSED: Final = frozenset({int(Rcode.FORMERR), int(Rcode.NOTIMP)})
@@ -57,7 +69,7 @@ EDNS_REFUSED: Final = frozenset({int(Rcode.FORMERR), int(Rcode.NOTIMP)})
 
 ResultT = TypeVar("ResultT")
 
-Resolution: TypeAlias = Generator[Ask, Heard, ResultT]
+Resolution: TypeAlias = Generator[Ask | Together, Heard, ResultT]
 
 
 @dataclass(slots=True)

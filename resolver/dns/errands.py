@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias
 
 from resolver.dns.asking import Ask, Resolution
+from resolver.dns.in_flight import Wait
 from resolver.dns.outcome import Outcome, Terms
 from resolver.dns.reception import Client
 from resolver.machine import Endpoint, Flow, Transport
@@ -27,8 +28,10 @@ class Errand:
     """Flow and ID of the questions that came as datagrams."""
     under_way: bool = False
     """Whether somebody has been asked."""
-    forwarder: Endpoint | None = None
-    """The forwarder that is being asked."""
+    forwarders: tuple[Endpoint, ...] = ()
+    """The forwarders that are being asked."""
+    together: list[Wait[Errand]] = field(default_factory=list)
+    """What was asked of several servers at once, as long as any of them is waited for."""
     stale: Outcome | None = None
     """What could have been given without asking anybody, when the search began (RFC 8767)."""
     overdue: bool = False
@@ -49,9 +52,9 @@ class Errand:
         clients, self.clients = self.clients, []
         return clients
 
-    def asks(self, ask: Ask) -> None:
-        """The resolution has got to this question."""
-        self.forwarder = ask.server if ask.rd else None
+    def asks(self, asks: Sequence[Ask]) -> None:
+        """The resolution has got to these questions."""
+        self.forwarders = tuple([ask.server for ask in asks if ask.rd])
 
     def comes_back_from(self, client: Client, listen: Container[Endpoint]) -> bool:
         """Whether this very question comes back from the forwarder that it was put to: two servers
@@ -61,7 +64,8 @@ class Errand:
         them may well ask the same, and a loop ends with the forwarder's timeout; unless it is us,
         who `listen` there.
         """
-        forwarder, address = self.forwarder, client.endpoint.address
-        if forwarder is None or address != forwarder.address:
+        address = client.endpoint.address
+        asked = [each for each in self.forwarders if each.address == address]
+        if not asked:
             return False
-        return forwarder in listen or not ip_address(address).is_loopback
+        return any(each in listen for each in asked) or not ip_address(address).is_loopback

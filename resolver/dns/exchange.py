@@ -73,9 +73,9 @@ class Exchanges(Generic[AskerT]):
     def __len__(self) -> int:
         return len(self.in_flight)
 
-    def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> None:
+    def ask(self, ask: Ask, asker: AskerT, effects: list[Effect]) -> Wait[AskerT]:
         """Send a question on a socket that nobody else uses, unless it is under way; `asker` comes
-        back with what was heard."""
+        back with what was heard. Returns what to `abandon` if that is of no interest any more."""
         same = _sameness(ask)
         pending = None if ask.verbatim else self._joinable.get(same)
         if pending is None:
@@ -83,6 +83,24 @@ class Exchanges(Generic[AskerT]):
         wait = Wait(asker, pending)
         pending.waits.append(wait)
         self._timers.set(wait, ask.until)
+        return wait
+
+    def abandon(self, waits: list[Wait[AskerT]], now: Instant, effects: list[Effect]) -> None:
+        """End waits without a word to those who wait, and empty the list; what is over already
+        stays so. A question that nobody waits for any more is forgotten, and its reply, if it
+        comes, is not read."""
+        for wait in waits:
+            pending = wait.pending
+            if pending is None or wait not in pending.waits:
+                continue
+            if self.in_flight.get(pending.socket.flow) is not pending:
+                continue
+            self._timers.cancel(wait)
+            pending.waits.remove(wait)
+            if not pending.waits:
+                self._let_nobody_join(pending)
+                self._release(pending.socket, now, effects, answered=False)
+        waits.clear()
 
     def handle(
         self, event: Event, now: Instant, effects: list[Effect]
@@ -131,7 +149,7 @@ class Exchanges(Generic[AskerT]):
             self._ledger.counters.upstream_timeouts += 1
             effects.append(Note(ServerTimedOut(ask.server, ask.question)))
             self._settle(pending, TIMED_OUT, now, effects)
-        return Settled(wait.asker, Heard(TIMED_OUT, now))
+        return Settled(wait.asker, Heard(TIMED_OUT, now, pending.ask.server))
 
     def deadline(self) -> Instant | None:
         """When the next wait ends, or the load."""
@@ -256,7 +274,7 @@ class Exchanges(Generic[AskerT]):
         self._let_nobody_join(pending)
         answered = isinstance(outcome, Reply) and pending.ask.transport is Transport.UDP
         self._release(pending.socket, now, effects, answered=answered)
-        heard = Heard(outcome, now)
+        heard = Heard(outcome, now, pending.ask.server)
         for wait in pending.waits:
             self._timers.cancel(wait)
         return tuple([Settled(wait.asker, heard) for wait in pending.waits])

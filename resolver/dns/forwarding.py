@@ -11,7 +11,7 @@ from typing import NamedTuple
 from resolver import limits
 from resolver.config import ForwardRule
 from resolver.dns import names
-from resolver.dns.asking import TIMED_OUT, Ask, Budget, Resolution, ask_server
+from resolver.dns.asking import TIMED_OUT, Ask, Budget, Heard, Resolution, Together, ask_server
 from resolver.dns.cache import Wishes
 from resolver.dns.message import Edns, Question, Rcode, Reply, question_wire
 from resolver.dns.names import MalformedName
@@ -95,6 +95,46 @@ class Forwarder(NamedTuple):
             silent += heard.outcome is TIMED_OUT
         return Unanswered.ALL_FAILED, now
 
+    def ask_together(
+        self, rule: ForwardRule, now: Instant
+    ) -> Resolution[tuple[Reply | Unanswered, Instant]]:
+        """The first reply with data; or else, once every server has replied or was waited for,
+        what the first of them in the list said, or why there is nothing; and when that was."""
+        # FWD-23 (TR-124 LAN.DNS.3)
+        until = now + (rule.timeout_ns or self.timing.timeout_ns(rule.zone))
+        asked = question_wire(self.question)
+        legs: dict[Endpoint, Resolution[Heard | None]] = {}
+        asks: list[Ask] = []
+        for server in rule.servers:
+            ask = ask_of(server, self.question, asked, self.wishes, self.transport, until)
+            leg = ask_server(ask, self.budget, now)
+            first = _next_of(leg, None)
+            if isinstance(first, Ask):
+                legs[server] = leg
+                asks.append(first)
+        absent: dict[Endpoint, Reply] = {}
+        anew = True
+        while legs:
+            heard = yield Together(tuple(asks), anew)
+            now, asks, anew = heard.at, [], False
+            replied = heard.server
+            if replied is None or replied not in legs:
+                continue
+            further = _next_of(legs[replied], heard)
+            if isinstance(further, Ask):
+                asks = [further]
+                continue
+            del legs[replied]
+            reply = further.outcome if further is not None else None
+            if isinstance(reply, Reply) and self._usable(reply):
+                if reply.answers:
+                    return reply, now
+                absent[replied] = reply
+        found = next((absent[server] for server in rule.servers if server in absent), None)
+        if found is not None:
+            return found, now
+        return (Unanswered.TOO_LATE if self.budget.curtailed else Unanswered.ALL_FAILED), now
+
     def _usable(self, reply: Reply) -> bool:
         if reply.tc or reply.question is None or reply.rcode > 0xF:
             return False  # incomplete even over TCP; a bare refusal; no code a client could be told
@@ -112,6 +152,17 @@ def ask_of(
     """A question to a forwarder; `asked` is its question section, and `until` when to give up."""
     edns = Edns(limits.UDP_PAYLOAD_OCTETS, wishes.do)
     return Ask(server, question, asked, transport, until, edns, wishes.cd)
+
+
+def _next_of(leg: Resolution[Heard | None], heard: Heard | None) -> Ask | Heard | None:
+    """What one server's search asks next, or what came of it."""
+    try:
+        ask = next(leg) if heard is None else leg.send(heard)
+    except StopIteration as finished:
+        result: Heard | None = finished.value
+        return result
+    assert isinstance(ask, Ask)  # noqa: S101 - one server is asked one thing at a time
+    return ask
 
 
 def _checked(rule: ForwardRule) -> ForwardRule:

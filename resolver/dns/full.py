@@ -14,7 +14,7 @@ from random import Random
 from resolver import limits
 from resolver.config import Journal, ResolverConfig
 from resolver.dns.access import Access
-from resolver.dns.asking import Ask, Heard
+from resolver.dns.asking import Ask, Heard, Together
 from resolver.dns.cache import Wishes
 from resolver.dns.counters import Ledger, read
 from resolver.dns.errands import Errand, Topic
@@ -28,7 +28,7 @@ from resolver.dns.facts import (
     QuestionReturned,
     ZoneRejected,
 )
-from resolver.dns.in_flight import Settled
+from resolver.dns.in_flight import Settled, Wait
 from resolver.dns.intermediary import Intermediary
 from resolver.dns.message import Question, build_reply, rcode_text
 from resolver.dns.outcome import FAILED, Outcome, Source, Terms
@@ -61,9 +61,9 @@ class Resolver(Intermediary[Errand]):
     """The full resolver ("the local DNS server"): own zones, cache, forwarding, recursion.
 
     `identifiers` gives message IDs and source ports, so it must be unpredictable outside the lab;
-    `selection` chooses among addresses, and among servers that are equally good. `most_in_flight`
-    is how many questions the host has sockets for. Without `straight` all is the same, and takes
-    longer: tests compare. Raises ValueError for zones, rules or root hints that cannot be used.
+    `selection` chooses among addresses and equal servers. `most_in_flight` is how many questions
+    the host has sockets for. Without `straight` all is the same, and takes longer: tests compare.
+    Raises ValueError for zones, rules or root hints that cannot be used.
     """
 
     def __init__(
@@ -260,7 +260,9 @@ class Resolver(Intermediary[Errand]):
             return
         self._ask(errand, ask, now, effects)
 
-    def _ask(self, errand: Errand, ask: Ask, now: Instant, effects: list[Effect]) -> None:
+    def _ask(
+        self, errand: Errand, ask: Ask | Together, now: Instant, effects: list[Effect]
+    ) -> None:
         if not errand.under_way:
             errand.stale = self._stale(errand, now)
             crowded = self._reception.crowded(errand.clients[0])
@@ -273,16 +275,27 @@ class Resolver(Intermediary[Errand]):
             errand.under_way = True
             if errand.stale is not None:
                 self._patience.set(errand.topic, now + self._config.stale_after_ns)
-        errand.asks(ask)
+        if not isinstance(ask, Together):
+            self._exchanges.abandon(errand.together, now, effects)
+            errand.asks((ask,))
+            self._send(errand, ask, effects)
+            return
+        if ask.anew:
+            self._exchanges.abandon(errand.together, now, effects)
+            errand.asks(ask.asks)
+        errand.together += [self._send(errand, each, effects) for each in ask.asks]
+
+    def _send(self, errand: Errand, ask: Ask, effects: list[Effect]) -> Wait[Errand]:
         wishes = Wishes(ask.edns is not None and ask.edns.do, ask.cd)
         self._straight.meet(ask.question.name.lower(), ask.question.qtype, wishes)
-        self._exchanges.ask(ask, errand, effects)
+        return self._exchanges.ask(ask, errand, effects)
 
     def _finish(
         self, errand: Errand, outcome: Outcome, now: Instant, effects: list[Effect]
     ) -> None:
         if errand.under_way:
             del self._errands[errand.topic]
+        self._exchanges.abandon(errand.together, now, effects)
         if errand.stale is not None:
             self._patience.cancel(errand.topic)
         for client in errand.clients:
@@ -324,7 +337,7 @@ class Resolver(Intermediary[Errand]):
     def _make_ready(self, client: Client, terms: Terms, now: Instant) -> None:
         """Keep what was answered at once, in every form that it may be given in."""
         read = self._sources.read(client.query.question, terms, now)
-        ways = self._selector.ways(read[0].answers) if read is not None else None
+        ways = None if read is None else self._selector.ways(read[0].answers)
         if read is None or ways is None or read[0].source not in _LASTING:
             return
         outcome, readings = read

@@ -35,8 +35,10 @@ class Lanes:
         if Rcode.NOERROR in next_on_rcodes:
             return  # an answer might be none
         for rule in rules:
-            if not rule.servers or (config.recursion and rule.recursion):
-                # The question ends here, or might go on to somebody else than the rule's servers.
+            several_at_once = timing.together and len(rule.servers) > 1
+            if not rule.servers or several_at_once or (config.recursion and rule.recursion):
+                # The question ends here, goes to more than one, or might go on to somebody else
+                # than the rule's servers.
                 self._lanes[rule.zone] = None
                 continue
             wait_ns = rule.timeout_ns or timing.timeout_ns(rule.zone)

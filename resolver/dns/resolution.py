@@ -294,7 +294,8 @@ class Sources:
             pursuit.budget,
             self._timing,
         )
-        reply, now = yield from forwarder.ask_in_order(rule, now)
+        search = forwarder.ask_together if self._timing.together else forwarder.ask_in_order
+        reply, now = yield from search(rule, now)
         if isinstance(reply, Unanswered):
             failed = FAILED if reply is Unanswered.ALL_FAILED else GIVEN_UP
             self._remember(failed, slot, pursuit, now)

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from resolver import limits
+from resolver.dns.asking import Ask
 from resolver.dns.cache import Slot, Wishes
 from resolver.dns.counters import Ledger
 from resolver.dns.errands import Errand, Topic
@@ -262,10 +263,11 @@ class StraightWay:
         terms = Terms(wishes, Transport.UDP, recursion=True)
         resolution = self._sources.resolve(query.question, terms, wait.began, unknown=True)
         ask = next(resolution)
+        assert isinstance(ask, Ask)  # noqa: S101 - several at once have no lane
         errand = Errand((name, qtype, IN, terms), resolution)
         errand.add(Client(wait.flow, wait.endpoint, Transport.UDP, query, wait.message))
         errand.under_way = True
-        errand.asks(ask)
+        errand.asks((ask,))
         self._errands[errand.topic] = errand
         message = build_query(wait.id, ask.question_wire, rd=ask.rd, cd=ask.cd, edns=ask.edns)
         pending = InFlight[Errand](ask, wait.id, message, wait.carrier)
