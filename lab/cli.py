@@ -125,6 +125,7 @@ def run(
     from lab.report.render import FolderUnusable
     from lab.scenario.catalogue import CatalogueError
     from lab.scenario.session import HostCannot, Session, SessionError, exit_code
+    from lab.subjects.seating import SeatingError
 
     try:
         session = Session.prepare(
@@ -139,7 +140,7 @@ def run(
             subjects=subject or [],
             configs=config or [],
         )
-    except (CatalogueError, SessionError) as error:
+    except (CatalogueError, SeatingError, SessionError) as error:
         refuse(str(error))
     except HostCannot as error:
         refuse(str(error), Exit.HOST_CANNOT)

@@ -28,7 +28,7 @@ from lab.scenario.model import Scenario
 from lab.scenario.runner import Progress, Standing, run_trials
 from lab.scenario.seats import InputRefused, subject_records
 from lab.scenario.trial import Trial, WorldName
-from lab.subjects.seating import Seating, SeatingError
+from lab.subjects.seating import Seating
 from lab.topology.draw import draw_topology
 from lab.topology.load import TopologyError, load_topology
 from lab.topology.plan import Plan
@@ -90,13 +90,10 @@ class Session:
         `scenarios/` and `topologies/`; None looks for it. `subjects` and `configs` are words such
         as "dns=unbound" and "dns=/path/unbound.conf".
 
-        Raises CatalogueError and SessionError for bad input, HostCannot when the world that was
-        asked for by name cannot run here.
+        Raises CatalogueError, SeatingError and SessionError for bad input, HostCannot when the
+        world that was asked for by name cannot run here.
         """
-        try:
-            seating = Seating.read(subjects, configs)
-        except SeatingError as error:
-            raise SessionError(str(error)) from error
+        seating = Seating.read(subjects, configs)
         root = root or project_root()
         catalogue = read_catalogue(root)
         scenarios = catalogue.select(wanted)
@@ -146,7 +143,7 @@ class Session:
                 "--keep-on-failure is ignored: a world in virtual time cannot be entered", err=True
             )
         preload(self.world)
-        subject_records(self.seating)  # each server is asked its version here, and not by each trial
+        subject_records(self.seating)  # asks each server its version, and not each trial again
         began, started = monotonic(), datetime.now(UTC)
         folder = RunFolder.create(self.root / "reports", self.out, started)
         try:
