@@ -79,7 +79,7 @@ class Matrix:
             world=self.world,
             can_travel=not obstacles,
             seed=self.seed,
-            workers=self._workers,
+            workers=self.workers,
             waiting_runs=1 if self.quick else WAITING_RUNS,
         )
         display = MatrixDisplay(len(tasks), quiet=quiet)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,9 +16,10 @@ from lab.matrix.record import TrialRecord
 from lab.matrix.selection import WAITING, Task
 from lab.report.folder import RunFolder
 from lab.report.record import ScenarioRecord
+from lab.scenario.lateness import was_late
 from lab.scenario.model import Elapse, Scenario
 from lab.scenario.runner import Progress, run_trials
-from lab.scenario.session import preload
+from lab.scenario.session import WORKERS_PER_CORE, preload
 from lab.scenario.trial import Trial, WorldName
 from lab.subjects.seating import Seating
 from lab.topology.plan import Plan
@@ -23,6 +27,9 @@ from lab.topology.plan import Plan
 WorldAsked = Literal["auto", "mininet", "timetravel"]
 
 LONG_WAITS: Final = "long waits"
+_ATTEMPTS: Final = 3
+"""So often a busy host may be too late for a trial (and the runner's second try of each with it)
+before that is what is told."""
 REAL_TIME_S: Final = 60.0
 """So long a scenario that needs virtual time is waited for in real time; hours are not."""
 
@@ -47,17 +54,19 @@ class Laboratory:
     can_travel: bool
     """Whether this host has the kernel with virtual time."""
     seed: int
-    workers: int
+    workers: int | None
+    """Trials at a time; None: as many as each world can well take."""
     waiting_runs: int
     """How often each scenario of the waiting table runs."""
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> list[Ran]:
         """Run every task, and those that judge something drawn so often that chance is no excuse;
-        what came of them in the same order."""
-        for world in {self._world(task) for task in tasks}:
-            preload(world)
+        what came of them in the same order. What a busy host was too late for runs anew, where it
+        can in virtual time, which no host is too busy for."""
+        worlds = {task: self._world(task) for task in tasks}
         done: dict[Task, list[ScenarioRecord]] = {task: [] for task in tasks}
         more = {task: self._runs_at_first(task) for task in tasks}
+        attempts = dict.fromkeys(tasks, 1)
         while any(more.values()):
             batch = [
                 (task, len(done[task]) + turn + 1)
@@ -66,19 +75,29 @@ class Laboratory:
                 for task in tasks
                 if turn < more[task]
             ]
-            trials = [self._trial(task, repetition) for task, repetition in batch]
-            records, _, _ = run_trials(trials, workers=self.workers, progress=progress)
-            for (task, _), record in zip(batch, records, strict=True):
-                done[task].append(_lean(record))
-            # As many again as there were: few are needed where the breach is frequent.
-            more = {
-                task: max(0, min(runs_wanted(runs) - len(runs), len(runs)))
-                for task, runs in done.items()
-            }
+            late: Counter[Task] = Counter()
+            for world in sorted({worlds[task] for task, _ in batch}):
+                preload(world)
+                here = [(task, number) for task, number in batch if worlds[task] == world]
+                trials = [self._trial(task, world, number) for task, number in here]
+                records, _, _ = run_trials(trials, workers=self._workers(world), progress=progress)
+                for (task, _), trial, record in zip(here, trials, records, strict=True):
+                    if was_late(record) and attempts[task] < _ATTEMPTS:
+                        late[task] += 1
+                        _forget(trial)
+                    else:
+                        done[task].append(_lean(record))
+            for task in late:
+                attempts[task] += 1
+                if self.can_travel and self.world == "auto" and task.kind == "seat":
+                    worlds[task] = "timetravel"
+            more = {task: late[task] or _wanted(done[task]) for task in tasks}
         return [
-            Ran(trial_record(task, self._world(task), done[task]), tuple(done[task]))
-            for task in tasks
+            Ran(trial_record(task, worlds[task], done[task]), tuple(done[task])) for task in tasks
         ]
+
+    def _workers(self, world: WorldName) -> int:
+        return self.workers or WORKERS_PER_CORE[world] * (os.cpu_count() or 1)
 
     def _runs_at_first(self, task: Task) -> int:
         waits = task.scenario.startswith(WAITING) and task.kind == "seat"
@@ -95,8 +114,7 @@ class Laboratory:
     def _is_long(self, task: Task) -> bool:
         return LONG_WAITS in self.scenarios[task.scenario].needs
 
-    def _trial(self, task: Task, repetition: int) -> Trial:
-        world = self._world(task)
+    def _trial(self, task: Task, world: WorldName, repetition: int) -> Trial:
         scenario = self.scenarios[task.scenario]
         if world == "mininet" and self._is_long(task) and lasts_s(scenario) <= REAL_TIME_S:
             needs = tuple(need for need in scenario.needs if need != LONG_WAITS)
@@ -131,6 +149,18 @@ def seating_of(task: Task) -> Seating:
 def lasts_s(scenario: Scenario) -> float:
     """How long its steps let time pass at least, s."""
     return sum(step.seconds for step in all_steps(scenario.steps) if isinstance(step, Elapse))
+
+
+def _wanted(runs: Sequence[ScenarioRecord]) -> int:
+    """How many more runs a task wants: as many again as there were, for few are needed where the
+    breach is frequent."""
+    return max(0, min(runs_wanted(runs) - len(runs), len(runs)))
+
+
+def _forget(trial: Trial) -> None:
+    """Leave nothing of a trial to be taken for another one's."""
+    shutil.rmtree(trial.folder, ignore_errors=True)
+    trial.capture.unlink(missing_ok=True)
 
 
 def _lean(record: ScenarioRecord) -> ScenarioRecord:
