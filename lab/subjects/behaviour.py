@@ -63,13 +63,18 @@ class Deviation(_Part):
     """Of the expectations that cite any of these rules …"""
     scenarios: tuple[Words, ...] = Field(min_length=1)
     """… in these scenarios, globs of ids, with or without "@" and a viewer …"""
-    expectation: Words = "*"
-    """… those whose text this glob fits."""
+    expectation: tuple[Words, ...] = ("*",)
+    """… those whose text this glob fits, or one of a list of globs."""
     varies: float | None = Field(default=None, gt=0, lt=1)
     """The chance of a breach in one trial, where its choice is drawn or follows round-trip times;
     None: it happens every time."""
     because: Words
     source: Words
+
+    @field_validator("expectation", mode="before")
+    @classmethod
+    def _globs(cls, written: object) -> object:
+        return (written,) if isinstance(written, str) else written
 
     @field_validator("rules")
     @classmethod
@@ -90,7 +95,7 @@ class Deviation(_Part):
         return (
             not set(self.rules).isdisjoint(rules)
             and any(fnmatchcase(each, glob) for each in ids for glob in self.scenarios)
-            and fnmatchcase(text, self.expectation)
+            and any(fnmatchcase(text, glob) for glob in self.expectation)
         )
 
 
