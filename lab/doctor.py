@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.subjects.subject import SEATS
+from lab.worlds.timetravel_kernel import REMEDY, timetravel_obstacles
 
 _MODULE_ROOT = Path("/lib/modules") / platform.release()
 _PACKAGES = ("dnslib", "matplotlib", "mininet", "networkx", "pydantic", "scapy", "typer")
@@ -46,7 +47,7 @@ def mininet_obstacles(*, nat: bool = True) -> tuple[str, ...]:
 @cache
 def examine() -> tuple[Diagnosis, ...]:
     """Examine the host: tools, kernel features, versions. Takes well under a second."""
-    return (*_system(), *_tools(), _worlds(), *_kernel(), *_servers(), *_packages())
+    return (*_system(), *_tools(), _worlds(), _time_travel(), *_kernel(), *_servers(), *_packages())
 
 
 def host_facts() -> dict[str, Any]:
@@ -95,6 +96,16 @@ def _worlds() -> Diagnosis:
         "can run" if not obstacles else "; ".join(obstacles),
         "" if not obstacles else "see above; `--world simulated` runs everywhere",
         needed=True,
+    )
+
+
+def _time_travel() -> Diagnosis:
+    obstacles = timetravel_obstacles()
+    return Diagnosis(
+        "time travel",
+        not obstacles,
+        "; ".join(obstacles) or "its kernel is built: --world timetravel can run",
+        f"{REMEDY}, where long waits are to take seconds" if obstacles else "",
     )
 
 

@@ -5,15 +5,16 @@
 #   tools/kernel.sh --where   say where it is, or would be
 #
 # What the build needs is installed as tools/setup.sh does; the source is unpacked into a temporary
-# folder and goes again. The kernel is kept by what tools/kernel.config says, so a change of that
-# file builds another one, and all checkouts share it. KERNEL_SOURCE=FILE takes a linux-source-*.tar.xz
+# folder and goes again. The kernel is kept by what tools/kernel.config and tools/kernel.patch say, so a
+# change of these builds another one, and all checkouts share it. KERNEL_SOURCE=FILE takes a linux-source-*.tar.xz
 # that is there already.
 set -eu
 
 [ -z "${KERNEL_SOURCE-}" ] || KERNEL_SOURCE=$(realpath "$KERNEL_SOURCE")
 cd "$(dirname "$0")/.."
 config=$PWD/tools/kernel.config
-version=$(sha256sum "$config" | cut -c 1-12)
+patch=$PWD/tools/kernel.patch
+version=$(cat "$config" "$patch" | sha256sum | cut -c 1-12)
 kernel=${XDG_CACHE_HOME:-$HOME/.cache}/forwardlab/kernel/$version/linux
 package=$(sed -n 's/^# package: //p' "$config")
 
@@ -75,7 +76,8 @@ step() {
 	}
 }
 
-say "configuring"
+say "patching and configuring"
+step patch --strip=1 --input="$patch"
 step make -s ARCH=um defconfig
 cat "$config" >>"$place/source/.config"
 step make -s ARCH=um olddefconfig

@@ -27,7 +27,7 @@ bench)
 	serves="run test bench"
 	;;
 servers) packages=$server_packages ;;
-kernel) packages="bc bison dpkg-dev flex gcc libc6-dev make xz-utils" ;;
+kernel) packages="bc bison dpkg-dev flex gcc libc6-dev make patch xz-utils" ;;
 *) echo "tools/setup.sh: unknown purpose '$purpose'; say run, test, bench, servers or kernel" >&2; exit 2 ;;
 esac
 

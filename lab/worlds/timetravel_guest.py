@@ -1,8 +1,10 @@
 """A guest in time travel, from the host: booted, given orders, watched, ended.
 
-In a guest the clock stands still while anything computes and jumps when everything sleeps. So a
-program that spins until time has passed spins for ever, and nobody inside can notice: the guest is
-watched from outside, by the processor time it takes without a word.
+In a guest the clock stands still while anything computes and jumps when everything sleeps. So who
+waits for another task without sleeping waits for ever, and nobody inside can notice. The guest is
+watched from outside, by the processor time it takes without a word: after a second or so of it the
+next timer is made to fire, which lets the guest's scheduler choose again (tools/kernel.patch), and
+after a minute the guest is ended.
 """
 
 from __future__ import annotations
@@ -46,12 +48,17 @@ class Patience:
     """How long a guest may take. Processor time, because a busy host must not look like a guest
     that spins."""
 
+    nudge_s: float = 1.0
+    """Processor time without a word until the next timer fires; it comes 10 ms too early at most,
+    which is a tick of the guest's kernel."""
     spin_s: float = 60.0
     """Processor time without a word: its clock goes on by 5 s at most meanwhile."""
     hang_s: float = 600.0
     """Without a word, by the wall clock."""
     whole_s: float = 900.0
     """Processor time for one order."""
+    boot_s: float = 120.0
+    """Processor time until it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class Guest:
         self._console = self._process.stdout.fileno()
         os.set_blocking(self._console, False)
         try:
-            self._await(READY)
+            self._await(READY, boot.patience.boot_s, boot.patience.boot_s)
         except BaseException:
             self.end()
             raise
@@ -107,7 +114,7 @@ class Guest:
         """Have it do what a file says; return when the outcome is there. Raises GuestLost."""
         order.replace(self._boot.folder / ORDER)
         os.kill(self._process.pid, signal.SIGCONT)
-        self._await(OVER)
+        self._await(OVER, self._boot.patience.spin_s, self._boot.patience.whole_s)
         self._stop()
 
     def end(self) -> None:
@@ -123,10 +130,11 @@ class Guest:
         race through virtual time."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
-    def _await(self, word: str) -> None:
-        """Read what it says up to this word."""
-        patience = self._boot.patience
-        began_cpu = heard_cpu = session_cpu_s(self._process.pid)
+    def _await(self, word: str, spin_s: float, whole_s: float) -> None:
+        """Read what it says up to this word. `spin_s`, `whole_s`: processor time that it may take
+        without a word, and altogether."""
+        hang_s = self._boot.patience.hang_s
+        began_cpu = heard_cpu = nudged_cpu = session_cpu_s(self._process.pid)
         heard = time.monotonic()
         while True:
             said = self._hear()
@@ -134,20 +142,23 @@ class Guest:
                 return
             cpu = session_cpu_s(self._process.pid)
             if said:
-                heard, heard_cpu = time.monotonic(), cpu
-            if cpu - began_cpu > patience.whole_s:
+                heard, heard_cpu, nudged_cpu = time.monotonic(), cpu, cpu
+            if cpu - nudged_cpu > self._boot.patience.nudge_s:
+                nudged_cpu = cpu
+                os.kill(self._process.pid, signal.SIGALRM)
+            if cpu - began_cpu > whole_s:
                 raise GuestLost(
                     f"it took {cpu - began_cpu:.0f} s of processor time to get to "
                     f"{self._virtual} s of its virtual time"
                 )
-            if cpu - heard_cpu > patience.spin_s:
+            if cpu - heard_cpu > spin_s:
                 raise GuestLost(
                     f"a program spins: in {cpu - heard_cpu:.0f} s of processor time its clock did "
                     f"not go on from {self._virtual} s; whoever waits there without sleeping waits "
                     "for ever"
                 )
-            if time.monotonic() - heard > patience.hang_s:
-                raise GuestLost(f"it hangs: no word for {patience.hang_s:.0f} s")
+            if time.monotonic() - heard > hang_s:
+                raise GuestLost(f"it hangs: no word for {hang_s:.0f} s")
 
     def _hear(self) -> list[str]:
         """Words it said by now, after some waiting. Raises GuestLost when it has ended."""

@@ -10,14 +10,14 @@ from pathlib import Path
 
 REMEDY = "make kernel"
 
-_CONFIG = Path(__file__).parents[2] / "tools" / "kernel.config"
-"""What the kernel is built from; the same as `tools/kernel.sh` reads."""
+_TOOLS = Path(__file__).parents[2] / "tools"
+_MADE_OF = ("kernel.config", "kernel.patch")
 
 
-def kernel_file(config: Path = _CONFIG) -> Path:
-    """Where the kernel of this configuration is kept, built or not; `tools/kernel.sh --where` says
-    the same."""
-    version = hashlib.sha256(config.read_bytes()).hexdigest()[:12]
+def kernel_file() -> Path:
+    """Where the kernel is kept, built or not; `tools/kernel.sh --where` says the same."""
+    made_of = b"".join((_TOOLS / each).read_bytes() for each in _MADE_OF)
+    version = hashlib.sha256(made_of).hexdigest()[:12]
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "forwardlab" / "kernel" / version / "linux"
 
@@ -28,8 +28,8 @@ def timetravel_obstacles() -> tuple[str, ...]:
     found = f"{platform.system()} {platform.machine()}"
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return (f"user-mode Linux runs on Linux x86_64 only, and this is {found}",)
-    if not _CONFIG.exists():
-        return ("tools/kernel.config is missing: run forwardlab from a whole checkout",)
+    if not all((_TOOLS / each).exists() for each in _MADE_OF):
+        return (f"{_TOOLS} has no {' and '.join(_MADE_OF)}: run forwardlab from a checkout",)
     kernel = kernel_file()
     if not kernel.exists():
         return (f"its kernel is not built ({kernel}): {REMEDY}, some minutes, once",)
