@@ -195,6 +195,7 @@ def _write_files(out: Path, files: tuple[tuple[str, str], ...]) -> None:
             refuse(f"{out}: this folder is not empty; name a new one, or empty it first")
         for name, text in files:
             (out / name).write_text(text, encoding="utf-8")
-            typer.echo(out / name)
     except OSError as error:
         refuse(f"{error.filename or out}: {error.strerror}; choose another folder with --out")
+    for name, _ in files:
+        typer.echo(out / name)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lab.exchange.asked_names import Asked, can_be_told, free_name, patience_s
 from lab.exchange.laying_out import ROOT_ANSWER, Layout
-from lab.exchange.table import Entry, ForwardingTable, names_hosts
+from lab.exchange.table import Entry, ForwardingTable
 from lab.exchange.usable import ROOT_SERVERS, usable
 from lab.judge.checks import (
     Answered,
@@ -21,34 +22,15 @@ from lab.judge.checks import (
     NameStaysWithin,
     NextAskedAfterTimeout,
 )
-from lab.scenario.model import Ask, Expectation, Message, Play, Scenario, Script, Step
-from lab.values import QueryType
+from lab.scenario.model import Expectation, Play, Scenario, Script, Step
 from resolver.config import Profile
-from resolver.dns.names import is_at_or_below
 from resolver.dns.profiles import PROFILES
 from resolver.machine import SECOND
 
 TOPOLOGY = "./topology"
 """What the scenarios call their topology: the file beside them."""
 
-_SPARE_S = 5.0
-"""How much longer a client waits than all timeouts together."""
-_LONGEST_S = 60.0
 _NAME_IN_FILES = re.compile(r"[^a-z0-9.-]")
-_ANSWERED_SPECIALLY = (
-    *("test", "invalid", "localhost", "local", "onion", "alt", "home.arpa"),
-    *("in-addr.arpa", "ip6.arpa", "arpa"),
-)
-"""Names that servers answer by themselves by default (RFC 6761, 6762, 7686, 8375, 6303, 9476)."""
-
-
-class _Asked:
-    """A name that is asked for, of a type that its zone has."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        in_reverse = is_at_or_below(name, "arpa")
-        self.qtype: QueryType = "PTR" if in_reverse else "A"
 
 
 def scenarios_of(table: ForwardingTable, layout: Layout) -> dict[str, Scenario]:
@@ -69,14 +51,13 @@ def file_stem(zone: str) -> str:
 class _Questions:
     def __init__(self, table: ForwardingTable, layout: Layout) -> None:
         self._table, self._layout = table, layout
-        self._usable = usable(table)
 
     def of_rule(self, entry: Entry) -> Iterator[tuple[str, Scenario]]:
         """The scenarios of a rule, each with its case."""
         yield "hit", self._hit(entry)
         if entry.zone != ".":
             yield from self._around(entry)
-        child = self._free_name(entry, "a.b.c")
+        child = free_name(self._table, entry, "a.b.c")
         if child is not None:
             yield (
                 "child",
@@ -84,7 +65,7 @@ class _Questions:
                     f"A name deep below {entry.zone} goes where {entry.zone} goes",
                     f"{child} lies three labels below the rule's domain, and no longer rule is for "
                     "it.",
-                    _Asked(child),
+                    Asked(child),
                 ),
             )
         if entry.servers:
@@ -96,10 +77,10 @@ class _Questions:
     # --- who should be asked --------------------------------------------------------------------
 
     def _hit(self, entry: Entry) -> Scenario:
-        names = [self._free_name(entry, "www")]
+        names = [free_name(self._table, entry, "www")]
         if entry.zone != ".":
             names.insert(0, entry.zone)
-        asked = [_Asked(name) for name in names if name is not None]
+        asked = [Asked(name) for name in names if name is not None]
         where = _servers(entry)
         private = entry.zone != "." and entry.servers and not self._falls_back(entry)
         return Scenario(
@@ -107,7 +88,7 @@ class _Questions:
             story=f"{entry.place} says where {_what(entry)} goes. A question for it goes there and "
             "nowhere else, and the answer is that server's.",
             topology=TOPOLOGY,
-            steps=tuple(self._ask(each, self._patience_s(entry)) for each in asked),
+            steps=tuple(each.step(self._table, patience_s(entry)) for each in asked),
             expectations=(
                 *(each for one in asked for each in self._routed(one)),
                 *([self._stays(entry)] if private else []),
@@ -118,38 +99,38 @@ class _Questions:
         first, _, parent = entry.zone.partition(".")
         # CND-03: the same letters, and another label. A reverse name's labels are numbers.
         sibling = f"{'1' if first.isdigit() else 'x'}{entry.zone}"
-        if self._can_be_told(sibling):
+        if can_be_told(self._table, sibling):
             yield (
                 "sibling",
                 self._plain(
                     f"{sibling} is not {entry.zone}",
                     "The name ends in the same letters as the rule's domain, and its label is "
                     "another one: the rule is not for it.",
-                    _Asked(sibling),
+                    Asked(sibling),
                 ),
             )
-        if parent and self._can_be_told(parent):
+        if parent and can_be_told(self._table, parent):
             yield (
                 "parent",
                 self._plain(
                     f"{parent}, the parent of {entry.zone}, does not go where {entry.zone} goes",
                     "A rule is for its domain and what is below it, and not for what is above.",
-                    _Asked(parent),
+                    Asked(parent),
                 ),
             )
 
-    def _plain(self, title: str, story: str, asked: _Asked) -> Scenario:
+    def _plain(self, title: str, story: str, asked: Asked) -> Scenario:
         entry = self._table.entry_for(asked.name)
-        patience_s = self._patience_s(entry) if entry is not None else _LONGEST_S
+        waits_s = patience_s(entry)
         return Scenario(
             title=title,
             story=story,
             topology=TOPOLOGY,
-            steps=(self._ask(asked, patience_s),),
+            steps=(asked.step(self._table, waits_s),),
             expectations=tuple(self._routed(asked)),
         )
 
-    def _routed(self, asked: _Asked) -> Iterator[Expectation]:
+    def _routed(self, asked: Asked) -> Iterator[Expectation]:
         """What the table says of a name, whichever rule is for it."""
         name, entry = asked.name, self._table.entry_for(asked.name)
         hosted = self._table.hosted_for(name)
@@ -188,7 +169,7 @@ class _Questions:
             )
 
     def _answered(
-        self, asked: _Asked, servers: tuple[str, ...], rules: tuple[str, ...], *, last: bool = False
+        self, asked: Asked, servers: tuple[str, ...], rules: tuple[str, ...], *, last: bool = False
     ) -> Expectation:
         answers = tuple(self._layout.answers[each] for each in servers)
         told = tuple(f"{self._layout.nodes[each]}.example." for each in servers)
@@ -196,7 +177,7 @@ class _Questions:
 
     def _told(
         self,
-        asked: _Asked,
+        asked: Asked,
         answers: tuple[str, ...],
         names: tuple[str, ...],
         rules: tuple[str, ...],
@@ -223,8 +204,8 @@ class _Questions:
     def _one_down(self, entry: Entry, number: int) -> Scenario:
         down = entry.servers[number].address
         left = tuple(each for each in _addresses(entry) if each != down)
-        asked = _Asked(self._free_name(entry, "www") or entry.zone)
-        patience_s = self._patience_s(entry)
+        asked = Asked(free_name(self._table, entry, "www") or entry.zone)
+        waits_s = patience_s(entry)
         rules = ("FWD-03",) if entry.zone == "." else ("CND-04",)
         expectations = [
             self._answered(asked, left, rules, last=True),
@@ -242,11 +223,15 @@ class _Questions:
             "at the latest when the client asks once more.",
             topology=TOPOLOGY,
             # Some servers go on to the next only when their client asks again (dnsmasq).
-            steps=(self._silent(down), self._ask(asked, patience_s), self._ask(asked, patience_s)),
+            steps=(
+                self._silent(down),
+                asked.step(self._table, waits_s),
+                asked.step(self._table, waits_s),
+            ),
             expectations=tuple(expectations),
         )
 
-    def _in_turn(self, entry: Entry, asked: _Asked) -> Iterator[Expectation]:
+    def _in_turn(self, entry: Entry, asked: Asked) -> Iterator[Expectation]:
         first, second = _addresses(entry)[:2]
         timing = PROFILES[Profile.WINDOWS]
         waited_s = entry.timeout_s or timing.timeout_ns(entry.zone) / SECOND
@@ -263,7 +248,7 @@ class _Questions:
         )
 
     def _all_down(self, entry: Entry) -> Scenario:
-        asked = _Asked(self._free_name(entry, "www") or entry.zone)
+        asked = Asked(free_name(self._table, entry, "www") or entry.zone)
         falls_back = self._falls_back(entry)
         may_ask = (*_addresses(entry), *(ROOT_SERVERS if falls_back else ()))
         rules = ("FWD-13",) if entry.zone == "." else ("CND-07",)
@@ -304,7 +289,7 @@ class _Questions:
             topology=TOPOLOGY,
             steps=(
                 *(self._silent(each) for each in _addresses(entry)),
-                self._ask(asked, self._patience_s(entry)),
+                asked.step(self._table, patience_s(entry)),
             ),
             expectations=tuple(expectations),
         )
@@ -317,54 +302,13 @@ class _Questions:
             check=NameStaysWithin(name=entry.zone, addresses=within),
         )
 
-    # --- names and times ------------------------------------------------------------------------
-
-    def _free_name(self, entry: Entry, below: str) -> str | None:
-        """A name so far below a rule's zone that no longer rule and no hosted zone is for it; None
-        where there is none."""
-        reverse = is_at_or_below(entry.zone, "arpa")
-        words = re.sub(r"[^.]+", "1", below) if reverse else below
-        ends = (f"{word}.{words}" if word else words for word in ("", "x", "xx"))
-        zone = "example.com" if entry.zone == "." else entry.zone
-        for end in ends:
-            name = f"{end}.{zone}"
-            if self._table.entry_for(name) == entry and self._table.hosted_for(name) is None:
-                return name
-        return None
-
-    def _can_be_told(self, name: str) -> bool:
-        """Whether the lab knows what becomes of a name: a rule that cannot be stood up is not for
-        it, nor do servers answer it by themselves."""
-        if not names_hosts(name):
-            return False
-        entry = self._table.entry_for(name)
-        if entry is not None and entry not in self._usable:
-            return False
-        in_rule = entry is not None and entry.zone != "."
-        special = any(is_at_or_below(name, each) for each in _ANSWERED_SPECIALLY)
-        plain = self._table.format == "dnsmasq" and "." not in name
-        return in_rule or not (special or plain)
+    # --- small words ----------------------------------------------------------------------------
 
     def _falls_back(self, entry: Entry) -> bool:
         return entry.falls_back and self._layout.recursion
 
     def _keeps_time(self) -> bool:
         return self._table.order == "listed" and self._table.format == "windows"
-
-    def _patience_s(self, entry: Entry) -> float:
-        """Longer than every server of the rule can be waited for."""
-        longest = max(
-            (timing.timeout_ns(entry.zone) + timing.pause_ns) / SECOND
-            for timing in PROFILES.values()
-        )
-        waited = (entry.timeout_s + 1 if entry.timeout_s else longest) * len(entry.servers)
-        return min(max(waited + _SPARE_S, 15.0), _LONGEST_S)
-
-    def _ask(self, asked: _Asked, patience_s: float) -> Ask:
-        # RFC 4035 3.2.2: CD=1 is answered without validation. The lab's root is not signed with the
-        # Internet's key, so a server that validates would call every answer bogus.
-        message = Message(cd=self._table.validates)
-        return Ask(name=asked.name, qtype=asked.qtype, message=message, patience_s=patience_s)
 
     def _silent(self, address: str) -> Step:
         node = self._layout.nodes[address]
