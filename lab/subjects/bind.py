@@ -13,14 +13,13 @@ from lab.subjects.bind_adopting import adopted
 from lab.subjects.bind_resolver import (
     INNER,
     MAIN,
-    group,
     order,
     resolver_files,
     retry_ms,
-    server,
     where,
     wrapped,
 )
+from lab.subjects.bind_zones import group, server
 from lab.subjects.rendering import (
     FOLDER,
     Text,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from lab.subjects import reserved_zones
+from lab.subjects.bind_zones import forward_zone, forwarding, group, own_zone, why
 from lab.subjects.rendering import (
     FOLDER,
     Text,
@@ -14,13 +14,11 @@ from lab.subjects.rendering import (
     root_hints_file,
     timeout_ns,
     used_rules,
-    what_for,
     whole_seconds,
     written_seconds,
     zone_file,
-    zone_file_name,
 )
-from resolver.config import ForwardRule, ResolverConfig, Selection
+from resolver.config import ResolverConfig, Selection
 from resolver.dns import names
 from resolver.machine import MILLISECOND, Duration, Endpoint
 
@@ -35,7 +33,6 @@ _LEAST_QUERY_S: Final = 10
 _LEAST_CACHE: Final = 2 * 1024 * 1024
 """BIND ARM, max-cache-size: smaller caches are raised to two megabytes."""
 _OCTETS_PER_RRSET: Final = 700
-_DNS_PORT: Final = 53
 
 _NOBODY: Final = (
     "; No root servers: what no zone and no rule is for, nobody is asked about. With nothing here\n"
@@ -66,18 +63,10 @@ def resolver_files(config: ResolverConfig) -> tuple[tuple[str, str], ...]:
     wrapped(text, options)
     files = [zone_file(hosted) for hosted in config.zones]
     for hosted in config.zones:
-        origin = names.normalise(hosted.origin)
-        text.add(
-            f"An own zone: {fqdn(origin)} is answered from here, and nobody is asked about it.",
-            f'zone "{origin}" {{',
-            "    type primary;",
-            f'    file "{zone_file_name(origin)}";',
-            "    allow-query { any; };",
-            "};",
-        )
+        own_zone(text, hosted, config)
     for rule in used_rules(config):
         if names.normalise(rule.zone) != names.ROOT:
-            _rule(text, rule, config)
+            forward_zone(text, rule, config)
     for hidden, origin in hidden_rules(config):
         text.heading(
             f"No rule for {fqdn(names.normalise(hidden.zone))}: the own zone {fqdn(origin)} has no "
@@ -170,47 +159,7 @@ def _who(options: Text, config: ResolverConfig, *, asks: bool) -> None:
 def _global_forwarders(options: Text, config: ResolverConfig) -> None:
     for rule in used_rules(config):
         if names.normalise(rule.zone) == names.ROOT and rule.servers:
-            options.add(_why(rule, config), *_forwarding(rule, config, "    "))
-
-
-def _rule(text: Text, rule: ForwardRule, config: ResolverConfig) -> None:
-    zone = names.normalise(rule.zone)
-    text.add(
-        _why(rule, config),
-        f'zone "{zone}" {{',
-        "    type forward;",
-        *_forwarding(rule, config, "    "),
-        "};",
-    )
-
-
-def _why(rule: ForwardRule, config: ResolverConfig) -> str:
-    zone = fqdn(names.normalise(rule.zone))
-    if not rule.servers:
-        return f"An empty list ends forwarding: {zone} is resolved from the root servers."
-    if _falls_back(rule, config):
-        return (
-            f"Forwarding of {what_for(rule)}; when no server answers, named resolves the name "
-            'itself ("first").'
-        )
-    return (
-        f'Forwarding of {what_for(rule)}. "only": when no server answers, the client is told so, '
-        "and the name never reaches the Internet."
-    )
-
-
-def _falls_back(rule: ForwardRule, config: ResolverConfig) -> bool:
-    return rule.recursion and config.recursion
-
-
-def _forwarding(rule: ForwardRule, config: ResolverConfig, indent: str) -> tuple[str, ...]:
-    if not rule.servers:
-        return (f"{indent}forwarders {{ }};",)
-    policy = "first" if _falls_back(rule, config) else "only"
-    return (
-        f"{indent}forward {policy};",
-        f"{indent}forwarders {group(map(server, rule.servers))};",
-    )
+            options.add(why(rule, config), *forwarding(rule, config, "    "))
 
 
 def _waiting(options: Text, config: ResolverConfig) -> None:
@@ -352,17 +301,6 @@ def order(options: Text, selection: Selection) -> None:
 def retry_ms(wait_ns: Duration) -> int:
     """The wait for a silent server, as BIND takes it."""
     return min(wait_ns // MILLISECOND, _MOST_RETRY_MS)
-
-
-def server(endpoint: Endpoint) -> str:
-    """A server that is asked."""
-    port = "" if endpoint.port == _DNS_PORT else f" port {endpoint.port}"
-    return f"{endpoint.address}{port}"
-
-
-def group(members: Iterable[str]) -> str:
-    """Members in braces, "none" if there are none."""
-    return f"{{ {' '.join(f'{each};' for each in tuple(members) or ('none',))} }}"
 
 
 def _quoted(name: str) -> str:

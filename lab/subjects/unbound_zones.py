@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 from lab.subjects.rendering import FOLDER, Text, fqdn, what_for, zone_file, zone_file_name
 from lab.subjects.subject import CannotFill
 from resolver.config import ForwardRule, HostedZone, ResolverConfig
 from resolver.dns import names
-from resolver.dns.master_file import read_zone
-from resolver.dns.records import Type
+from resolver.dns.master_file import Node, read_zone
+from resolver.dns.records import ADDRESS_TYPES, Type
 from resolver.machine import Endpoint
 
 _DNS_PORT: Final = 53
@@ -67,15 +68,38 @@ def own_zone(text: Text, hosted: HostedZone, config: ResolverConfig) -> tuple[st
         "    for-upstream: yes",
         "    fallback-enabled: no",
     )
-    others = {names.normalise(each.origin) for each in config.zones}
+    elsewhere = {names.normalise(each.origin) for each in config.zones}
+    forwarded = {names.normalise(rule.zone) for rule in config.forward}
     for name, node in nodes.items():
-        if Type.NS in node and name != origin and name not in others:
-            text.add(
-                f"{fqdn(name)} is delegated: clients are to be given answers from there, and not "
-                "told whom to ask.",
-                "auth-zone:",
-                f'    name: "{fqdn(name)}"',
-                "    for-downstream: no",
-                "    for-upstream: no",
-            )
+        if Type.NS in node and name not in {origin, *elsewhere}:
+            _delegated(text, name)
+            if config.recursion and name not in forwarded:
+                _its_servers(text, name, nodes)
     return zone_file(hosted)
+
+
+def _delegated(text: Text, name: str) -> None:
+    text.add(
+        f"{fqdn(name)} is delegated: clients are to be given answers from there, and not told whom "
+        "to ask.",
+        "auth-zone:",
+        f'    name: "{fqdn(name)}"',
+        "    for-downstream: no",
+        "    for-upstream: no",
+    )
+
+
+def _its_servers(text: Text, name: str, nodes: Mapping[str, Node]) -> None:
+    """A delegation without a rule: Unbound would ask the forwarders of the names around it."""
+    lines: list[str] = []
+    for record in nodes[name][Type.NS]:
+        glue = nodes.get(record.target.lower(), {})
+        addresses = [str(ip_address(each.rdata)) for t in ADDRESS_TYPES for each in glue.get(t, ())]
+        lines += [f"    stub-addr: {address}" for address in addresses]
+        lines += [] if addresses else [f'    stub-host: "{fqdn(record.target)}"']
+    text.add(
+        "The servers that it is delegated to, and no forwarder.",
+        "stub-zone:",
+        f'    name: "{fqdn(name)}"',
+        *lines,
+    )
