@@ -33,11 +33,6 @@ def matrix_markdown(record: MatrixRecord) -> str:
     return "\n".join(_lines(record)).rstrip() + "\n"
 
 
-def summary_markdown(record: MatrixRecord) -> str:
-    """Who holds how many: the table at the top, for a README."""
-    return "\n".join(_summary(record)).rstrip() + "\n"
-
-
 def _lines(record: MatrixRecord) -> Iterator[str]:
     yield "# Who holds which rule"
     yield ""
