@@ -139,8 +139,9 @@ def _head(sitting: Sitting) -> Text:
     )
     text.add("What goes wrong goes to the standard output.", "log_target('stdout')")
     text.add(
-        "UDP messages no larger than pass without fragments (dnsflagday.net, 2020).",
-        "net.bufsize(1232, 1232)",
+        "UDP answers as large as clients of this network offer to take, 4096 octets at most; from "
+        "servers no larger ones than pass without fragments (dnsflagday.net, 2020).",
+        "net.bufsize(4096, 1232)",
     )
     return text
 

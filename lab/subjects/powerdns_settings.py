@@ -184,9 +184,10 @@ def _add_recursion(text: Text, config: ResolverConfig) -> None:
         "dnssec=process-no-validate",
     )
     text.add(
-        "The largest UDP answer it asks for and gives without fragments (dnsflagday.net, 2020).",
+        "UDP answers as large as clients of this network offer to take, 4096 octets at most; from "
+        "servers no larger ones than pass without fragments (dnsflagday.net, 2020).",
+        "udp-truncation-threshold=4096",
         "edns-outgoing-bufsize=1232",
-        "udp-truncation-threshold=1232",
     )
     if not _recurses(config):
         text.add("No root servers: nobody is asked but the servers above.", "hint-file=no")
