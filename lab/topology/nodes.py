@@ -94,7 +94,7 @@ class Resolver(_Node):
     """The root servers it begins with: those of the topology's Internet, if none are written."""
     qname_minimisation: YesOrNo = True
     """Whether servers are told no more of a name than they need to refer on (RFC 9156)."""
-    profile: Literal["listed-order", "windows"] = "listed-order"
+    profile: Literal["listed-order", "windows", "parallel"] = "listed-order"
     """Whose published behaviour the timing of forwarding follows."""
     next_on_rcodes: tuple[RcodeName, ...] | None = None
     """RCODEs that send a question to the next server of a rule, e.g. "SERVFAIL"; what the profile

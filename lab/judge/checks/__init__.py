@@ -72,6 +72,7 @@ from lab.judge.checks.losses import (
 )
 from lab.judge.checks.mapping import FilteringMeasured, MappedAlike, MappedApart
 from lab.judge.checks.outside_ports import OutsidePortsUnpredictable
+from lab.judge.checks.parallel import AskedTogether, FirstPositiveWins
 from lab.judge.checks.precedence import (
     AliasCompleted,
     AnsweredInTurn,
@@ -138,6 +139,7 @@ Check = Annotated[
     | AskedOnceForMany
     | AskedOnly
     | AskedTimes
+    | AskedTogether
     | BackWithin
     | BitReachesUpstream
     | CameWhole
@@ -156,6 +158,7 @@ Check = Annotated[
     | FailureRemembered
     | FamilyHarmless
     | FilteringMeasured
+    | FirstPositiveWins
     | ForgeryIgnored
     | FreshIdentifiers
     | FromCache
@@ -252,6 +255,7 @@ __all__ = [
     "AskedOnceForMany",
     "AskedOnly",
     "AskedTimes",
+    "AskedTogether",
     "BackWithin",
     "BitReachesUpstream",
     "CameWhole",
@@ -271,6 +275,7 @@ __all__ = [
     "FailureRemembered",
     "FamilyHarmless",
     "FilteringMeasured",
+    "FirstPositiveWins",
     "ForgeryIgnored",
     "FreshIdentifiers",
     "FromCache",
