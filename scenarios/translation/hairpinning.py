@@ -1,5 +1,6 @@
-from lab.judge.checks import Delivered, Reached, Translated
+from lab.judge.checks import Delivered, ErrorAbout, Reached, Translated
 from lab.scenario.model import (
+    Complain,
     Connect,
     Emit,
     Expectation,
@@ -62,6 +63,7 @@ answer past the translator, and the caller would not know the answer for his."""
             Silence(node="server3"),
             Emit(packet="hello", node="server1", to="192.168.1.102"),
             Emit(packet="answer", node="server3", answers="hello"),
+            Complain(packet="complaint", node="server3", about="hello"),
         ),
         expectations=(
             Expectation(
@@ -78,6 +80,11 @@ answer past the translator, and the caller would not know the answer for his."""
                 text="The answer comes from the alias that was called",
                 rules=("NAT-12",),
                 check=Delivered(packets=("answer",), node="server1", source="192.168.1.102"),
+            ),
+            Expectation(
+                text="An error comes from that alias too, and quotes what the caller sent",
+                rules=("ICM-02", "NAT-12"),
+                check=ErrorAbout(packet="hello", node="server1", source="192.168.1.102"),
             ),
             Expectation(
                 text="Every packet is translated rightly, both addresses",

@@ -103,39 +103,40 @@ its receiver must read the inside one.""",
 
 def state_lives_on() -> Scenario:
     errors = {"host": 1, "port": 3, "prohibited": 13}
+    abouts = ("hello", "syn", "echo")
     return Scenario(
         title="ICMP errors end no mapping",
-        story="""Errors of all kinds come back about a datagram and about a SYN. They may be forged
-by anybody who knows of the conversation, or be about one packet only: the mapping must stay, and
-the answer that comes after all must get through.""",
+        story="""Errors of all kinds come back about a datagram, a SYN and an echo request. They may
+be forged by anybody who knows of the conversation, or be about one packet only: the mapping must
+stay, and the answer that comes after all must get through.""",
         topology="napt",
         steps=(
             *SHARED,
             Emit(packet="hello", node="client1", to=EXT1),
             Emit(packet="syn", node="client1", to=EXT1, protocol="tcp"),
+            Emit(packet="echo", node="client1", to=EXT1, protocol="echo"),
             *(
                 Complain(packet=f"{word} {about}", node="ext1", about=about, code=code)
-                for about in ("hello", "syn")
+                for about in abouts
                 for word, code in errors.items()
             ),
             Emit(packet="answer", node="ext1", answers="hello"),
             Emit(packet="syn ack", node="ext1", answers="syn", protocol="tcp", flags="SA"),
+            Emit(packet="echo reply", node="ext1", answers="echo", protocol="echo"),
         ),
         expectations=(
             Expectation(
                 text="Each error comes in",
                 rules=("ICM-02",),
                 check=Delivered(
-                    packets=tuple(
-                        f"{word} {about}" for about in ("hello", "syn") for word in errors
-                    ),
+                    packets=tuple(f"{word} {about}" for about in abouts for word in errors),
                     node="client1",
                 ),
             ),
             Expectation(
-                text="Behind them the answers come in, over UDP and TCP",
+                text="Behind them the answers come in, over UDP and TCP, and to an echo",
                 rules=("ICM-04",),
-                check=Delivered(packets=("answer", "syn ack"), node="client1"),
+                check=Delivered(packets=("answer", "syn ack", "echo reply"), node="client1"),
             ),
         ),
     )
