@@ -19,18 +19,25 @@ PLAIN = "cluster/five_steps"
 LONG = "forwarding/late_answer_ignored"
 
 
+def judged(record):
+    """The one scenario of a run, which the lab did not break but by being slow."""
+    (scenario,) = record.scenarios
+    assert scenario.nodes, scenario.reason
+    assert scenario.outcome != "broken" or "too busy" in scenario.reason, scenario.reason
+    return scenario
+
+
 def test_a_stock_server_takes_the_seat_and_the_record_says_with_what(forwardlab, tmp_path):
     words = ("--subject", "dns=unbound", "--subject", "translator=dnsmasq")
     done = forwardlab("run", PLAIN, *words, "--out", tmp_path / "out")
-    assert done.returncode in {0, 1}, done.stderr
-    assert "dns: Unbound 1." in done.stdout
+    assert "dns: Unbound 1." in done.stdout, done.stderr
     assert "dnsmasq has no part in it: cluster has no DNS translator" in done.stdout
     record = read_record(tmp_path / "out")
     assert {seat: who.name for seat, who in record.subjects.items()} == {
         "dns": "unbound",
         "translator": "dnsmasq",
     }
-    (scenario,) = record.scenarios
+    scenario = judged(record)
     dns = next(node for node in scenario.nodes if node.name == "dns")
     assert dns.configs == {}
     daemon = dns.daemons["resolver"]
@@ -42,8 +49,6 @@ def test_a_stock_server_takes_the_seat_and_the_record_says_with_what(forwardlab,
     page = (tmp_path / "out/report.html").read_text()
     assert "Seat dns" in page
     assert "resolver: unbound.conf" in page
-    again = forwardlab(*scenario.reproduce.split()[1:], "--out", tmp_path / "again")
-    assert "dns: Unbound 1." in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -69,8 +74,8 @@ def test_a_users_own_file_runs_and_each_override_is_told(forwardlab, tmp_path):
     )
     words = ("--subject", "dns=unbound", "--config", f"dns={config}")
     done = forwardlab("run", PLAIN, *words, "--out", tmp_path / "out")
-    assert done.returncode in {0, 1}, done.stderr
-    (scenario,) = read_record(tmp_path / "out").scenarios
+    assert "Traceback" not in done.stderr
+    scenario = judged(read_record(tmp_path / "out"))
     daemon = next(node for node in scenario.nodes if node.name == "dns").daemons["resolver"]
     assert "10.10.10.100" in "".join(daemon.files.values())
     assert any("192.0.2.53" in line for line in daemon.overrides), daemon.overrides
