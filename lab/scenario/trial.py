@@ -210,7 +210,7 @@ def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
     from lab.worlds.mininet_timetravel import TimetravelWorld
     from lab.worlds.obstacles import tun_obstacle
 
-    if any(node.nat for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
+    if any(node.tun for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
         raise WorldUnavailable(obstacle)
     kind = MininetWorld if name == "mininet" else TimetravelWorld
     return kind(plan, out=folder, seed=seed)
