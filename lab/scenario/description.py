@@ -10,6 +10,7 @@ from lab.scenario.model import (
     AskMany,
     Await,
     Change,
+    CheckTopology,
     Complain,
     Connect,
     Datagram,
@@ -102,6 +103,8 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per 
         case Replay(questions=questions):
             over_s = questions[-1].at_s
             return f"{len(questions)} questions of a capture are asked again, over {over_s:g} s"
+        case CheckTopology(label=label):
+            return f"the topology check reads a file: {label}"
         case Elapse(seconds=seconds):
             return f"{seconds:g} s pass"
         case Repeat(times=times, every_s=every_s, steps=steps):
@@ -215,7 +218,7 @@ def _longest_step_s(step: Step) -> float:  # noqa: PLR0911 - one line per kind o
         case Until():
             # The last turn may begin at the deadline.
             return step.deadline_s + longest_s(step.steps)
-        case Silence() | Flap():
+        case Silence() | Flap() | CheckTopology():
             return 0.0  # done at once; a flap goes on beside the steps that follow
         case Await() | Halt() | Resume() | Unplug() | Plug() | Impair() | Mend():
             return _START_S

@@ -17,6 +17,7 @@ from lab.scenario.model import (
     Ask,
     AskMany,
     Await,
+    CheckTopology,
     Complain,
     Connect,
     Datagram,
@@ -154,7 +155,7 @@ def _nodes(step: Step) -> tuple[str, ...]:
             | Reconfigure()
         ):
             return (step.node,)
-        case Await() | Elapse() | Repeat() | Misconfigure():
+        case Await() | Elapse() | Repeat() | Misconfigure() | CheckTopology():
             return ()
 
 

@@ -26,6 +26,7 @@ from lab.scenario.acts import (
 )
 from lab.scenario.bare import Complain, Emit, Silence
 from lab.scenario.changes import Change, RemoveForward, RemoveZone, SetForward, SetZone
+from lab.scenario.checking import CheckTopology
 from lab.scenario.disturbances import Flap, Halt, Impair, Mend, Plug, Resume, Unplug
 from lab.scenario.impairments import Impairment
 from lab.scenario.messages import Edns, Message
@@ -54,6 +55,7 @@ __all__ = [
     "AskMany",
     "Await",
     "Change",
+    "CheckTopology",
     "Complain",
     "Connect",
     "Datagram",
@@ -194,6 +196,7 @@ Step = Annotated[
     | Play
     | Reconfigure
     | Replay
+    | CheckTopology
     | Elapse
     | Repeat
     | Until

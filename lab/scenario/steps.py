@@ -25,6 +25,7 @@ from lab.scenario.model import (
     Ask,
     AskMany,
     Await,
+    CheckTopology,
     Complain,
     Connect,
     Datagram,
@@ -52,6 +53,7 @@ from lab.scenario.model import (
 from lab.scenario.peers import peer_for
 from lab.scenario.reconfiguring import Reconfigurations, Reseat
 from lab.scenario.replaying import perform_replay
+from lab.topology.load import problems_in
 from lab.topology.plan import Plan
 from lab.viewer.visiting import Visits
 from lab.worlds.world import World, WorldBroken
@@ -139,6 +141,8 @@ class Stage:
                 self._reconfigurations.perform(step)
             case Replay():
                 self._replay(step)
+            case CheckTopology():
+                self._check_topology(step)
             case Elapse():
                 self._elapse_until(self._world.now() + _ns(step.seconds))
             case Repeat():
@@ -254,6 +258,13 @@ class Stage:
             program=step.program,
         )
         self._world.start_peer(step.node, step.program, peer_for(step.script), script)
+
+    def _check_topology(self, step: CheckTopology) -> None:
+        problems = [str(problem) for problem in problems_in(step.text)]
+        said = f"{len(problems)} refusals" if problems else "good"
+        self._world.mark(
+            "topology-checked", f"{step.label}: {said}", label=step.label, problems=problems
+        )
 
     # --- time and repetition -----------------------------------------------------------------
 

@@ -42,7 +42,21 @@ def load_topology(path: Path) -> Topology:
 
     Raises TopologyError with all its problems.
     """
-    raw = _read(path)
+    topology, problems = _checked(_read(path))
+    if topology is None or problems:
+        raise TopologyError(_lines(path, problems))
+    return topology
+
+
+def problems_in(text: str) -> tuple[Problem, ...]:
+    """Everything that is wrong with a topology file of this text; nothing: it can be run."""
+    try:
+        return _checked(tomllib.loads(text))[1]
+    except tomllib.TOMLDecodeError as error:
+        return (_toml_problem(str(error)),)
+
+
+def _checked(raw: dict[str, Any]) -> tuple[Topology | None, tuple[Problem, ...]]:
     try:
         topology = Topology.model_validate(raw)
     except ValidationError as error:
@@ -50,10 +64,8 @@ def load_topology(path: Path) -> Topology:
         repaired = mended(error, raw)
         if repaired is not None:
             problems += problems_of(repaired)
-        raise TopologyError(_lines(path, in_file_order(problems))) from None
-    if problems := problems_of(topology):
-        raise TopologyError(_lines(path, problems))
-    return topology
+        return None, in_file_order(problems)
+    return topology, problems_of(topology)
 
 
 def schema() -> dict[str, Any]:

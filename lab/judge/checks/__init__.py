@@ -102,6 +102,7 @@ from lab.judge.checks.standing_replies import RepliedFromThere, RepliedInTime, R
 from lab.judge.checks.standing_visits import EveryVisitEnds, ServedWhenWhole
 from lab.judge.checks.steps import StepsInOrder
 from lab.judge.checks.sub_clusters import OwnSubClusters
+from lab.judge.checks.topologies import TopologyRefused
 from lab.judge.checks.translating import MappingStable, NotTranslated, Translated
 from lab.judge.checks.transport import (
     AnsweredOnConnection,
@@ -224,6 +225,7 @@ Check = Annotated[
     | SynHeld
     | SynsRepeated
     | TooLargeTold
+    | TopologyRefused
     | Translated
     | TransportKept
     | TruncatedThenTcp
@@ -341,6 +343,7 @@ __all__ = [
     "SynHeld",
     "SynsRepeated",
     "TooLargeTold",
+    "TopologyRefused",
     "Translated",
     "TransportKept",
     "TruncatedThenTcp",
