@@ -306,5 +306,5 @@ def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
         "Every other name is refused: the translator is no resolver.",
         "policy.add(policy.all(policy.REFUSE))",
     )
-    text.add("Addresses in an order that changes from answer to answer.", "reorder_RR(true)")
+    text.add("Addresses in the order that the load balancers gave them.", "reorder_RR(false)")
     return str(text)
