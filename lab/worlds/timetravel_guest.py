@@ -10,6 +10,7 @@ after a minute the guest is ended.
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import shutil
@@ -21,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.worlds.namespaces import die_with_parent
@@ -104,7 +105,8 @@ class Guest:
         self._console = self._process.stdout.fileno()
         os.set_blocking(self._console, False)
         try:
-            self._await(READY, boot.patience.boot_s, boot.patience.boot_s)
+            patience = boot.patience
+            self._await(READY, replace(patience, spin_s=patience.boot_s, nudge_s=math.inf))
         except BaseException:
             self.end()
             raise
@@ -114,7 +116,7 @@ class Guest:
         """Have it do what a file says; return when the outcome is there. Raises GuestLost."""
         order.replace(self._boot.folder / ORDER)
         os.kill(self._process.pid, signal.SIGCONT)
-        self._await(OVER, self._boot.patience.spin_s, self._boot.patience.whole_s)
+        self._await(OVER, self._boot.patience)
         self._stop()
 
     def end(self) -> None:
@@ -130,10 +132,8 @@ class Guest:
         race through virtual time."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
-    def _await(self, word: str, spin_s: float, whole_s: float) -> None:
-        """Read what it says up to this word. `spin_s`, `whole_s`: processor time that it may take
-        without a word, and altogether."""
-        hang_s = self._boot.patience.hang_s
+    def _await(self, word: str, patience: Patience) -> None:
+        """Read what it says up to this word."""
         began_cpu = heard_cpu = nudged_cpu = session_cpu_s(self._process.pid)
         heard = time.monotonic()
         while True:
@@ -143,22 +143,22 @@ class Guest:
             cpu = session_cpu_s(self._process.pid)
             if said:
                 heard, heard_cpu, nudged_cpu = time.monotonic(), cpu, cpu
-            if cpu - nudged_cpu > self._boot.patience.nudge_s:
+            if cpu - nudged_cpu > patience.nudge_s:
                 nudged_cpu = cpu
                 os.kill(self._process.pid, signal.SIGALRM)
-            if cpu - began_cpu > whole_s:
+            if cpu - began_cpu > patience.whole_s:
                 raise GuestLost(
                     f"it took {cpu - began_cpu:.0f} s of processor time to get to "
                     f"{self._virtual} s of its virtual time"
                 )
-            if cpu - heard_cpu > spin_s:
+            if cpu - heard_cpu > patience.spin_s:
                 raise GuestLost(
                     f"a program spins: in {cpu - heard_cpu:.0f} s of processor time its clock did "
                     f"not go on from {self._virtual} s; whoever waits there without sleeping waits "
                     "for ever"
                 )
-            if time.monotonic() - heard > hang_s:
-                raise GuestLost(f"it hangs: no word for {hang_s:.0f} s")
+            if time.monotonic() - heard > patience.hang_s:
+                raise GuestLost(f"it hangs: no word for {patience.hang_s:.0f} s")
 
     def _hear(self) -> list[str]:
         """Words it said by now, after some waiting. Raises GuestLost when it has ended."""

@@ -1,4 +1,6 @@
 from lab.judge.checks import VisitConnects, VisitEnds, VisitFails
+from lab.scenario.disturbances import Impair
+from lab.scenario.impairments import Impairment
 from lab.scenario.model import Expectation, Halt, Play, Scenario, Script, Step, Visit
 from lab.viewer.profiles import PROFILE_NAMES
 
@@ -52,16 +54,17 @@ viewer nothing to turn to: the connection is refused, and that is what the perso
     ),
     "silent": Scenario(
         title="The chosen node is silent: the viewer dials it for two minutes",
-        story="""The first machine has lost power since it was handed out. Nothing refuses the
-connection, so the viewer's kernel repeats its SYN until it gives up: on Linux after 127 s, on
-Windows after 21 s. Only then comes the second address. This is why a load balancer must notice
-quickly.""",
+        story="""Since it was handed out, nothing that is sent to the first machine arrives: a
+firewall drops it. Nothing refuses the connection, so the viewer's kernel repeats its SYN until it
+gives up: on Linux after 127 s, on Windows after 21 s. Only then comes the second address. This is
+why a load balancer must notice quickly. (Of a machine on the viewer's own network that lost power,
+its kernel would know after three seconds: nobody answers its ARP.)""",
         topology="viewers",
         viewers=PROFILE_NAMES,
         needs=("long waits",),
         steps=(
             *told("10.10.10.102", "10.10.10.100"),
-            Halt(node="server3"),
+            Impair(node="server3", direction="in", impairment=Impairment(lose_percent=100)),
             Visit(),
         ),
         expectations=(

@@ -11,30 +11,31 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BAD = "bad"
+"""A trial whose guest dies."""
 NUDGED = "nudged"
 """A file beside the guest's folder, once its next timer was to fire at once."""
 
 
-def stand_in(folder: Path, pulse_s: float = 0.05) -> Path:
-    """An executable that plays the kernel."""
+def stand_in(folder: Path, pulse_s: float = 0.05, *, simulates: bool = False) -> Path:
+    """An executable that plays the kernel; `simulates`: trials in a simulated world."""
     script = folder / "kernel"
     script.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
         f"sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         "from guest_stage import play\n"
-        f"play({pulse_s})\n"
+        f"play({pulse_s}, {simulates})\n"
     )
     script.chmod(0o755)
     return script
 
 
-def play(pulse_s: float) -> None:
-    from lab.scenario import trial
+def play(pulse_s: float, simulates: bool) -> None:
     from lab.worlds import forked, namespaces, timetravel_inside
 
-    made = trial.make_world
-    trial.make_world = lambda _name, *given: made("simulated", *given)
+    if simulates:
+        simulate()
     namespaces.mount_of_host = lambda _folder: None
     timetravel_inside._mount_all = lambda: None
     timetravel_inside._PULSE_S = pulse_s
@@ -43,6 +44,19 @@ def play(pulse_s: float) -> None:
     folder = Path(sys.argv[-1].strip('"'))
     signal.signal(signal.SIGALRM, lambda *_: (folder.parent / NUDGED).touch())
     timetravel_inside.main(folder)
+
+
+def simulate() -> None:
+    from lab.scenario import trial
+
+    made = trial.make_world
+
+    def make_world(_name, plan, out, seed):
+        if out.name == BAD:
+            end_the_kernel()
+        return made("simulated", plan, out, seed)
+
+    trial.make_world = make_world
 
 
 # --- orders ---------------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ def test_what_takes_too_much_virtual_time_is_ended_inside(guests):
     [
         (Patience(spin_s=0.3), guest_stage.spin_and_hold, "a program spins: in"),
         (Patience(hang_s=10.0), guest_stage.hold, "it hangs: no word for 10 s"),
-        (Patience(whole_s=0.3), guest_stage.spin, "s of processor time to get to"),
+        # Its words go on, so it is merely slow.
+        (Patience(spin_s=0.4, whole_s=1.0), guest_stage.spin, "processor time to get to"),
         (Patience(), guest_stage.end_the_kernel, "the user-mode kernel ended by itself with -9"),
     ],
 )
@@ -133,12 +134,6 @@ def test_who_computes_for_long_has_its_next_timer_fire(guests, tmp_path):
     pool = guests(pulse_s=LONG_S, patience=Patience(nudge_s=0.2))
     pool.call(waiting, LONG_S).result(WITHIN_S)
     assert (tmp_path / "run" / ".guests" / guest_stage.NUDGED).exists()
-
-
-def test_computing_with_pulses_is_no_spinning(guests):
-    """Whoever computes while the guest's clock goes on is merely slow."""
-    pool = guests(patience=Patience(spin_s=0.5, whole_s=1.5))
-    assert "processor time to get to" in why(pool.call(guest_stage.spin, LONG_S))
 
 
 def test_a_kernel_that_does_not_boot_says_why(tmp_path):
