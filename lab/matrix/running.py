@@ -79,6 +79,8 @@ class Laboratory:
             for world in sorted({worlds[task] for task, _ in batch}):
                 preload(world)
                 here = [(task, number) for task, number in batch if worlds[task] == world]
+                # The longest first: at the end of a batch nobody waits for the last one alone.
+                here.sort(key=lambda each: -lasts_s(self.scenarios[each[0].scenario]))
                 trials = [self._trial(task, world, number) for task, number in here]
                 records, _, _ = run_trials(trials, workers=self._workers(world), progress=progress)
                 for (task, _), trial, record in zip(here, trials, records, strict=True):
