@@ -78,7 +78,12 @@ def matrix(
     seed: Annotated[int, seed_for("IDs, ports and selection of ours")] = 1,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="NUMBER", min=1, help="Trials at a time.", show_default="3 per core"),
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Trials at a time.",
+            show_default="3 per core; timetravel: 1 per core",
+        ),
     ] = None,
     out: Annotated[Path | None, folder_for("matrix", "reports/matrix/runs/<time>")] = None,
     as_json: Annotated[

@@ -13,7 +13,19 @@ from lab.cli import app
 from lab.cli_frame import Exit
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "list", "rules", "check", "schema", "draw", "doctor", "report", "ladder")
+COMMANDS = (
+    "run",
+    "list",
+    "rules",
+    "check",
+    "schema",
+    "draw",
+    "doctor",
+    "report",
+    "ladder",
+    "matrix",
+    "compare",
+)
 FIVE_STEPS = "cluster/five_steps"
 
 
