@@ -93,7 +93,9 @@ def import_file(path: Path, format_name: FormatName | None = None) -> Forwarding
         hosted=tuple(found.hosted),
         order=order,
         order_source=order_source,
-        recursion=recursion,
+        # Hints without an address lead nowhere.
+        recursion=recursion and found.root_servers != [],
+        root_servers=None if found.root_servers is None else tuple(found.root_servers),
         validates=found.validates,
         listens=tuple(dict.fromkeys(found.listens)),
         clients=tuple(dict.fromkeys(found.clients)),

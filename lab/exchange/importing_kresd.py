@@ -18,6 +18,7 @@ from lab.exchange.lua_syntax import (
     Text,
     lua_statements,
 )
+from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source
 from lab.exchange.table import (
     DNS_PORT,
@@ -79,6 +80,8 @@ class _Reader:
                 self._rule(rule, at)
             case Call("trust_anchors.remove", (Text("."), *_)):
                 self._found.validates = False
+            case Call("hints.root_file", (Text(path), *_), at):
+                read_root_hints(self._source, at, path, self._found)
             case Call("net.listen", (addresses, *_)):
                 self._listens(addresses)
             case Call(name, _, at) if not name.startswith(_SILENT):
@@ -113,9 +116,12 @@ class _Reader:
             self._each(zones, at, lambda zone: self._found.host(self._source, at, zone, name))
         elif name == "policy.PASS":
             # "PASS(): let the query pass through": forwarding ends here.
-            self._each(zones, at, lambda zone: self._found.entry(self._source, at, zone, ()))
+            self._each(zones, at, lambda zone: self._passed(zone, at))
         else:
             self._not_understood(at)
+
+    def _passed(self, zone: str, at: int) -> None:
+        self._found.entry(self._source, at, zone, (), falls_back=True)
 
     def _each(self, zones: Iterable[str], at: int, add: Callable[[str], None]) -> None:
         """Add for each zone that no earlier rule has taken: the first rule that fits holds."""

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab.exchange.named_syntax import Block, Statement, Word, statements_of
+from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source, located, read_source
 from lab.exchange.table import (
     DNS_PORT,
@@ -83,8 +84,9 @@ class _Said:
 
 def read_named(source: Source, found: Collected) -> bool:
     """Collect what a named.conf says. Returns whether it recurses. Raises Unreadable."""
-    said = list(_with_includes(source, found, [source.path.parent]))
-    return _Reader(said, found).read()
+    folders = [source.path.parent]
+    said = list(_with_includes(source, found, folders))
+    return _Reader(said, found, folders).read()
 
 
 def _with_includes(source: Source, found: Collected, folders: list[Path]) -> Iterator[_Said]:
@@ -115,8 +117,8 @@ def _with_includes(source: Source, found: Collected, folders: list[Path]) -> Ite
 
 
 class _Reader:
-    def __init__(self, said: list[_Said], found: Collected) -> None:
-        self._said, self._found = said, found
+    def __init__(self, said: list[_Said], found: Collected, folders: list[Path]) -> None:
+        self._said, self._found, self._folders = said, found, folders
         named = [each for each in said if len(each.words) > 1]
         self._acls = {each.words[1]: each for each in named if each.keyword == "acl"}
         self._lists = {
@@ -202,7 +204,7 @@ class _Reader:
             case "stub" | "static-stub":
                 self._stub(zone, name, view)
             case "hint":
-                pass
+                self._root_hints(zone, name)
             case hosted if hosted in _HOSTED:
                 self._found.host(zone.source, at, name, _HOSTED[word], view)
                 if forwarders is not None and not _is_empty(forwarders):
@@ -213,6 +215,12 @@ class _Reader:
                 self._tell(zone, f'zone "{name}" is another view\'s: see there')
             case _:
                 self._not_understood(zone, f'what zone "{name}" does is not in the table')
+
+    def _root_hints(self, zone: _Said, name: str) -> None:
+        file = zone.one("file")
+        if name == "." and file is not None and len(file.words) > 1:
+            folders = (Path(zone.source.path).parent, *self._folders)
+            read_root_hints(file.source, file.statement.start, file.words[1], self._found, *folders)
 
     def _stub(self, zone: _Said, name: str, view: str | None) -> None:
         listed = zone.one("primaries", "masters", "server-addresses")
@@ -232,7 +240,8 @@ class _Reader:
             said.statement.start,
             zone,
             self._servers(said, said),
-            falls_back=falls_back and not _is_empty(said),
+            # ARM, "forward": an empty list is no forwarding, which is recursion.
+            falls_back=falls_back or _is_empty(said),
             view=view,
         )
 

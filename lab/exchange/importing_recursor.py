@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.exchange.option_lines import Option, recursor_options
+from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source, located, read_source, unreadable
 from lab.exchange.table import (
     DNS_PORT,
@@ -99,6 +100,11 @@ def _other(said: _Said, found: Collected) -> None:
     if key == "dnssec" and value in VALIDATING:
         found.validates |= value != "process"
         said.tell(found, f"dnssec={value}: {VALIDATES}")
+    elif key == "hint-file" and value == "no":
+        # Settings, "hint-file": "no" does without root hints.
+        found.root_servers = []
+    elif key == "hint-file" and value:
+        read_root_hints(said.source, said.option.start, said.option.value, found)
     elif key in _TOLD and value not in _SWITCHED_OFF:
         said.tell(found, f"{key}: {_TOLD[key]}")
 
@@ -199,5 +205,6 @@ _READ: Mapping[str, Callable[[_Said, Collected], None]] = {
     "local-address": _local_address,
     "allow-from": _allow_from,
     "dnssec": _other,
+    "hint-file": _other,
     **dict.fromkeys(_TOLD, _other),
 }

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
+from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source, located, read_source
 from lab.exchange.table import (
     DNS_PORT,
@@ -39,6 +41,7 @@ _TOLD = {
         "answers with such addresses are emptied, unless private-domain names the zone: servers of "
         "a cluster mostly have such addresses"
     ),
+    "do-not-query-address": "such servers are never asked, whatever a zone says",
     "auto-trust-anchor-file": "",
     "trust-anchor-file": "",
     "trust-anchor": "",
@@ -75,7 +78,10 @@ def read_unbound(source: Source, found: Collected) -> bool:
     """Collect what an unbound.conf says. Returns whether it recurses, which Unbound always does
     where nothing forwards. Raises Unreadable."""
     section, zones = _Zone("", source, 0), []
+    # unbound.conf(5), "do-not-query-localhost": yes by default, and for forwarders too.
+    asks_itself = False
     for file, directive in _with_includes(source, found, [source.path.parent]):
+        asks_itself |= directive.keyword == "do-not-query-localhost" and directive.text == "no"
         if directive.keyword in SECTIONS:
             section = _Zone(directive.keyword, file, directive.start)
             zones.append(section)
@@ -93,7 +99,7 @@ def read_unbound(source: Source, found: Collected) -> bool:
         elif section.kind in {"", "server"}:
             _server(file, directive, found)
     for zone in zones:
-        _zone(zone, found)
+        _zone(zone, found, asks_itself=asks_itself)
     return True
 
 
@@ -153,11 +159,8 @@ def _server(source: Source, directive: Directive, found: Collected) -> None:
                 found.host(source, at, directive.text, f"local-zone {kind}")
             elif kind == "block_a":
                 found.remark(source, at, f"local-zone {directive.text} block_a: not understood")
-        case "domain-insecure" | "local-data" | "private-domain":
-            pass
-        case "do-not-query-address":
-            text = f"{directive.text} is never asked, whatever a zone says"
-            found.remark(source, at, text)
+        case "root-hints":
+            read_root_hints(source, at, directive.text, found)
         case keyword if keyword in _TOLD:
             # unbound.conf(5), "trust-anchor": without any, nothing is validated.
             found.validates |= not _TOLD[keyword]
@@ -167,26 +170,19 @@ def _server(source: Source, directive: Directive, found: Collected) -> None:
 # --- zones --------------------------------------------------------------------------------------
 
 
-def _zone(zone: _Zone, found: Collected) -> None:
+def _zone(zone: _Zone, found: Collected, *, asks_itself: bool) -> None:
     if zone.kind not in {"forward-zone", "stub-zone", "auth-zone"}:
         return
     if not zone.all("name"):
         raise zone.source.wrong(zone.start, f"{zone.kind} without a name", 'write name: "ZONE"')
     name = zone.last("name")
     if zone.kind == "auth-zone":
-        if zone.last("for-downstream", "yes").lower() == "yes":
-            kind = "secondary" if zone.all("primary") or zone.all("master") else "auth-zone"
-            found.host(zone.source, zone.start, name, kind)
-        else:
-            found.remark(
-                zone.source,
-                zone.start,
-                f'auth-zone "{name}" is a copy to resolve with, and not in the table',
-            )
+        _auth_zone(zone, name, found)
         return
     short = zone.kind.partition("-")[0]
     over_tls = any(zone.says_yes(f"{short}-{word}-upstream") for word in ("tls", "ssl"))
-    servers = [_server_at(file, value, over_tls) for file, value in zone.all(f"{short}-addr")]
+    written = [_server_at(file, value, over_tls) for file, value in zone.all(f"{short}-addr")]
+    servers = [each for each in written if asks_itself or not _is_itself(each)]
     for file, value in zone.all(f"{short}-host"):
         found.remark(
             file,
@@ -195,21 +191,33 @@ def _zone(zone: _Zone, found: Collected) -> None:
         )
     if not servers and zone.all(f"{short}-host"):
         return
-    found.entry(
-        zone.source,
-        zone.start,
-        name,
-        servers,
-        stub=short == "stub",
-        # unbound.conf(5), "forward-first", "stub-first": without the clause if it fails; no.
-        falls_back=zone.says_yes(f"{short}-first") and bool(servers),
-    )
-    if any(each.address.startswith("127.") or each.address == "::1" for each in servers):
+    # unbound.conf(5), "forward-first", "stub-first": without the clause if it fails; no by default.
+    falls_back = zone.says_yes(f"{short}-first")
+    found.entry(zone.source, zone.start, name, servers, stub=short == "stub", falls_back=falls_back)
+    if not servers and not falls_back:
         found.remark(
             zone.source,
             zone.start,
-            "a server on the machine itself is asked only with do-not-query-localhost: no",
+            f'{zone.kind} "{name}" has no servers: every question for it fails (seen of 1.17)',
         )
+    for server in written:
+        if server not in servers:
+            text = f"{server.address} is not asked: it is the machine itself"
+            found.remark(zone.source, zone.start, f"{text} (do-not-query-localhost)")
+
+
+def _auth_zone(zone: _Zone, name: str, found: Collected) -> None:
+    # unbound.conf(5), "for-downstream": yes by default, and then it answers for the zone.
+    if zone.last("for-downstream", "yes").lower() == "yes":
+        kind = "secondary" if zone.all("primary") or zone.all("master") else "auth-zone"
+        found.host(zone.source, zone.start, name, kind)
+    else:
+        text = f'auth-zone "{name}" is a copy to resolve with, and not in the table'
+        found.remark(zone.source, zone.start, text)
+
+
+def _is_itself(server: AskedServer) -> bool:
+    return ip_address(server.address).is_loopback
 
 
 def _server_at(source: Source, value: Value, over_tls: bool) -> AskedServer:

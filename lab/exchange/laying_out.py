@@ -19,8 +19,8 @@ from ipaddress import (
 from itertools import islice
 from typing import Any, TypeAlias
 
-from lab.exchange.table import Entry, ForwardingTable, names_hosts
-from lab.exchange.usable import ROOT_SERVER, usable
+from lab.exchange.table import Entry, ForwardingTable, RootServer, names_hosts
+from lab.exchange.usable import root_server, usable
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -94,8 +94,8 @@ def lay_out(table: ForwardingTable, title: str) -> Layout:
     if not entries:
         raise NoRoom("no rule of it can be stood up in the lab; see what is said of each")
     servers = list(dict.fromkeys(s.address for each in entries for s in each.servers))
-    recursion = _recurses(table, entries)
-    asked = [ip_address(each) for each in (*servers, *([ROOT_SERVER] if recursion else ()))]
+    recursion, root = _recurses(table, entries), root_server(table)
+    asked = [ip_address(each) for each in (*servers, *([root.address] if recursion else ()))]
     ground, dns, viewer = _lan_for(table, asked)
     for each in asked:
         ground.name_of(each)
@@ -103,7 +103,7 @@ def lay_out(table: ForwardingTable, title: str) -> Layout:
     nodes = {each: f"server{number}" for number, each in enumerate(servers, start=1)}
     stubs = {s.address for each in entries if each.stub for s in each.servers}
     programs = {nodes[each]: "authority" if each in stubs else "resolver" for each in servers}
-    own = _own_node(table, entries, dns, ground, recursion=recursion)
+    own = _own_node(table, entries, dns, ground, recursion=recursion, root=root)
     topology = {
         "format": 1,
         "title": title,
@@ -136,7 +136,7 @@ def lay_out(table: ForwardingTable, title: str) -> Layout:
                 }
                 for each in servers
             ),
-            *([_root(ground)] if recursion else ()),
+            *([_root(ground, root)] if recursion else ()),
         ],
     }
     return Layout(
@@ -228,6 +228,7 @@ def _own_node(
     ground: _Ground,
     *,
     recursion: bool,
+    root: RootServer,
 ) -> dict[str, Any]:
     further = (str(ground.free(each)) for each in ground.lan if each.version == 6)
     addresses = [str(dns), *further]
@@ -239,11 +240,7 @@ def _own_node(
         "selection": "all",
         **({"profile": "windows"} if table.format == "windows" else {}),
         **({"recursion": True} if recursion else {}),
-        **(
-            {"root_hints": [{"name": "a.root-servers.net", "addresses": ROOT_SERVER}]}
-            if recursion
-            else {}
-        ),
+        **({"root_hints": [{"name": root.name, "addresses": root.address}]} if recursion else {}),
         "zones": [
             {"origin": each.zone, "records": _records(each.zone, "198.51.100.253", str(dns))}
             for each in table.hosted
@@ -282,17 +279,18 @@ def _zones(server: str, node: str, answer: str, entries: tuple[Entry, ...]) -> l
     ]
 
 
-def _root(ground: _Ground) -> dict[str, Any]:
-    root = "a.root-servers.net."
+def _root(ground: _Ground, server: RootServer) -> dict[str, Any]:
+    root = f"{server.name}."
+    kind = "AAAA" if ":" in server.address else "A"
     records = (
-        f"$TTL 3600\n@ SOA {root} nstld.verisign-grs.com. 1 1800 900 604800 60\n@ NS {root}\n"
-        f"{root} A {ROOT_SERVER}\n* 60 A {ROOT_ANSWER}\n* 60 PTR root.example.\n"
+        f"$TTL 3600\n@ SOA {root} hostmaster.{root} 1 1800 900 604800 60\n@ NS {root}\n"
+        f"{root} {kind} {server.address}\n* 60 A {ROOT_ANSWER}\n* 60 PTR root.example.\n"
     )
     return {
         "name": ROOT,
         "label": "Root server",
         "plays": "authority",
-        "addresses": {ground.name_of(ip_address(ROOT_SERVER)): ROOT_SERVER},
+        "addresses": {ground.name_of(ip_address(server.address)): server.address},
         "zones": [{"origin": ".", "records": records}],
     }
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from lab.exchange.asked_names import Asked, can_be_told, free_name, patience_s
 from lab.exchange.laying_out import ROOT_ANSWER, Layout
 from lab.exchange.table import Entry, ForwardingTable
-from lab.exchange.usable import ROOT_SERVERS, usable
+from lab.exchange.usable import root_servers, usable
 from lab.judge.checks import (
     Answered,
     AskedInOrder,
@@ -158,7 +158,7 @@ class _Questions:
             yield Expectation(
                 text=f"No rule is for {name}: the root servers are asked",
                 rules=("CND-06",),
-                check=AskedOnly(servers=ROOT_SERVERS, below=name),
+                check=AskedOnly(servers=root_servers(self._table), below=name),
             )
             yield self._told(asked, (ROOT_ANSWER,), ("root.example.",), ("CND-06",))
         else:
@@ -250,7 +250,7 @@ class _Questions:
     def _all_down(self, entry: Entry) -> Scenario:
         asked = Asked(free_name(self._table, entry, "www") or entry.zone)
         falls_back = self._falls_back(entry)
-        may_ask = (*_addresses(entry), *(ROOT_SERVERS if falls_back else ()))
+        may_ask = (*_addresses(entry), *(root_servers(self._table) if falls_back else ()))
         rules = ("FWD-13",) if entry.zone == "." else ("CND-07",)
         expectations = [
             Expectation(

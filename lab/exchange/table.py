@@ -56,7 +56,8 @@ class Entry(Value):
     zone: str
     """In small letters, without the final dot; "." is the root: all names."""
     servers: tuple[AskedServer, ...]
-    """None: forwarding ends here, and what is said of a shorter zone does not hold below it."""
+    """None: forwarding ends here, and what is said of a shorter zone does not hold below it;
+    `falls_back` says whether the server then resolves the names itself, or fails."""
     stub: bool = False
     """The servers are asked as authorities of the zone (RD=0), not as forwarders (RD=1)."""
     timeout_s: float | None = None
@@ -76,6 +77,13 @@ class Hosted(Value):
     """"primary", "secondary", "static data": in the product's words."""
     view: str | None = None
     place: Place
+
+
+class RootServer(Value):
+    """Where recursion begins."""
+
+    name: str
+    address: str
 
 
 class Remark(Value):
@@ -100,6 +108,8 @@ class ForwardingTable(Value):
     """Whether a name that nothing is said of is resolved from the root servers."""
     validates: bool = False
     """Whether answers are validated (RFC 4035 5)."""
+    root_servers: tuple[RootServer, ...] | None = None
+    """Where recursion begins; None: at the Internet's root servers, which it knows by itself."""
     listens: tuple[str, ...] = ()
     """Its own addresses, as far as they are written."""
     clients: tuple[str, ...] = ()
@@ -142,12 +152,13 @@ class Collected:
     clients: list[str] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     validates: bool = False
+    root_servers: list[RootServer] | None = None
 
     def remark(self, source: Source, offset: int, text: str) -> None:
-        """Tell something, once for each place."""
-        remark = Remark(text=text, place=place_of(source, offset))
-        if remark not in self.remarks:
-            self.remarks.append(remark)
+        """Tell something, once for each file."""
+        place = place_of(source, offset)
+        if not any((e.text, e.place.file) == (text, place.file) for e in self.remarks):
+            self.remarks.append(Remark(text=text, place=place))
 
     def entry(
         self,

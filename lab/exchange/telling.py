@@ -83,7 +83,6 @@ def _row(table: ForwardingTable, entry: Entry) -> tuple[str, ...]:
     then = "resolves itself" if entry.falls_back and table.recursion else "fails"
     if not entry.servers:
         waits = "-"
-        then = "resolves itself" if table.recursion else "fails"
     return (f"{entry.zone}{view}", f"{servers}{kind}", waits, then, _place(entry.place))
 
 

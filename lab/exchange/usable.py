@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from lab.exchange.table import DNS_PORT, AskedServer, Entry, ForwardingTable, names_hosts
-from resolver.dns.names import is_at_or_below
+from lab.exchange.table import (
+    DNS_PORT,
+    AskedServer,
+    Entry,
+    ForwardingTable,
+    RootServer,
+    names_hosts,
+)
 
 ROOT_SERVER = "198.41.0.4"
 """a.root-servers.net (IANA, "Root Servers"): where recursion begins, ours and anybody's."""
@@ -38,6 +43,11 @@ def why_not(table: ForwardingTable, entry: Entry) -> str | None:
     hosted = table.hosted_for(entry.zone)
     if hosted is not None:
         return f'"{hosted.zone}" around it is answered by the server itself ({hosted.how})'
+    if not entry.servers and table.recursion and not entry.falls_back:
+        return "it has no servers, and all its questions fail"
+    root = root_server(table).address
+    if any(each.address == root for each in entry.servers):
+        return f"{root} is a root server"
     return next((why for each in entry.servers if (why := _no_server(each)) is not None), None)
 
 
@@ -46,9 +56,16 @@ def usable(table: ForwardingTable) -> tuple[Entry, ...]:
     return tuple(each for each in table.entries if why_not(table, each) is None)
 
 
-def in_a_rule(name: str, entries: Iterable[Entry]) -> bool:
-    """Whether a name is in the zone of one of these rules, "." left out."""
-    return any(each.zone != "." and is_at_or_below(name, each.zone) for each in entries)
+def root_server(table: ForwardingTable) -> RootServer:
+    """The root server that is there in the lab."""
+    listed = table.root_servers or ()
+    first = next((each for each in listed if ":" not in each.address), None)
+    return first or next(iter(listed), RootServer(name="a.root-servers.net", address=ROOT_SERVER))
+
+
+def root_servers(table: ForwardingTable) -> tuple[str, ...]:
+    """All root servers that it may ask, there or not."""
+    return tuple(dict.fromkeys((*(e.address for e in table.root_servers or ()), *ROOT_SERVERS)))
 
 
 def _no_server(server: AskedServer) -> str | None:
@@ -62,7 +79,6 @@ def _no_server(server: AskedServer) -> str | None:
         (isinstance(address, IPv6Address) and address.scope_id is not None, "names an interface"),
         # RFC 1112 4: class E, the limited broadcast address in it.
         (isinstance(address, IPv4Address) and address.is_reserved, "is no machine's address"),
-        (server.address == ROOT_SERVER, "is a root server"),
     )
     why = next((why for holds, why in reasons if holds), None)
     return None if why is None else f"{server.address} {why}"

@@ -112,7 +112,7 @@ ROWS = {
         ".": "203.0.113.1 port 5300, 203.0.113.2 port 54, then itself",
         "corp.example": "10.2.0.54, 10.2.0.55",
         "first.example": "10.2.0.54, then itself",
-        "nobody.example": "",
+        "nobody.example": ", then itself",
         "stub.example": "10.2.0.55 as authorities",
         "more.example": "10.2.0.56",
     },
@@ -132,7 +132,7 @@ ROWS = {
         "more.example": "10.2.0.56",
     },
     "knot": {
-        "nobody.corp.example": "",
+        "nobody.corp.example": ", then itself",
         "corp.example": "10.2.0.54, 10.2.0.55 port 5353",
         "more.example": "10.2.0.54, 10.2.0.55 port 5353",
         "wire.example": "10.2.0.55",
@@ -149,8 +149,16 @@ HOSTED = {
 }
 
 REMARKS = {
-    "unbound": ((6, "answers are validated"), (24, 'view "guests"')),
-    "bind": ((2, "who may ask is not fully in the table"), (14, "delegated subzones only")),
+    "unbound": (
+        (6, "answers are validated"),
+        (24, 'view "guests"'),
+        (22, "every question for it fails"),
+    ),
+    "bind": (
+        (2, "who may ask is not fully in the table"),
+        (14, "delegated subzones only"),
+        (15, "y is not here"),
+    ),
     "dnsmasq": ((10, "names without a dot"), (9, "becomes 2 zones")),
     "powerdns": (),
     "knot": (
@@ -361,3 +369,28 @@ def test_dnsmasq_says_that_the_hosts_own_servers_are_asked_too(table_of, tmp_pat
         "a.example": "10.2.0.1",
         ".": "10.2.0.9",
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'zone "." { type hint; file "root.hints"; };',
+        "server:\n root-hints: root.hints\n",
+        "quiet=yes\nhint-file=root.hints\n",
+        "hints.root_file('root.hints')\npolicy.add(policy.all(policy.PASS))",
+    ],
+)
+def test_recursion_begins_where_the_hints_say(table_of, tmp_path, text):
+    hints = tmp_path / "root.hints"
+    assert "root.hints is not here" in str(table_of(text).remarks)
+    hints.write_text("; ours\n. 3600 NS a.root.ours.\na.root.ours. 3600 A 10.0.0.1\n")
+    table = table_of(text)
+    assert [(each.name, each.address) for each in table.root_servers] == [
+        ("a.root.ours", "10.0.0.1")
+    ]
+    assert table.recursion
+    hints.write_text(". 3600 NS nobody.invalid.\n")
+    assert not table_of(text).recursion
+    hints.write_text("what?")
+    assert "has no root hints" in str(table_of(text).remarks)
+    assert table_of(text).root_servers is None
