@@ -93,6 +93,8 @@ class Bind:
                 f"{FOLDER}/{files[0][0]}",
             ),
             reload_signal=signal.SIGHUP,
+            # It answers on by what it had while it reads: its files, and then its zones.
+            reload_words="all zones loaded",
         )
 
     def _translator(self, sitting: Sitting, config: DnsTranslatorConfig) -> PlannedDaemon:

@@ -107,6 +107,9 @@ class PlannedDaemon:
     """A command that has it read its files again; None: it can only be started anew."""
     reload_signal: int | None = None
     """A signal that does the same; one of both, or none."""
+    reload_words: str | None = None
+    """What it says on its standard error once it goes by the files that a signal had it read; None:
+    nothing, and it answers by them as soon as it has read them."""
     overrides: tuple[str, ...] = ()
     """What was set otherwise than in the user's own file, a line each, for the report."""
 

@@ -198,6 +198,10 @@ class Daemons:
         number, process = running.daemon.reload_signal, running.process
         if number is None or process is None:
             return
+        if (words := running.daemon.reload_words) is not None:
+            process.send_signal(number)
+            self._await_words(running, words)
+            return
         unread = {Reading(file) for file in files}
         for reading in unread:
             self._loop.add_reader(reading, partial(self._was_read, reading, unread))
@@ -209,6 +213,14 @@ class Daemons:
             for reading in tuple(unread):
                 self._was_read(reading, unread)
             raise self._refused(running, "it did not read its files again")
+
+    def _await_words(self, running: _Running, words: str) -> None:
+        """Return when it has said this since it was told something."""
+        deadline = self._loop.now() + _READ_WITHIN_NS
+        while words.encode() not in running.stderr.read_bytes()[running.said_before :]:
+            if running.died() or self._loop.now() > deadline:
+                raise self._refused(running, f"it did not say {words!r}")
+            self._loop.run_until(lambda: False, self._loop.now() + _LOOK_EVERY_NS)
 
     def _was_read(self, reading: Reading, unread: set[Reading]) -> None:
         self._loop.remove_reader(reading)

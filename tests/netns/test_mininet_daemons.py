@@ -12,6 +12,7 @@ import pytest
 from mininet_stage import ask, live, run, two_hosts
 
 from lab.topology.plan import PlannedDaemon, PlannedProgram
+from lab.worlds import mininet_daemons
 from lab.worlds.isolation import IsolationFailed
 from lab.worlds.world import ServerRefused
 from resolver.config import HostedZone, ResolverConfig
@@ -162,10 +163,35 @@ def unbound(address="192.0.2.1", **changes):
     )
 
 
+NAMED = """\
+options {
+    directory "{folder}";
+    listen-on { 10.0.0.2; };
+    listen-on-v6 { none; };
+    recursion no;
+    dnssec-validation no;
+    pid-file none;
+    session-keyfile none;
+};
+controls { };
+zone "intern.netz" { type primary; file "intern.netz"; };
+"""
+
+
+def bind(address="192.0.2.1", **changes):
+    return nsd(
+        subject="named",
+        files=(("named.conf", NAMED), ("intern.netz", zone(address))),
+        command=("named", "-g", "-n", "1", "-4", "-c", "{folder}/named.conf"),
+        reload_signal=signal.SIGHUP,
+        **{"reload_words": "all zones loaded", **changes},
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "stays"),
-    [(nsd, False), (partial(unbound, reload_signal=signal.SIGHUP), True)],
-    ids=["anew", "signal"],
+    [(nsd, False), (partial(unbound, reload_signal=signal.SIGHUP), True), (bind, True)],
+    ids=["anew", "signal", "words"],
 )
 def test_a_changed_configuration_is_gone_by_when_it_returns(tmp_path, make, stays):
     def story(world):
@@ -184,6 +210,19 @@ def test_a_changed_configuration_that_is_refused_is_told(tmp_path):
         return True
 
     assert live(plan_with(nsd()), tmp_path, story)
+
+
+def test_a_server_that_never_goes_by_its_new_files_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(mininet_daemons, "_READ_WITHIN_NS", SECOND // 10)
+
+    def story(world):
+        with pytest.raises(ServerRefused, match="it did not say 'all went well'"):
+            world.reconfigure("dns", bind(reload_words="all went well"))
+        with pytest.raises(ServerRefused, match="it did not read its files again"):
+            world.reconfigure("dns", unbound("192.0.2.9", reload_signal=signal.SIGWINCH))
+        return True
+
+    assert live(plan_with(unbound()), tmp_path, story)
 
 
 def test_a_state_of_the_kernel_is_made_and_taken_back(tmp_path):
