@@ -77,7 +77,7 @@ class Exchanges(Generic[AskerT]):
         """Send a question on a socket that nobody else uses, unless it is under way; `asker` comes
         back with what was heard. Returns what to `abandon` if that is of no interest any more."""
         same = _sameness(ask)
-        pending = None if ask.verbatim else self._joinable.get(same)
+        pending = self._joinable.get(same)
         if pending is None:
             pending = self._joinable[same] = self._send(ask, effects)
         wait = Wait(asker, pending)
@@ -314,7 +314,8 @@ def _sameness(ask: Ask) -> _Sameness:
     """What makes two questions one: to a forger the case of a name is nothing to be guessed."""
     question = ask.question
     name, (address, port) = question.name.lower(), (ask.server.address, ask.server.port)
-    how = (ask.transport, ask.edns, ask.cd, ask.rd)
+    # Of a message that goes out as it is, every octet behind the ID counts.
+    how = (ask.transport, ask.edns, ask.cd, ask.rd, ask.verbatim[2:])
     return (address, port, name, question.qtype, question.qclass, how)
 
 

@@ -212,7 +212,7 @@ def test_one_question_more_than_can_be_in_flight_fails_at_once(monkeypatch):
     monkeypatch.setattr(limits, "RESOLUTIONS_IN_FLIGHT", 2)
     relay = Relay()
     for number in range(3):
-        relay.ask(question(), flow=f"client {number}")
+        relay.ask(question(f"n{number}.{ZONE}"), flow=f"client {number}")
     assert len(relay.opened) == 2
     ((flow, payload),) = relay.got
     assert (flow, read(payload).rcode()) == ("client 2", dns.rcode.SERVFAIL)
@@ -225,7 +225,7 @@ def test_one_client_may_have_so_many_questions_waiting(monkeypatch):
     monkeypatch.setattr(limits, "QUESTIONS_PER_CLIENT", 2)
     relay = Relay()
     for flow in range(3):
-        relay.ask(question(), flow=("client", flow))
+        relay.ask(question(f"n{flow}.{ZONE}"), flow=("client", flow))
     assert [flow for flow, _ in relay.got] == [("client", 2)]
     assert read(relay.got[0][1]).rcode() == dns.rcode.SERVFAIL
     assert len(relay.opened) == 2
@@ -343,7 +343,7 @@ def test_identifiers_and_ports_are_spread_and_never_in_sequence():
     # SEC-04
     relay = Relay()
     for number in range(500):
-        relay.ask(question(), flow=number + 0.5)
+        relay.ask(question(f"n{number}.{ZONE}"), flow=number + 0.5)
     ids = [int.from_bytes(payload[:2], "big") for payload in relay.sent.values()]
     ports = [opened.source_port for opened in relay.opened]
     for values, low in ((ids, 0), (ports, 1024)):
@@ -351,6 +351,43 @@ def test_identifiers_and_ports_are_spread_and_never_in_sequence():
         assert min(values) < low + 2000
         assert max(values) > 63_500
         assert sum(b - a == 1 for a, b in pairwise(values)) < 5
+
+
+def test_the_same_question_is_out_once_and_its_reply_goes_to_all_who_asked():
+    # FWD-20; RFC 5452 5: else a forger need hit but one of many
+    relay = Relay()
+    queries = [question() for _ in range(3)]
+    for number, query in enumerate(queries):
+        relay.ask(query, flow=f"client {number}")
+    assert relay.asked == [ONE]
+    reply = answer_to(relay.last_question, "A 192.168.1.100")
+    relay.reply(reply)
+    assert relay.got == [
+        (f"client {number}", query[:2] + reply[2:]) for number, query in enumerate(queries)
+    ]
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": ZONE.upper()}, {"rtype": "AAAA"}, {"use_edns": 0}, {"flags": 0}]
+)
+def test_a_question_with_any_other_octet_goes_out_by_itself(other):
+    relay = Relay()
+    relay.ask(question(), flow="one")
+    relay.ask(question(**other), flow="other")
+    assert relay.asked == [ONE, ONE]
+
+
+def test_who_joined_late_is_waited_for_as_long_as_who_came_first():
+    relay = Relay()
+    relay.ask(question(), flow="one")
+    relay.now = TIMEOUT // 2
+    relay.ask(question(), flow="other")
+    relay.now = TIMEOUT
+    relay.expire()
+    assert relay.asked == [ONE, TWO]
+    relay.now = TIMEOUT + TIMEOUT // 2
+    relay.expire()
+    assert relay.asked == [ONE, TWO]  # the second server is being asked this already
 
 
 # --- streams --------------------------------------------------------------------------------------
