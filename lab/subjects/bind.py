@@ -61,7 +61,7 @@ class Bind:
         """`named.conf` for a seat. Raises CannotFill."""
         match sitting.config:
             case ResolverConfig():
-                return self._daemon(resolver_files(sitting.config), sitting.config)
+                return self._daemon(resolver_files(sitting.config, sitting.plan), sitting.config)
             case DnsTranslatorConfig():
                 return self._translator(sitting, sitting.config)
             case BalancerConfig():

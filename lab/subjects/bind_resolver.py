@@ -18,6 +18,7 @@ from lab.subjects.rendering import (
     written_seconds,
     zone_file,
 )
+from lab.topology.plan import Plan
 from resolver.config import ResolverConfig, Selection
 from resolver.dns import names
 from resolver.machine import MILLISECOND, Duration, Endpoint
@@ -41,7 +42,7 @@ _NOBODY: Final = (
 )
 
 
-def resolver_files(config: ResolverConfig) -> tuple[tuple[str, str], ...]:
+def resolver_files(config: ResolverConfig, plan: Plan) -> tuple[tuple[str, str], ...]:
     """The files of the local DNS server, the main one first."""
     asks = config.recursion or any(rule.servers for rule in config.forward)
     options = Text(INNER)
@@ -66,7 +67,7 @@ def resolver_files(config: ResolverConfig) -> tuple[tuple[str, str], ...]:
         own_zone(text, hosted, config)
     for rule in used_rules(config):
         if names.normalise(rule.zone) != names.ROOT:
-            forward_zone(text, rule, config)
+            forward_zone(text, rule, config, plan)
     for hidden, origin in hidden_rules(config):
         text.heading(
             f"No rule for {fqdn(names.normalise(hidden.zone))}: the own zone {fqdn(origin)} has no "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from lab.subjects.public_servers import public_servers
 from lab.subjects.rendering import Text, fqdn, what_for, zone_file_name
+from lab.topology.plan import Plan
 from resolver.config import ForwardRule, HostedZone, ResolverConfig
 from resolver.dns import names
 from resolver.dns.master_file import read_zone
@@ -34,9 +36,21 @@ def own_zone(text: Text, hosted: HostedZone, config: ResolverConfig) -> None:
     )
 
 
-def forward_zone(text: Text, rule: ForwardRule, config: ResolverConfig) -> None:
-    """A domain that is forwarded."""
+def forward_zone(text: Text, rule: ForwardRule, config: ResolverConfig, plan: Plan) -> None:
+    """A domain that is forwarded, or where forwarding ends."""
     zone = names.normalise(rule.zone)
+    servers = () if rule.servers else public_servers(zone, config, plan)
+    if servers:
+        text.add(
+            f"Forwarding ends here: {fqdn(zone)} is asked of the servers that the Internet has for "
+            "it. Their names may lie in a forwarded domain, where named would not believe them.",
+            f'zone "{zone}" {{',
+            "    type static-stub;",
+            f"    server-addresses {group(servers)};",
+            "    forwarders { };",
+            "};",
+        )
+        return
     text.add(
         why(rule, config),
         f'zone "{zone}" {{',

@@ -14,6 +14,7 @@ from lab.subjects.unbound_resolver import (
     LAB,
     MAIN,
     closing,
+    half_ms,
     in_the_lab,
     patience,
     resolver_files,
@@ -23,7 +24,7 @@ from lab.subjects.unbound_zones import forward_zone
 from lab.topology.plan import PlannedDaemon
 from resolver.config import DnsTranslatorConfig, ResolverConfig
 from resolver.dns import names
-from resolver.machine import MILLISECOND, SECOND, Duration
+from resolver.machine import SECOND, Duration
 
 _PROGRAM: Final = "unbound"
 _PATIENCE_NS: Final[Duration] = 10 * SECOND
@@ -104,9 +105,9 @@ def _translator_file(config: DnsTranslatorConfig) -> tuple[str, str]:
         f'    domain-insecure: "{zone}"',
     )
     text.add(
-        f"A load balancer that was not asked yet is waited for {written_seconds(config.timeout_ns)}"
-        " at least before it is asked again or another one is.",
-        f"    infra-cache-min-rtt: {config.timeout_ns // MILLISECOND}",
+        f"A silent load balancer is waited for {written_seconds(config.timeout_ns)} at least, half "
+        "of it twice: the second time Unbound asks for a smaller reply.",
+        f"    infra-cache-min-rtt: {half_ms(config.timeout_ns)}",
     )
     patience(text, _PATIENCE_NS)
     text.add(
@@ -114,7 +115,7 @@ def _translator_file(config: DnsTranslatorConfig) -> tuple[str, str]:
         "    minimal-responses: no",
         "    rrset-roundrobin: no",
     )
-    closing(text)
+    closing(text, config.listen)
     forward_zone(
         text,
         "The cluster's domain, asked of the load balancers' real addresses. Nothing is remembered: "

@@ -63,10 +63,10 @@ def resolver_files(config: ResolverConfig, plan: Plan) -> tuple[tuple[str, str],
     _waiting(text, config)
     _cache(text, config)
     _asking(text, config)
-    closing(text)
+    closing(text, config.listen)
     files = [own_zone(text, hosted, config) for hosted in config.zones]
     for rule in used_rules(config):
-        forwarding(text, rule, config)
+        forwarding(text, rule, config, plan)
     for hidden, origin in hidden_rules(config):
         text.heading(
             f"No rule for {fqdn(names.normalise(hidden.zone))}: the own zone {fqdn(origin)} has no "
@@ -119,8 +119,22 @@ def patience(text: Text, wait_ns: Duration) -> None:
     )
 
 
-def closing(text: Text) -> None:
+def half_ms(wait_ns: Duration) -> int:
+    """Half of a wait, in milliseconds."""
+    return max(1, wait_ns // (2 * MILLISECOND))
+
+
+def closing(text: Text, listen: Iterable[Endpoint]) -> None:
     """What ends the settings of the server."""
+    if all(":" not in each.address for each in listen):
+        text.add(
+            "There is no IPv6 here: servers' IPv6 addresses need not be known.",
+            "    do-ip6: no",
+        )
+    text.add(
+        "Every question leaves from another port of all that there are (RFC 5452 9.2).",
+        "    outgoing-port-permit: 1024-65535",
+    )
     text.add(
         "UDP messages that no link on the way has to fragment (DNS flag day 2020).",
         "    edns-buffer-size: 1232",
@@ -241,9 +255,10 @@ def _waiting(text: Text, config: ResolverConfig) -> None:
         wait_ns = max(waits)
         text.add(
             f"A silent server is waited for {written_seconds(wait_ns)} at least: a forwarder has "
-            "to ask others itself. Unbound has one such time for all servers, and doubles it for "
+            "to ask others itself. Half of it stands here, because Unbound asks twice, the second "
+            "time for a smaller reply. It has one such time for all servers, and doubles it for "
             "one that stays silent.",
-            f"    infra-cache-min-rtt: {wait_ns // MILLISECOND}",
+            f"    infra-cache-min-rtt: {half_ms(wait_ns)}",
         )
         text.add(
             "A server is asked once for each question, and then the next one: who has been silent "
@@ -293,6 +308,11 @@ def _asking(text: Text, config: ResolverConfig) -> None:
         else "Servers are told the whole name.",
         f"    qname-minimisation: {'yes' if config.qname_minimisation else 'no'}",
     )
+    if config.recursion:
+        text.add(
+            "Name servers' addresses are looked up when they are needed, and not in advance.",
+            '    target-fetch-policy: "0 0 0 0 0"',
+        )
     text.add(
         "Addresses of one name change their places from answer to answer; Unbound cannot give one "
         "of them alone.",

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Final
 
+from lab.subjects.public_servers import public_servers
 from lab.subjects.rendering import FOLDER, Text, fqdn, what_for, zone_file, zone_file_name
 from lab.subjects.subject import CannotFill
+from lab.topology.plan import Plan
 from resolver.config import ForwardRule, HostedZone, ResolverConfig
 from resolver.dns import names
 from resolver.dns.master_file import Node, read_zone
@@ -33,12 +35,11 @@ def forward_zone(text: Text, why: str, zone: str, servers: Iterable[Endpoint], *
     )
 
 
-def forwarding(text: Text, rule: ForwardRule, config: ResolverConfig) -> None:
+def forwarding(text: Text, rule: ForwardRule, config: ResolverConfig, plan: Plan) -> None:
     """A rule."""
     zone = fqdn(names.normalise(rule.zone))
     if not rule.servers:
-        why = f"No servers: forwarding ends here, {zone} is resolved from the root servers."
-        forward_zone(text, why, zone, ())
+        _unforwarded(text, zone, public_servers(names.normalise(rule.zone), config, plan))
         return
     why = f"Forwarding of {what_for(rule)}."
     if rule.recursion and config.recursion:
@@ -51,6 +52,23 @@ def forwarding(text: Text, rule: ForwardRule, config: ResolverConfig) -> None:
             "Internet."
         )
     forward_zone(text, why, zone, rule.servers, more)
+
+
+def _unforwarded(text: Text, zone: str, servers: tuple[str, ...]) -> None:
+    """Where forwarding ends. A stub zone makes a hole in the forwarded domain around it; a forward
+    zone without servers makes none."""
+    if not servers:
+        why = (
+            f"Nobody is asked for {zone}: Unbound ends forwarding only where it knows whom to ask."
+        )
+        forward_zone(text, why, zone, ())
+        return
+    text.add(
+        f"Forwarding ends here: {zone} is asked of the servers that the Internet has for it.",
+        "stub-zone:",
+        f'    name: "{zone}"',
+        *(f"    stub-addr: {address}" for address in servers),
+    )
 
 
 def own_zone(text: Text, hosted: HostedZone, config: ResolverConfig) -> tuple[str, str]:

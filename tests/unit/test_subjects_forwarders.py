@@ -14,6 +14,7 @@ from shipped import ROOT, shipped_topologies
 
 from lab.subjects.bind import BIND
 from lab.subjects.dnsmasq import DNSMASQ
+from lab.subjects.public_servers import public_servers
 from lab.subjects.reserved_zones import REVERSE_ZONES
 from lab.subjects.seating import places
 from lab.subjects.subject import CannotFill, SeatName, Sitting, Subject
@@ -204,7 +205,8 @@ def test_silent_servers_are_waited_for_as_long_as_the_rules_say() -> None:
     )
     sitting = with_config("forwarders", forward=rules)
     assert "resolver-retry-interval 1000;" in directives(main_text(BIND, sitting))
-    assert "infra-cache-min-rtt: 1000" in directives(main_text(UNBOUND, sitting))
+    # Unbound asks twice within that time.
+    assert "infra-cache-min-rtt: 500" in directives(main_text(UNBOUND, sitting))
 
 
 def test_what_is_beyond_a_products_bounds_is_cut_to_them() -> None:
@@ -261,6 +263,27 @@ def test_a_rule_that_an_own_zone_hides_is_left_out() -> None:
         assert not any("plain." in line for line in directives(text))
         assert "plain.widgets.tailspintoys.com." in text  # in a comment that says why
         assert any("hr.widgets" in line for line in directives(text))
+
+
+def test_where_forwarding_ends_the_internets_servers_are_asked() -> None:
+    sitting = sittings("conditional", "dns")[0]
+    assert isinstance(sitting.config, ResolverConfig)
+    internets = public_servers("public.tailspintoys.com", sitting.config, sitting.plan)
+    assert len(internets) == 1
+    assert f"stub-addr: {internets[0]}" in directives(main_text(UNBOUND, sitting))
+    text = directives(main_text(BIND, sitting))
+    at = text.index('zone "public.tailspintoys.com" {')
+    assert text[at + 1 : at + 4] == [
+        "type static-stub;",
+        f"server-addresses {{ {internets[0]}; }};",
+        "forwarders { };",
+    ]
+    # Those that a rule forwards to are private ones, and who has the root has everything.
+    assert "10.20.0.11" not in internets
+    assert public_servers("a.example", sitting.config, sitting.plan) == ()
+    nobody = with_config("conditional", forward=(ForwardRule("a.example", ()),))
+    assert "forwarders { };" in directives(main_text(BIND, nobody))
+    assert "stub-zone:" not in directives(main_text(UNBOUND, nobody))
 
 
 def test_what_has_no_end_cannot_be_delegated_to_clients() -> None:
