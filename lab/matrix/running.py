@@ -28,8 +28,7 @@ WorldAsked = Literal["auto", "mininet", "timetravel"]
 
 LONG_WAITS: Final = "long waits"
 _ATTEMPTS: Final = 3
-"""So often a busy host may be too late for a trial (and the runner's second try of each with it)
-before that is what is told."""
+"""So often a busy host may be too late for a trial before that is what is told."""
 REAL_TIME_S: Final = 60.0
 """So long a scenario that needs virtual time is waited for in real time; hours are not."""
 
@@ -82,7 +81,9 @@ class Laboratory:
                 # The longest first: at the end of a batch nobody waits for the last one alone.
                 here.sort(key=lambda each: -lasts_s(self.scenarios[each[0].scenario]))
                 trials = [self._trial(task, world, number) for task, number in here]
-                records, _, _ = run_trials(trials, workers=self._workers(world), progress=progress)
+                records, _, _ = run_trials(
+                    trials, workers=self._workers(world), progress=progress, again=False
+                )
                 for (task, _), trial, record in zip(here, trials, records, strict=True):
                     if was_late(record) and attempts[task] < _ATTEMPTS:
                         late[task] += 1

@@ -108,10 +108,15 @@ class _Queue:
 
 
 def run_trials(
-    trials: Iterable[Trial], *, workers: int, progress: Progress, keep_on_failure: bool = False
+    trials: Iterable[Trial],
+    *,
+    workers: int,
+    progress: Progress,
+    keep_on_failure: bool = False,
+    again: bool = True,
 ) -> tuple[list[ScenarioRecord], list[Standing], Callable[[], None]]:
     """Run all trials, at most `workers` at once. One that a busy host was too late for is run once
-    more when all others are over, alone; its record says so.
+    more when all others are over, alone; its record says so. Not so without `again`.
 
     Returns their records in the order of the trials, the worlds left standing, and a function that
     takes these down. An exception (an interrupt too, and InputRefused) takes everything down before
@@ -146,7 +151,7 @@ def run_trials(
                         records[place] = left.record
                     else:
                         records[place] = _collect(each)
-                    if was_late(records[place]) and not each.trial.retried:
+                    if again and was_late(records[place]) and not each.trial.retried:
                         queue.again.append((place, _once_more(each.trial, records[place])))
                         continue
                     progress.scenario_finished(records[place])
