@@ -13,6 +13,7 @@ from ipaddress import ip_interface, ip_network
 from lab.subjects.subject import CannotFill
 from lab.topology.plan import PlannedNat, PlannedNode
 from resolver.config import Behaviour, NaptConfig, NatConfig, PortChoice, Refusal
+from resolver.limits import NAT_MAPPINGS, NAT_SESSIONS
 from resolver.machine import SECOND, Duration
 
 RFC5382_SILENCE_NS: Duration = 6 * SECOND
@@ -133,19 +134,26 @@ def _passed_on(sides: Sides) -> Iterator[str]:
     yield "# RFC 5508 REQ-3, REQ-4: errors that are damaged, or about nothing we know."
     yield "ct state invalid drop"
     if napt is not None:
-        yield "# Where that many are open, one more is refused; those that there are go on."
-        most = min(napt.most_mappings, napt.most_sessions)
-        refusal = {Refusal.ICMP: "reject with icmp type admin-prohibited", Refusal.SILENT: "drop"}
-        yield (
-            f'ct state new oifname "{sides.outside}" ip saddr {_set(napt.inside)} '
-            f"ct count over {most} {refusal[napt.when_full]}"
-        )
+        yield from _no_more_than(napt, sides.outside)
         yield f'oifname "{sides.outside}" ip saddr {_set(napt.inside)} accept'
     yield "# The table is the whole mapping: what is not translated does not pass."
     yield "ct status snat,dnat accept"
     if sides.config.table:
         servers = _set(real for _, real in sides.config.table)
         yield f'iifname "{nat.server_side}" oifname "{nat.client_side}" ip saddr {servers} accept'
+
+
+def _no_more_than(napt: NaptConfig, outside: str | None) -> Iterator[str]:
+    """Nothing where no limit was chosen: the kernel has one of its own, nf_conntrack_max."""
+    if (napt.most_mappings, napt.most_sessions) == (NAT_MAPPINGS, NAT_SESSIONS):
+        return
+    yield "# Where that many are open, one more is refused; those that there are go on."
+    most = min(napt.most_mappings, napt.most_sessions)
+    refusal = {Refusal.ICMP: "reject with icmp type admin-prohibited", Refusal.SILENT: "drop"}
+    yield (
+        f'ct state new oifname "{outside}" ip saddr {_set(napt.inside)} '
+        f"ct count over {most} {refusal[napt.when_full]}"
+    )
 
 
 # --- parts ------------------------------------------------------------------------------------
