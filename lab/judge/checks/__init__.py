@@ -112,6 +112,7 @@ from lab.judge.checks.transport import (
     TransportKept,
     TruncationTold,
 )
+from lab.judge.checks.unfragmented import Unfragmented
 from lab.judge.checks.unpredictable import Unpredictable
 from lab.judge.checks.upstream import (
     AskedIteratively,
@@ -231,6 +232,7 @@ Check = Annotated[
     | TruncatedThenTcp
     | TruncationTold
     | TtlAtMost
+    | Unfragmented
     | Unpredictable
     | VisitAsksInTurn
     | VisitConnects
@@ -350,6 +352,7 @@ __all__ = [
     "TruncationTold",
     "TtlAtMost",
     "Turn",
+    "Unfragmented",
     "Unpredictable",
     "VisitAsksInTurn",
     "VisitConnects",
