@@ -201,16 +201,15 @@ def _reverse(text: Text) -> None:
 def _filters(text: Text, config: ResolverConfig) -> None:
     if not config.private_addresses:
         return
-    text.add(
-        "Nobody outside may answer with addresses of private networks (DNS rebinding). Which those "
-        f"are is built in; asked for are {', '.join(config.private_addresses)}.",
-        "stop-dns-rebind",
+    ok = "".join(f"{names.normalise(zone)}/" for zone in config.private_zones)
+    # src/rfc1035.c, private_net: 192.0.2.0/24, 198.51.100.0/24 and 203.0.113.0/24 are in it.
+    text.heading(
+        "Nobody outside should answer with addresses of private networks (DNS rebinding), here "
+        f"{', '.join(config.private_addresses)}. dnsmasq has a list of its own, and in it are the "
+        "networks for documentation, which this set-up has for public ones. In production, where "
+        "they do not occur, take the marks away from:\nstop-dns-rebind"
+        + (f"\nrebind-domain-ok=/{ok}" if ok else "")
     )
-    if config.private_zones:
-        text.add(
-            "These domains may: they are our own.",
-            *(f"rebind-domain-ok=/{names.normalise(zone)}/" for zone in config.private_zones),
-        )
 
 
 def _cache(text: Text, config: ResolverConfig) -> None:
