@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from lab.exchange.source import Source
@@ -49,11 +50,11 @@ def nsd_edits(source: Source, taking: Taking, listen: Iterable[Endpoint]) -> Ite
     main = len(taking.texts) == 1
     for found in _NSD_LINE.finditer(source.text):
         key, value = found["key"], found["value"].strip('"')
+        if key == "zonesdir":
+            taking.folders.append(Path(value))
         if key in _NSD_TAKEN_AWAY:
             told = f"{own_words([found[0]])}: {_NSD_TAKEN_AWAY[key]}"
             yield Edit(found.start(), found.end(), "", told)
-        elif key == "zonesdir":
-            continue
         elif key == "zonefile":
             if "%" in value:
                 raise CannotFill(

@@ -52,12 +52,13 @@ def write(daemon: PlannedDaemon, folder: Path) -> list[str]:
     return [word.replace("{folder}", str(folder)) for word in daemon.command]
 
 
-def start(subject: Subject, place: Sitting, folder: Path) -> str:
-    """Start it at its addresses; return the first when it answers there."""
+def start(subject: Subject, place: Sitting, folder: Path, own: Path | None = None) -> str:
+    """Start it at its addresses, with a user's own file if there is one; return the first address
+    when it answers there."""
     folder.mkdir()
     for address in place.node.addresses():
         add_address(address)
-    command = write(subject.render(place), folder)
+    command = write(subject.render(place) if own is None else subject.adopt(place, own), folder)
     start_process([require(command[0], subject.package), *command[1:]], folder)
     first = place.config.listen[0].address  # type: ignore[union-attr]
     wait_until_answers(first, CLUSTER)
@@ -196,6 +197,50 @@ def test_powerdns_gives_one_address_of_several(tmp_path: Path, in_namespace: InN
 def static_zone_of(topology: str) -> str:
     daemon = NSD.render(sitting(topology, "balancer"))
     return dict(daemon.files)[f"{CLUSTER}.zone"]
+
+
+OWN_FILES = {
+    "powerdns": """
+local-address=127.0.0.1
+setuid=pdns
+socket-dir=/run/pdns-recursor
+dont-query=
+forward-zones-recurse=tailspintoys.com=10.20.0.53, .=10.20.0.53
+""",
+    "knot": """
+net.listen('127.0.0.1', 53, { kind = 'dns' })
+user('knot-resolver', 'knot-resolver')
+trust_anchors.remove('.')
+modules.unload('priming')
+cache.open(10 * MB, 'lmdb:///var/cache/knot-resolver')
+policy.add(policy.all(policy.FORWARD({ '10.20.0.53' })))
+""",
+    "dnsdist": """
+setLocal("127.0.0.1:53")
+addLocal("[::1]:53")
+controlSocket("127.0.0.1:5199")
+setSecurityPollSuffix("")
+newServer({address="10.20.0.53", checkName="tailspintoys.com."})
+""",
+}
+"""What people might have, for servers of their own machines."""
+
+
+@pytest.mark.parametrize("subject", [POWERDNS, KNOT, DNSDIST], ids=lambda each: each.name)
+def test_a_users_own_file_runs(tmp_path: Path, in_namespace: InNamespace, subject: Subject) -> None:
+    place = sitting("longest-match", "dns")
+    own = tmp_path / "own.conf"
+    own.write_text(OWN_FILES[subject.name])
+
+    def body() -> None:
+        start_authorities(place, tmp_path / "upstream")
+        server = start(subject, place, tmp_path / "own", own)
+        until(
+            lambda: addresses(ask(server, "www.tailspintoys.com")) == {"198.51.100.11"},
+            "the user's forwarder was never asked",
+        )
+
+    in_namespace(body)
 
 
 # --- the DNS translator -----------------------------------------------------------------------
