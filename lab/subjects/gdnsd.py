@@ -25,6 +25,7 @@ from lab.subjects.subject import CannotFill, SeatName, Sitting, SubjectName
 from lab.topology.plan import PlannedDaemon
 from resolver.config import BalancerConfig
 from resolver.dns import names
+from resolver.machine import SECOND
 
 CONFIG: Final = "config"
 PROBE: Final = "probe.sh"
@@ -118,6 +119,9 @@ def _config_text(sitting: Sitting, config: BalancerConfig) -> str:
     )
     interval = max(2, whole_seconds(health.interval_ns))
     timeout = min(interval - 1, whole_seconds(health.timeout_ns))
+    # As many probes as go into the time that was asked for, not into that many probes.
+    fall = max(1, health.interval_ns * health.fall // (interval * SECOND))
+    rise = max(1, health.interval_ns * health.rise // (interval * SECOND))
     if config.alias_base is None:
         probe = ["    plugin => tcp_connect,", f"    port => {config.service_port},"]
         how = "A member is available while its service takes TCP connections."
@@ -131,15 +135,16 @@ def _config_text(sitting: Sitting, config: BalancerConfig) -> str:
             "alias, which leads back here over the translator, so a command probes the real one."
         )
     text.add(
-        f"{how} Probes are whole seconds apart, two at least, for each has to end before the next.",
+        f"{how} Probes are whole seconds apart, two at least, for each has to end before the next; "
+        "so fewer of them decide, within the same time.",
         "service_types => {",
         f"  {_SERVICE} => {{",
         *probe,
         f"    interval => {interval},",
         f"    timeout => {timeout},",
-        f"    down_thresh => {health.fall},",
-        f"    ok_thresh => {health.fall},",
-        f"    up_thresh => {health.rise},",
+        f"    down_thresh => {fall},",
+        f"    ok_thresh => {fall},",
+        f"    up_thresh => {rise},",
         "  }",
         "}",
     )
