@@ -22,16 +22,16 @@ class MatrixUnreadable(Exception):
     """A matrix is missing or wrong; the message names the file, the place and the remedy."""
 
 
-def write_matrix(folder: Path, record: MatrixRecord, captures: str = "") -> Path:
-    """Write the record and everything drawn from it; gives the path of the page. `captures`: where
-    the paths of captures begin, seen from the folder. Raises FolderUnusable."""
+def write_matrix(folder: Path, record: MatrixRecord) -> Path:
+    """Write the record and everything drawn from it; gives the path of the page. Raises
+    FolderUnusable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RECORD).write_text(matrix_json(record), encoding="utf-8")
         (folder / "matrix.csv").write_text(matrix_csv(record), encoding="utf-8")
         (folder / "matrix.md").write_text(matrix_markdown(record), encoding="utf-8")
         page = folder / PAGE
-        page.write_text(matrix_page(record, captures), encoding="utf-8")
+        page.write_text(matrix_page(record), encoding="utf-8")
     except OSError as error:
         raise FolderUnusable(
             f"{error.filename or folder}: {error.strerror}; make room there, or choose another "
@@ -43,7 +43,12 @@ def write_matrix(folder: Path, record: MatrixRecord, captures: str = "") -> Path
 def publish(run: Path, place: Path, record: MatrixRecord) -> Path:
     """Put a whole matrix where the project keeps the latest; its captures stay in the run's folder.
     Raises FolderUnusable."""
-    return write_matrix(place, record, f"{os.path.relpath(run, place)}/")
+    folder = os.path.relpath(run, place)
+    trials = tuple(
+        each.model_copy(update={"capture": f"{folder}/{each.capture}"}) if each.capture else each
+        for each in record.trials
+    )
+    return write_matrix(place, record.model_copy(update={"trials": trials}))
 
 
 def matrix_json(record: MatrixRecord) -> str:

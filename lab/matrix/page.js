@@ -81,7 +81,7 @@ const ladder = (trial) => {
 
 const frames = (numbers) => numbers && numbers.length ? ` (frame${numbers.length > 1 ? "s" : ""} ${numbers.join(", ")})` : "";
 
-const told = (trial, places, data) => {
+const told = (trial, places) => {
   const article = made("article");
   article.append(made("h3", trial.title));
   const facts = [`${trial.scenario} · ${trial.world} world, ${trial.clock} clock · steps take ${trial.duration_s} s`];
@@ -113,7 +113,7 @@ const told = (trial, places, data) => {
   const last = made("p");
   if (trial.capture) {
     const link = made("a", "capture");
-    link.href = data.captures + trial.capture;
+    link.href = trial.capture;
     last.append(link, " · ");
   }
   if (trial.reproduce) last.append("again: ", made("code", trial.reproduce));
@@ -142,7 +142,7 @@ document.addEventListener("click", async (event) => {
   if (button.dataset.trial !== undefined) {
     const trial = data.trials[Number(button.dataset.trial)];
     const who = data.titles[`dns=${trial.subject}`] ?? trial.subject;
-    show(`${who}: ${button.textContent}`, [button.title], [told(trial, (trial.expectations ?? []).map((_, n) => n), data)]);
+    show(`${who}: ${button.textContent}`, [button.title], [told(trial, (trial.expectations ?? []).map((_, n) => n))]);
     return;
   }
   const [rule, seat, subject, outcome, judgedBy] = data.cells[Number(button.dataset.cell)];
@@ -151,6 +151,6 @@ document.addEventListener("click", async (event) => {
   for (const [trial, place] of judgedBy) byTrial.set(trial, [...(byTrial.get(trial) ?? []), place]);
   show(`${rule} × ${data.titles[`${seat}=${subject}`]}: ${outcome}`, [text, `${severity} · ${source}`],
     [...byTrial].sort(([one, ones], [other, others]) => rank(data.trials[one], ones) - rank(data.trials[other], others))
-      .map(([number, places]) => told(data.trials[number], places, data)));
+      .map(([number, places]) => told(data.trials[number], places)));
 });
 opened.addEventListener("click", (event) => { if (event.target === opened) opened.close(); });

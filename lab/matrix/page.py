@@ -86,9 +86,8 @@ class _Waits:
     rows: tuple[_WaitRow, ...]
 
 
-def matrix_page(record: MatrixRecord, captures: str = "") -> str:
-    """The page, drawn from the record alone. `captures`: where the paths of captures begin, seen
-    from the page."""
+def matrix_page(record: MatrixRecord) -> str:
+    """The page, drawn from the record alone."""
     template = page_template(_HERE, duration=duration, column_title=column_title)
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     viewers = list(dict.fromkeys(each.viewer for each in record.waits))
@@ -110,7 +109,7 @@ def matrix_page(record: MatrixRecord, captures: str = "") -> str:
         clocks=" and ".join(sorted({each.clock for each in record.waits})),
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        packed=_packed(record, captures),
+        packed=_packed(record),
     )
 
 
@@ -177,7 +176,7 @@ def _wait(wait: WaitRecord | None) -> _Wait | None:
 # --- what a cell opens --------------------------------------------------------------------------
 
 
-def _packed(record: MatrixRecord, captures: str) -> str:
+def _packed(record: MatrixRecord) -> str:
     """The trials and what each cell is made of, as gzipped JSON in base64."""
     cells = [
         [cell.rule, cell.seat, cell.subject, cell.outcome, [list(each) for each in cell.judged_by]]
@@ -185,7 +184,6 @@ def _packed(record: MatrixRecord, captures: str) -> str:
     ]
     cited = {cell.rule for cell in record.cells}
     content = {
-        "captures": captures,
         "rules": {
             rule: [RULES[rule].text, RULES[rule].source, RULES[rule].severity]
             for rule in sorted(cited)

@@ -7,7 +7,7 @@ import pytest
 from devtools import Page
 from sample_matrix import sample_matrix
 
-from lab.matrix.files import write_matrix
+from lab.matrix.files import publish
 
 OPEN = "document.getElementById('opened').open"
 OPENED = "document.getElementById('opened').textContent"
@@ -42,7 +42,7 @@ def page(browser, tmp_path):
         "Emulation.setDeviceMetricsOverride",
         width=1280, height=900, deviceScaleFactor=1, mobile=False,
     )  # fmt: skip
-    browser.open(write_matrix(tmp_path, sample_matrix(), "runs/now/"))
+    browser.open(publish(tmp_path / "runs" / "now", tmp_path, sample_matrix()))
     return browser
 
 
