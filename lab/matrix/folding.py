@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from lab.judge.rules import RULES
@@ -31,15 +32,17 @@ RulesAbout = Callable[[Task, Column], Sequence[Sequence[str]]]
 
 
 def runs_wanted(runs: Sequence[ScenarioRecord]) -> int:
-    """How often a trial has to run in all, as far as the runs so far tell: once, and where a breach
-    by chance is listed and was not seen yet, so often that it must have been."""
-    wanted = 1
+    """How many more runs a trial wants, as far as those it had tell: none, or where a breach by
+    chance is listed and was not seen yet, as many as it takes on average, until it must have been
+    seen."""
+    wanted = 0
     for place, each in enumerate(runs[0].expectations):
         listed = each.listed
         if listed is None or listed.varies is None or not listed.certain:
             continue
         if each.outcome in {"passed", "deviates"} and not _breaches(runs, place):
-            wanted = max(wanted, trials_needed(listed.varies))
+            left = trials_needed(listed.varies) - len(runs)
+            wanted = max(wanted, min(left, math.ceil(1 / listed.varies)))
     return wanted
 
 

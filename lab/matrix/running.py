@@ -94,7 +94,7 @@ class Laboratory:
                 attempts[task] += 1
                 if self.can_travel and self.world == "auto" and task.kind == "seat":
                     worlds[task] = "timetravel"
-            more = {task: late[task] or _wanted(done[task]) for task in tasks}
+            more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
         return [
             Ran(trial_record(task, worlds[task], done[task]), tuple(done[task])) for task in tasks
         ]
@@ -152,12 +152,6 @@ def seating_of(task: Task) -> Seating:
 def lasts_s(scenario: Scenario) -> float:
     """How long its steps let time pass at least, s."""
     return sum(step.seconds for step in all_steps(scenario.steps) if isinstance(step, Elapse))
-
-
-def _wanted(runs: Sequence[ScenarioRecord]) -> int:
-    """How many more runs a task wants: as many again as there were, for few are needed where the
-    breach is frequent."""
-    return max(0, min(runs_wanted(runs) - len(runs), len(runs)))
 
 
 def _forget(trial: Trial) -> None:
