@@ -20,6 +20,7 @@ attempt: the translator must wait six seconds before it says anything.""",
         steps=(
             *(Misconfigure(fault=fault) for fault in faults),
             Silence(node="stranger"),
+            Silence(node="ext1"),
             Emit(packet="syn", node="stranger", to="203.0.113.2", port=7000, protocol="tcp"),
             Elapse(seconds=7),
             Emit(packet="later", node="stranger", to="203.0.113.51"),
