@@ -89,7 +89,7 @@ def _of_view(file: Path, table: ForwardingTable, view: str | None) -> Forwarding
 
 def _generated(table: ForwardingTable, file: Path, out: Path | None) -> list[str]:
     """Write the folder, where one is wanted; returns what there is to say of it."""
-    from lab.exchange.generating import generate, write_folder
+    from lab.exchange.generating import generate, left_out, write_folder
     from lab.exchange.laying_out import NoRoom
     from lab.exchange.telling import read_me
 
@@ -102,7 +102,7 @@ def _generated(table: ForwardingTable, file: Path, out: Path | None) -> list[str
     except NoRoom as error:
         if out is not None:
             refuse(str(error))
-        return [f"no scenarios: {error}"]
+        return [*left_out(table), f"no scenarios: {error}"]
     except OSError as error:
         refuse(f"{error.filename or out}: {error.strerror}; choose another folder with --out")
     return [

@@ -42,11 +42,16 @@ def generate(table: ForwardingTable, title: str) -> Generated:
     return Generated(
         topology=heading + tomli_w.dumps(layout.topology, multiline_strings=True),
         scenarios=scenarios_of(table, layout),
-        left_out=tuple(
-            f"{each.place}: {each.zone}: no scenarios: {why}"
-            for each in table.entries
-            if (why := why_not(table, each)) is not None
-        ),
+        left_out=left_out(table),
+    )
+
+
+def left_out(table: ForwardingTable) -> tuple[str, ...]:
+    """A line for each rule that there can be no scenarios for."""
+    return tuple(
+        f"{each.place}: {each.zone}: no scenarios: {why}"
+        for each in table.entries
+        if (why := why_not(table, each)) is not None
     )
 
 
@@ -62,6 +67,7 @@ def write_folder(folder: Path, generated: Generated, read_me: str) -> None:
         load_topology(topology)
     except (TopologyError, ValidationError) as error:
         topology.unlink()
+        folder.rmdir()
         raise NoRoom(f"these addresses cannot stand in one topology: {error}") from error
     for stem, scenario in generated.scenarios.items():
         write_scenario(folder / f"{stem}{SUFFIX}", scenario)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -61,7 +62,8 @@ class Taking:
     files: dict[Path, str] = field(default_factory=dict)
     """Name in the daemon's folder of each file, the main one first."""
     texts: dict[str, str] = field(default_factory=dict)
-    overrides: list[str] = field(default_factory=list)
+    overrides: dict[str, list[str]] = field(default_factory=dict)
+    """Lines by the name of the file that they are about."""
 
     def config(self, written: str) -> str:
         """Take a further configuration file, edited like the main one; returns the path that is to
@@ -105,7 +107,8 @@ class Taking:
         text, at = [], 0
         for edit in sorted(self.override(source, self), key=lambda each: each.start):
             if edit.told:
-                self.overrides.append(f"{name} line {source.line(edit.start)}: {edit.told}")
+                line = f"{name} line {source.line(edit.start)}: {edit.told}"
+                self.overrides.setdefault(name, []).append(line)
             lost = source.text[edit.start : edit.end].count("\n") - edit.text.count("\n")
             text += [source.text[at : edit.start], edit.text, "\n" * lost]
             at = edit.end
@@ -131,7 +134,8 @@ def adopt_files(config: Path, override: Override) -> Adopted:
         taking.main(config)
     except Unreadable as error:
         raise CannotFill(str(error)) from error
-    return Adopted(tuple(taking.texts.items()), tuple(taking.overrides))
+    overrides = (taking.overrides.get(name, ()) for name in taking.files.values())
+    return Adopted(tuple(taking.texts.items()), tuple(chain.from_iterable(overrides)))
 
 
 def own_words(words: Iterable[str]) -> str:
