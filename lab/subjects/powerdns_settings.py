@@ -19,7 +19,6 @@ from lab.subjects.rendering import (
     what_for,
     whole_seconds,
     with_port,
-    written_seconds,
     zone_file,
     zone_file_name,
 )
@@ -161,7 +160,7 @@ def _forwarding_file(config: ResolverConfig) -> str:
     for rule in rules:
         if rule.servers:
             servers = ", ".join(map(with_port, rule.servers))
-            text.add(_why_forwarded(rule, config), f"+{fqdn(rule.zone)}={servers}")
+            text.add(_why_forwarded(rule), f"+{fqdn(rule.zone)}={servers}")
         else:
             text.heading(
                 f"{what_for(rule)} are not to be forwarded. PowerDNS Recursor cannot end "
@@ -170,10 +169,11 @@ def _forwarding_file(config: ResolverConfig) -> str:
     return str(text)
 
 
-def _why_forwarded(rule: ForwardRule, config: ResolverConfig) -> str:
-    order = "" if len(rule.servers) == 1 else "; the fastest first, whatever the order here"
-    wait = written_seconds(timeout_ns(rule, config))
-    return f"{what_for(rule).capitalize()}, asked for {wait} each{order}."
+def _why_forwarded(rule: ForwardRule) -> str:
+    order = (
+        "" if len(rule.servers) == 1 else " The fastest is asked first, whatever the order here."
+    )
+    return f"{what_for(rule).capitalize()}.{order}"
 
 
 def _add_recursion(text: Text, config: ResolverConfig) -> None:
