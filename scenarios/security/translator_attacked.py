@@ -67,8 +67,8 @@ SCENARIOS = {
         title="IDs and source ports of the translator's questions cannot be guessed",
         story="""What the DNS server draws at random stops at the translator: that asks the load
 balancers in its own name. If it counted its IDs, or asked from one port, all the care before it
-would be in vain. Five hundred questions show it; that so many drawn at random would look predictable happens
-less than once in 10**9 runs.""",
+would be in vain. Five hundred questions show it; that so many drawn at random would look
+predictable happens less than once in 10**9 runs.""",
         topology="cluster-nat",
         steps=(AskMany(name=f"n{{n}}.{CLUSTER}", count=510, at_once=20, server=TRANSLATOR),),
         expectations=(
