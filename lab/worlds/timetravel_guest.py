@@ -153,9 +153,9 @@ class Guest:
                 )
             if cpu - heard_cpu > patience.spin_s:
                 raise GuestLost(
-                    f"a program spins: in {cpu - heard_cpu:.0f} s of processor time its clock did "
-                    f"not go on from {self._virtual} s; whoever waits there without sleeping waits "
-                    "for ever"
+                    f"a program spins: {cpu - heard_cpu:.0f} s of processor time brought its clock "
+                    f"hardly further than {self._virtual} s; whoever waits there without sleeping "
+                    "waits for ever"
                 )
             if time.monotonic() - heard > patience.hang_s:
                 raise GuestLost(f"it hangs: no word for {patience.hang_s:.0f} s")

@@ -107,7 +107,11 @@ def test_what_takes_too_much_virtual_time_is_ended_inside(guests):
 @pytest.mark.parametrize(
     ("patience", "function", "words"),
     [
-        (Patience(spin_s=0.3), guest_stage.spin_and_hold, "a program spins: in"),
+        (
+            Patience(spin_s=0.3),
+            guest_stage.spin_and_hold,
+            "s of processor time brought its clock hardly further",
+        ),
         (Patience(hang_s=10.0), guest_stage.hold, "it hangs: no word for 10 s"),
         # Its words go on, so it is merely slow.
         (Patience(spin_s=0.4, whole_s=1.0), guest_stage.spin, "processor time to get to"),
