@@ -3,10 +3,20 @@ one thing in it spoilt, for the reason that there is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
-from nat_stories import Change, played, scenario, spoilt, timeline, without
+from nat_stories import (
+    Change,
+    plan_of,
+    played,
+    records_of,
+    scenario,
+    spoilt,
+    timeline,
+    without,
+)
 
 from lab.judge.checks import (
     CameWhole,
@@ -26,6 +36,11 @@ from lab.judge.checks import (
 from lab.judge.checks.base import CheckBase
 from lab.judge.verdict import Outcome
 from lab.observe.sighting import Sighting
+from lab.observe.timeline import Timeline
+from lab.scenario.model import Ask, OffsetAliasBase
+from lab.topology.faults import apply_fault
+from lab.topology.plan import Plan, PlannedNode
+from lab.worlds.world import Clock
 
 MAPPING, APART = "translation/mapping/udp", "translation/mapping/two_clients_udp"
 FILTERING = "translation/filtering/as_planned"
@@ -257,6 +272,75 @@ def test_what_is_spoilt_fails(case: Spoilt) -> None:
     assert case.because in evidence.text
     _, records = played(case.story)
     assert set(evidence.frames) <= {record.number for record in records}
+
+
+def sites(**changes: object) -> Timeline:
+    """The two sites' lookups, with the load balancers' alias base another one."""
+    meant = plan_of("sub-clusters")
+    actual = apply_fault(meant, OffsetAliasBase.model_validate(changes))
+    records = records_of(actual, (Ask(node="viewer1"), Ask(node="viewer2")))
+    return Timeline.of(records, meant, Clock.VIRTUAL)
+
+
+def test_aliases_of_nobody_are_no_sub_clusters() -> None:
+    finding = OwnSubClusters(networks=("lan1", "lan2")).judge(sites(by=20))
+    assert finding.outcome is Outcome.FAILED
+    assert "belongs to nobody" in finding.evidence[0].text
+
+
+def judged_otherwise(change: Callable[[Plan], Plan]) -> str:
+    """What the same packets come to by a plan that was meant otherwise."""
+    plan = change(plan_of("sub-clusters"))
+    timeline_then = Timeline.of(played(SITES)[1], plan, Clock.VIRTUAL)
+    finding = OwnSubClusters(networks=("lan1", "lan2")).judge(timeline_then)
+    assert finding.outcome is Outcome.FAILED
+    return finding.evidence[0].text
+
+
+def attached(plan: Plan, node: str, network: str, address: str | None = None) -> Plan:
+    """With the node's first interface on that network."""
+
+    def moved(each: PlannedNode) -> PlannedNode:
+        if each.name != node:
+            return each
+        first, *others = each.interfaces
+        there = replace(first, network=network)
+        if address is None:
+            return replace(each, interfaces=(there, *others))
+        there = replace(there, addresses=(address,))
+        return replace(each, interfaces=(there, *others), alias=None)
+
+    return replace(plan, nodes=tuple(map(moved, plan.nodes)))
+
+
+def test_a_real_address_is_no_alias() -> None:
+    told = judged_otherwise(lambda plan: attached(plan, "server1", "lan1", "192.168.1.100/24"))
+    assert "192.168.1.100 is no alias, but an address of server1" in told
+
+
+def test_another_networks_alias_is_not_its_own() -> None:
+    def swapped(plan: Plan) -> Plan:
+        one, two = (next(n for n in plan.networks if n.name == name) for name in ("lan1", "lan2"))
+        other = {"lan1": two.prefixes, "lan2": one.prefixes}
+        networks = (replace(n, prefixes=other.get(n.name, n.prefixes)) for n in plan.networks)
+        return replace(plan, networks=tuple(networks))
+
+    assert "is another network's" in judged_otherwise(swapped)
+
+
+def test_servers_of_two_networks_are_no_sub_cluster() -> None:
+    told = judged_otherwise(lambda plan: attached(plan, "server5", "cluster2"))
+    assert "on lan1: servers of cluster1, cluster2" in told
+
+
+def test_nobody_is_in_two_sub_clusters() -> None:
+    def one_realm(plan: Plan) -> Plan:
+        for server in ("server11", "server12", "server14"):
+            plan = attached(plan, server, "cluster1")
+        wide = (replace(n, prefixes=("192.168.0.0/16",)) for n in plan.networks)
+        return attached(replace(plan, networks=tuple(wide)), "dns2", "lan1")
+
+    assert "was answered on lan1 and on lan2" in judged_otherwise(one_realm)
 
 
 STORIES = sorted({case.story for case in CASES if not scenario(case.story).violates})
