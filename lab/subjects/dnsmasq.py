@@ -231,6 +231,7 @@ def _cache(text: Text, config: ResolverConfig) -> None:
 
 
 def _edns(text: Text) -> None:
+    text.add("Nobody is told what runs here.", "no-ident")
     text.add(
         "UDP messages that no link on the way has to fragment (DNS flag day 2020).",
         "edns-packet-max=1232",
