@@ -83,7 +83,7 @@ answer past the translator, and the caller would not know the answer for his."""
             ),
             Expectation(
                 text="An error comes from that alias too, and quotes what the caller sent",
-                rules=("ICM-02", "NAT-12"),
+                rules=("ICM-02",),
                 check=ErrorAbout(packet="hello", node="server1", source="192.168.1.102"),
             ),
             Expectation(
