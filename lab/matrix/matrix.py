@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 
 from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
-from lab.matrix.configuration import RULE, judge_configuration_check
 from lab.matrix.files import publish, write_matrix
 from lab.matrix.folding import cells_of
 from lab.matrix.record import CellRecord, ColumnRecord, MatrixRecord, WaitRecord
@@ -104,7 +103,6 @@ class Matrix:
             waits=waits,
             host=host_facts(),
         )
-        record = self._with_configuration_check(record)
         page = write_matrix(folder.path, record)
         folder.finish()
         if self.whole and self.out is None:
@@ -128,22 +126,6 @@ class Matrix:
             return rules_by_expectation(scenario, plans[scenario.topology], column)
 
         return cells_of(self.columns, self.rules, [each.trial for each in ran], tasks, rules_about)
-
-    def _with_configuration_check(self, record: MatrixRecord) -> MatrixRecord:
-        """The record with CLU-15, which runs in no world."""
-        if Column("lab", "ours") not in self.columns or RULE not in self.rules:
-            return record
-        trial = judge_configuration_check(self.root)
-        cell = CellRecord(
-            rule=RULE,
-            seat="lab",
-            subject="ours",
-            outcome=trial.outcome,
-            judged_by=tuple((len(record.trials), n) for n in range(len(trial.expectations))),
-        )
-        return record.model_copy(
-            update={"trials": (*record.trials, trial), "cells": (*record.cells, cell)}
-        )
 
 
 def exit_code(record: MatrixRecord) -> int:

@@ -117,7 +117,7 @@ def sample_matrix(**changed: Any) -> MatrixRecord:
             hops=(),
             capture=None,
         ),
-        trial("configuration/faq", expectation(("CLU-15",)), seat="lab", world="none"),
+        trial("configuration/faq", expectation(("CLU-15",)), seat="lab", world="simulated"),
     )
     content: dict[str, Any] = {
         "forwardlab": "0.1.0",

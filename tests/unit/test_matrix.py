@@ -21,7 +21,6 @@ from lab.json_schema import json_schema
 from lab.judge.rules import RULES
 from lab.matrix.chance import FALSE_ALARM, trials_needed
 from lab.matrix.concerns import nodes_taken, rules_about
-from lab.matrix.configuration import judge_configuration_check
 from lab.matrix.files import (
     MatrixUnreadable,
     find_matrix,
@@ -447,24 +446,6 @@ def test_a_matrix_that_judged_nothing_is_no_success():
     record = sample_matrix()
     unjudged = tuple(each for each in record.cells if each.outcome == "unsupported")
     assert exit_code(record.model_copy(update={"cells": unjudged})) == 3
-
-
-def test_the_configuration_check_is_judged_by_what_it_says():
-    found = judge_configuration_check(ROOT)
-    assert found.outcome == "passed"
-    assert [each.outcome for each in found.expectations] == ["passed"] * 4
-    assert "191.168.1.102 is outside" in found.expectations[1].evidence[0].text
-
-
-def test_a_configuration_check_that_accepts_the_errata_fails(tmp_path):
-    """Both files are the example put right: whoever refuses nothing fails."""
-    right = (ROOT / "topologies" / "cluster-nat.toml").read_text(encoding="utf-8")
-    (tmp_path / "topologies" / "errata").mkdir(parents=True)
-    for name in ("cluster-nat.toml", "errata/faq-as-printed.toml"):
-        (tmp_path / "topologies" / name).write_text(right, encoding="utf-8")
-    found = judge_configuration_check(tmp_path)
-    assert found.outcome == "failed"
-    assert [each.outcome for each in found.expectations] == ["failed"] * 3 + ["passed"]
 
 
 def test_columns_of_the_sample_are_those_of_its_cells():
