@@ -135,10 +135,6 @@ def _head(sitting: Sitting) -> Text:
     if not any(":" in address for address in sitting.node.addresses()):
         text.add("No IPv6 here: nobody is asked by it.", "net.ipv6 = false")
     text.add(
-        "The control socket.", f"net.listen('{FOLDER}/control.sock', nil, {{ kind = 'control' }})"
-    )
-    text.add("What goes wrong goes to the standard output.", "log_target('stdout')")
-    text.add(
         "UDP answers as large as clients of this network offer to take, 4096 octets at most; from "
         "servers no larger ones than pass without fragments (dnsflagday.net, 2020).",
         "net.bufsize(4096, 1232)",
@@ -251,7 +247,7 @@ def _add_cache(text: Text, config: ResolverConfig) -> None:
     mebibytes = max(_SMALLEST_CACHE_MIB, -(-config.cache_entries * _OCTETS_AN_ENTRY // 2**20))
     text.add(
         "The cache is a file of this size; full, it is emptied.",
-        f"cache.open({mebibytes} * MB, 'lmdb://{FOLDER}/cache')",
+        f"cache.size = {mebibytes} * MB",
     )
     text.add(
         "How long things are remembered at most. There is no other limit for negative answers.",
@@ -294,7 +290,7 @@ def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
     text.add(
         "Nothing is remembered: the load balancers know who is available.",
         f"policy.add(policy.suffix(policy.FLAGS('NO_CACHE'), {zone}))",
-        f"cache.open({_SMALLEST_CACHE_MIB} * MB, 'lmdb://{FOLDER}/cache')",
+        f"cache.size = {_SMALLEST_CACHE_MIB} * MB",
         "cache.min_ttl(0)",
     )
     text.add(

@@ -24,7 +24,15 @@ from resolver.config import DnsTranslatorConfig, ResolverConfig
 from resolver.dns import names
 from resolver.machine import MILLISECOND
 
-_COMMAND: Final = ("pdns_recursor", f"--config-dir={FOLDER}")
+_COMMAND: Final = (
+    "pdns_recursor",
+    f"--config-dir={FOLDER}",
+    f"--socket-dir={FOLDER}",
+    "--daemon=no",
+    "--write-pid=no",
+    "--disable-syslog",
+)
+"""As Debian's unit starts it, but for the folders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,13 +83,7 @@ def head(sitting: Sitting, config: ResolverConfig | DnsTranslatorConfig) -> Text
             "It asks from IPv6 too; by default it asks IPv4 servers only.",
             "query-local-address=0.0.0.0, ::",
         )
-    text.add(
-        "In the foreground, for whatever supervises it; its log goes to the standard output.",
-        "daemon=no",
-        "disable-syslog=yes",
-        "quiet=yes",
-    )
-    text.add("The control socket, for rec_control.", f"socket-dir={FOLDER}", "write-pid=no")
+    text.add("It tells what happens to it, not each question.", "quiet=yes")
     text.add(
         "One thread serves a site; each thread more has a packet cache of its own.", "threads=1"
     )
