@@ -2,7 +2,7 @@
 
 In a guest the clock stands still while anything computes and jumps when everything sleeps. So who
 waits for another task without sleeping waits for ever, and nobody inside can notice. The guest is
-watched from outside, by the processor time it takes without a word: after a second or so of it the
+watched from outside, by the processor time it takes without a word: after some seconds of it the
 next timer is made to fire, which lets the guest's scheduler choose again (tools/kernel.patch), and
 after a minute the guest is ended.
 """
@@ -49,9 +49,9 @@ class Patience:
     """How long a guest may take. Processor time, because a busy host must not look like a guest
     that spins."""
 
-    nudge_s: float = 1.0
-    """Processor time without a word until the next timer fires; it comes 10 ms too early at most,
-    which is a tick of the guest's kernel."""
+    nudge_s: float = 5.0
+    """Processor time without a word until the next timer fires. More than most scenarios take
+    altogether, because it moves the clock by a tick of the guest's kernel, 10 ms, at most."""
     spin_s: float = 60.0
     """Processor time without a word: its clock goes on by 5 s at most meanwhile."""
     hang_s: float = 600.0
