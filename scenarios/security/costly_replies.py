@@ -42,6 +42,27 @@ answer, and nothing to follow.""",
             ),
         ),
     ),
+    "fan_at_the_resolver": Scenario(
+        title="A delegation to fifty servers without addresses costs nobody a flood",
+        story="""fan.com is delegated to fifty name servers, none of which has an address. Whoever
+looks for all of them sends the servers of that other domain fifty questions and more for one, and
+anybody may ask for it again and again (NXNSAttack, 2020). A few are looked for, and then the search
+is given up.""",
+        topology="recursion",
+        steps=(Ask(name="www.fan.com", patience_s=40.0),),
+        expectations=(
+            Expectation(
+                text="Fewer questions go out for it than servers are named, about whatever name",
+                rules=("FWD-15",),
+                check=QuestionsBounded(at_most=49),
+            ),
+            Expectation(
+                text="The client is told SERVFAIL",
+                rules=("REC-05",),
+                check=Answered(name="www.fan.com", rcode="SERVFAIL", count=0),
+            ),
+        ),
+    ),
     "no_fragments": Scenario(
         title="No forwarder's reply comes in fragments",
         story="""Of a reply in fragments only the first has port, ID and question. A forger who

@@ -27,6 +27,11 @@ FIRST, THIRD, FORGED = "192.168.1.100", "192.168.1.102", "192.168.1.66"
 Fault = Literal["source", "source-port", "port", "id", "question", "question-type", "class"]
 
 
+def both(script: Script) -> tuple[Play, ...]:
+    """The load balancers, whichever of them is asked."""
+    return tuple(Play(node=node, script=script) for node in ("server1", "server2"))
+
+
 def forged(fault: Fault, what: str) -> Scenario:
     return Scenario(
         title=f"A node that was taken over forges for the translator: {what}",
@@ -35,7 +40,7 @@ sees what the DNS translator asks the load balancer and answers first, in its na
 everything but one thing: {what}. The translator must go on waiting for the true answer.""",
         topology="cluster-nat",
         steps=(
-            Play(node="server1", script=Script(delay_s=0.2, answers=(FIRST, THIRD))),
+            *both(Script(delay_s=0.2, answers=(FIRST, THIRD))),
             Ask(wait=False, label="question"),
             Forge(forger="server3", victim="translator", fault=fault, address=FORGED),
             Await(label="question"),
@@ -91,10 +96,7 @@ predictable happens less than once in 10**9 runs.""",
 translator the same.""",
         topology="cluster-nat",
         steps=(
-            Play(
-                node="server1",
-                script=Script(replies=(Reply(delay_s=0.3, answer=(f"@ 2 IN A {FIRST}",)),)),
-            ),
+            *both(Script(replies=(Reply(delay_s=0.3, answer=(f"@ 2 IN A {FIRST}",)),))),
             AskMany(name=CLUSTER, count=50, at_once=50, server=TRANSLATOR),
         ),
         expectations=(
@@ -117,7 +119,7 @@ question back to the DNS server it came from. It would go round for ever, by way
 The DNS server is asked what it is asking already, and asks nobody anew.""",
         topology="cluster-nat",
         steps=(
-            *(Play(node=node, script=Script(relays_to=(DNS,))) for node in ("server1", "server2")),
+            *both(Script(relays_to=(DNS,))),
             Ask(),
             Elapse(seconds=1.0),
         ),
