@@ -91,6 +91,7 @@ def import_file(path: Path, format_name: FormatName | None = None) -> Forwarding
         files=tuple(found.files),
         entries=tuple(found.entries),
         hosted=tuple(found.hosted),
+        opened=tuple(dict.fromkeys(found.opened)),
         order=order,
         order_source=order_source,
         # Hints without an address lead nowhere.

@@ -113,12 +113,18 @@ class _Reader:
             if name == "policy.FORWARD" and self._found.validates:
                 self._found.remark(self._source, at, _VALIDATES)
         elif name in _ANSWERS:
-            self._each(zones, at, lambda zone: self._found.host(self._source, at, zone, name))
+            self._each(zones, at, lambda zone: self._answered(zone, name, at))
         elif name == "policy.PASS":
             # "PASS(): let the query pass through": forwarding ends here.
             self._each(zones, at, lambda zone: self._passed(zone, at))
         else:
             self._not_understood(at)
+
+    def _answered(self, zone: str, how: str, at: int) -> None:
+        """A domain that is answered here, but for what earlier rules have taken out of it."""
+        earlier = (each.zone for each in self._found.entries)
+        self._found.opened += [each for each in earlier if is_at_or_below(each, zone)]
+        self._found.host(self._source, at, zone, how)
 
     def _passed(self, zone: str, at: int) -> None:
         self._found.entry(self._source, at, zone, (), falls_back=True)

@@ -19,6 +19,7 @@ from lab.exchange.table import (
     address_text,
     port_number,
     prefix_text,
+    zone_name,
 )
 from lab.exchange.unbound_syntax import SECTIONS, Directive, Value, directives_of
 
@@ -154,17 +155,25 @@ def _server(source: Source, directive: Directive, found: Collected) -> None:
             if prefix is not None and action.startswith("allow"):
                 found.clients.append(prefix)
         case "local-zone":
-            kind = directive.values[1].text if len(directive.values) > 1 else ""
-            if kind in _ANSWERED_HERE:
-                found.host(source, at, directive.text, f"local-zone {kind}")
-            elif kind == "block_a":
-                found.remark(source, at, f"local-zone {directive.text} block_a: not understood")
+            _local_zone(source, directive, found)
         case "root-hints":
             read_root_hints(source, at, directive.text, found)
         case keyword if keyword in _TOLD:
             # unbound.conf(5), "trust-anchor": without any, nothing is validated.
             found.validates |= not _TOLD[keyword]
             found.remark(source, at, f"{keyword}: {_TOLD[keyword] or _VALIDATES}")
+
+
+def _local_zone(source: Source, directive: Directive, found: Collected) -> None:
+    """unbound.conf(5), "local-zone": of several that a name is in, the longest holds."""
+    kind = directive.values[1].text if len(directive.values) > 1 else ""
+    if kind in _ANSWERED_HERE:
+        found.host(source, directive.start, directive.text, f"local-zone {kind}")
+    else:
+        found.opened.append(zone_name(source, directive.start, directive.text))
+        if kind == "block_a":
+            text = f"local-zone {directive.text} block_a: not understood"
+            found.remark(source, directive.start, text)
 
 
 # --- zones --------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from lab.exchange.table import Entry, ForwardingTable, RootServer, names_hosts
 from lab.exchange.usable import root_server, usable
+from resolver.dns.names import is_at_or_below
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -216,9 +217,9 @@ def _answer(number: int) -> str:
 
 def _recurses(table: ForwardingTable, entries: tuple[Entry, ...]) -> bool:
     """Whether anything in the table can lead to recursion."""
-    everything_forwarded = any(each.zone == "." for each in entries)
+    with_rules = {*(each.zone for each in entries), *(each.zone for each in table.hosted)}
     ends = any(each.falls_back or not each.servers for each in entries)
-    return table.recursion and (ends or not everything_forwarded)
+    return table.recursion and (ends or "." not in with_rules)
 
 
 def _own_node(
@@ -244,7 +245,9 @@ def _own_node(
         "zones": [
             {"origin": each.zone, "records": _records(each.zone, "198.51.100.253", str(dns))}
             for each in table.hosted
+            # Ours has no holes in its zones: what lies around one is nobody's.
             if names_hosts(each.zone)
+            and not any(is_at_or_below(opened, each.zone) for opened in table.opened)
         ],
         "forward": [
             {

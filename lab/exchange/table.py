@@ -101,6 +101,8 @@ class ForwardingTable(Value):
     """Everything that was read, the main file first."""
     entries: tuple[Entry, ...]
     hosted: tuple[Hosted, ...] = ()
+    opened: tuple[str, ...] = ()
+    """Domains in hosted ones that questions pass through to the rules."""
     order: Order
     order_source: str
     """Who says that this is the order."""
@@ -136,9 +138,12 @@ class ForwardingTable(Value):
         return max(covering, key=lambda each: _depth(each.zone), default=None)
 
     def hosted_for(self, name: str) -> Hosted | None:
-        """The hosted zone with the longest name that the name is in."""
+        """The hosted zone with the longest name that the name is in, unless it is open there."""
         covering = [each for each in self.hosted if is_at_or_below(name, each.zone)]
-        return max(covering, key=lambda each: _depth(each.zone), default=None)
+        longest = max(covering, key=lambda each: _depth(each.zone), default=None)
+        depth = _depth(longest.zone) if longest is not None else 0
+        is_open = any(is_at_or_below(name, each) and _depth(each) >= depth for each in self.opened)
+        return None if is_open else longest
 
 
 @dataclass(slots=True)
@@ -151,6 +156,7 @@ class Collected:
     listens: list[str] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
     validates: bool = False
     root_servers: list[RootServer] | None = None
 

@@ -394,3 +394,18 @@ def test_recursion_begins_where_the_hints_say(table_of, tmp_path, text):
     hints.write_text("what?")
     assert "has no root hints" in str(table_of(text).remarks)
     assert table_of(text).root_servers is None
+
+
+def test_a_domain_may_be_open_in_one_that_is_answered_here(table_of):
+    table = table_of(
+        "server:\n local-zone: . refuse\n local-zone: corp.example. transparent\n"
+        "forward-zone:\n name: corp.example\n forward-addr: 10.2.0.1\n"
+    )
+    assert table.hosted_for("www.corp.example") is None
+    assert table.hosted_for("example").zone == "."
+    table = table_of(
+        "policy.add(policy.suffix(policy.STUB('10.2.0.1'), {todname('corp.example')}))\n"
+        "policy.add(policy.all(policy.REFUSE))\n"
+    )
+    assert table.hosted_for("www.corp.example") is None
+    assert table.hosted_for("example").zone == "."
