@@ -54,6 +54,9 @@ def _program_lines(config: object) -> list[tuple[str, bool]]:
         lines += [(f"· {endpoint.address}", True) for endpoint in config.listen]
         lines.append((cut(f"forwards {config.zone}", 34), False))
         return lines + [(f"→ {server.address}", True) for server in config.servers]
+    if isinstance(config, NatConfig) and config.napt is not None:
+        lines = [("machines without alias share", False)]
+        return lines + [(f"· {address}", True) for address in config.napt.outside_addresses]
     if isinstance(config, BalancerConfig) and config.alias_base is not None:
         return [(f"alias base {config.alias_base}", False)]
     return []

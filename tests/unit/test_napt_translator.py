@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from napt import (
     ALIAS,
@@ -41,6 +41,7 @@ ports = st.integers(1, 65_535)
 # --- fields -------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(ports, ports, st.binary(max_size=200), st.integers(2, 255), st.integers(0, 255))
 def test_address_port_ttl_and_checksums_change_and_nothing_else(sport, dport, data, ttl, tos):
     # NAT-13, NAT-14
@@ -61,6 +62,7 @@ def test_a_udp_checksum_of_zero_stays_zero():
     assert out[UDP].chksum == 0
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 0xFFFF))
 def test_damage_done_before_us_is_left_for_the_receiver_to_find(flip):
     sent = udp(CLIENT, 9, FAR, 7)
@@ -115,6 +117,7 @@ def test_replies_from_elsewhere_and_queries_from_outside_come_to_nobody():
 # --- hairpinning --------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(st.sampled_from((UDP, TCP)), ports, ports)
 def test_inside_machines_meet_by_an_outside_address_and_see_outside_ends(layer, one, other):
     # RFC 4787 REQ-9 a; RFC 5382 REQ-8
