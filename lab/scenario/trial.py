@@ -200,8 +200,8 @@ def _run(
 
 
 def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
-    """Make a world of the plan: Mininet's inside namespaces of its own, and for time travel in a
-    guest. Raises WorldUnavailable where this host cannot translate addresses."""
+    """Make a world of the plan, in the namespaces or the guest it is to have. Raises
+    WorldUnavailable where this host cannot translate addresses."""
     if name == "simulated":
         from lab.worlds.simulated import SimulatedWorld
 
@@ -212,8 +212,7 @@ def make_world(name: WorldName, plan: Plan, folder: Path, seed: int) -> World:
 
     if any(node.tun for node in plan.nodes) and (obstacle := tun_obstacle()) is not None:
         raise WorldUnavailable(obstacle)
-    kind = MininetWorld if name == "mininet" else TimetravelWorld
-    return kind(plan, out=folder, seed=seed)
+    return (MininetWorld if name == "mininet" else TimetravelWorld)(plan, out=folder, seed=seed)
 
 
 def _require(trial: Trial, plan: Plan, world: World) -> None:
