@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pytest
+from judging import Case, Cases, Story
 from nat_stories import (
     Change,
     plan_of,
@@ -35,12 +37,14 @@ from lab.judge.checks import (
 )
 from lab.judge.checks.base import CheckBase
 from lab.judge.verdict import Outcome
-from lab.observe.sighting import Sighting
+from lab.observe.decode import decode
+from lab.observe.sighting import Ip, Sighting
 from lab.observe.timeline import Timeline
 from lab.scenario.model import Ask, OffsetAliasBase
 from lab.topology.faults import apply_fault
 from lab.topology.plan import Plan, PlannedNode
 from lab.worlds.world import Clock
+from resolver.nat.packet import UDP
 
 MAPPING, APART = "translation/mapping/udp", "translation/mapping/two_clients_udp"
 FILTERING = "translation/filtering/as_planned"
@@ -80,6 +84,14 @@ def at(check: CheckBase, **fields: object) -> CheckBase:
 
 def no_segment_back(seen: Sighting) -> Sighting | None:
     return None if seen.interface == "stranger-eth0" and not seen.outgoing else seen
+
+
+def nobodys_alias(seen: Sighting) -> Sighting:
+    """Answers promise 192.168.2.99 in place of server 14's alias."""
+    if not isinstance(seen.network, Ip) or seen.network.protocol != UDP:
+        return seen
+    raw = seen.network.raw.replace(b"\xc0\xa8\x02\x3f", b"\xc0\xa8\x02\x63")
+    return replace(seen, network=decode(raw, 101))
 
 
 def cut_after(name: str) -> Change:
@@ -259,7 +271,50 @@ CASES = [
     ),
     # --- sub-clusters
     Spoilt(SITES, OwnSubClusters(networks=("lan1", "cluster1")), "no address was answered on"),
+    Spoilt(SITES, OwnSubClusters(networks=("lan1", "lan2")), "belongs to nobody", (nobodys_alias,)),
 ]
+
+
+def _cases() -> Cases:
+    """The same for what holds of every check (`test_judge_checks`), stories that pass too."""
+    found = Cases()
+    stories: dict[str, Story] = {}
+    for place, each in enumerate(CASES):
+        found.all.append(
+            Case(each.check, _story(each.story, each.changes, place), each.because, Clock.VIRTUAL)
+        )
+        stories.setdefault(each.story, _story(each.story, (), place))
+    for name, story in stories.items():
+        if not scenario(name).violates:
+            found.all += [
+                Case(each.check, story, None, Clock.VIRTUAL)
+                for each in scenario(name).expectations
+                if type(each.check) in {type(case.check) for case in CASES}
+            ]
+    return found
+
+
+class Captured:
+    """A story as `judging` has it."""
+
+    def __init__(self, name: str, changes: tuple[Change, ...]) -> None:
+        self._name, self._changes = name, changes
+        self.plan, self.records = played(name)
+
+    def timeline(self, clock: Clock) -> Timeline:
+        del clock
+        return timeline(self._name, *self._changes)
+
+
+def _story(name: str, changes: tuple[Change, ...], place: int) -> Story:
+    def story() -> Captured:
+        return Captured(name, changes)
+
+    story.__name__ = f"{name.rpartition('/')[2]}_{place}"
+    return cast("Story", story)
+
+
+cases = _cases()
 
 
 @pytest.mark.parametrize(
