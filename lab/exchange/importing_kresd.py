@@ -41,7 +41,7 @@ _FORWARDS = frozenset({"policy.FORWARD", "policy.STUB", "policy.TLS_FORWARD"})
 _ANSWERS = frozenset({"policy.DENY", "policy.DROP", "policy.REFUSE", "policy.ANSWER"})
 _SILENT = (
     *("net.", "cache.", "log", "user", "trust_anchors.", "verbose", "mode", "option", "print"),
-    *("modules.", "worker.", "event.", "stats.", "predict.", "priming.", "hints."),
+    *("modules.", "worker.", "event.", "stats.", "predict.", "priming.", "hints.", "reorder_RR"),
 )
 """What begins so says nothing about who is asked, but for what is looked at by name."""
 _VALIDATES = (
