@@ -147,11 +147,12 @@ def _no_more_than(napt: NaptConfig, outside: str | None) -> Iterator[str]:
     """Nothing where no limit was chosen: the kernel has one of its own, nf_conntrack_max."""
     if (napt.most_mappings, napt.most_sessions) == (NAT_MAPPINGS, NAT_SESSIONS):
         return
-    yield "# Where that many are open, one more is refused; those that there are go on."
+    yield "# Where that many are open, one more is refused; those that there are go on, also those"
+    yield "# without an answer yet, which are still new: so only what is not confirmed is counted."
     most = min(napt.most_mappings, napt.most_sessions)
     refusal = {Refusal.ICMP: "reject with icmp type admin-prohibited", Refusal.SILENT: "drop"}
     yield (
-        f'ct state new oifname "{outside}" ip saddr {_set(napt.inside)} '
+        f'ct status & confirmed != confirmed oifname "{outside}" ip saddr {_set(napt.inside)} '
         f"ct count over {most} {refusal[napt.when_full]}"
     )
 
