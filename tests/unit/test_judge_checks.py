@@ -16,7 +16,7 @@ from judging import Case, Cases, told
 from pydantic import TypeAdapter, ValidationError
 from wire import cluster_nat_plan, cluster_plan
 
-from lab.judge.checks import Check
+from lab.judge.checks import Check, TopologyRefused
 from lab.judge.checks.base import CheckBase
 from lab.judge.verdict import Outcome
 from lab.observe.decode import decode
@@ -82,8 +82,11 @@ def test_no_check_passes_when_nothing_was_seen(plan, clock):
 
 
 def test_no_check_passes_on_marks_alone():
-    """What the steps say they did proves nothing."""
+    """What the steps say they did proves nothing. (What a topology file is told puts no packet on
+    any wire: there the mark is what there is to see.)"""
     for case in ONE_CLOCK:
+        if isinstance(case.check, TopologyRefused):
+            continue
         wire = told(case.story)
         marks = [record for record in wire.records if isinstance(record, Mark)]
         finding = case.check.judge(Timeline.of(marks, wire.plan, Clock.VIRTUAL))
