@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from lab.topology.addressing import address_of
 from lab.topology.model import Topology
-from lab.topology.nodes import Resolver, Server, Translator, Viewer
+from lab.topology.nodes import Authority, Resolver, Server, Translator, Viewer
 from lab.topology.problem import Problem, suggestion
 from lab.topology.routing import Routing
 from lab.topology.values import place_in
@@ -154,9 +154,6 @@ def _dns_names(topology: Topology) -> Iterator[Problem]:
             for position, rule in enumerate(node.forward):
                 place = f"nodes[{index}].forward[{position}].zone"
                 yield from _dns_name(place, rule.zone, root=True)
-            for position, zone in enumerate(node.zones):
-                place = f"nodes[{index}].zones[{position}].origin"
-                yield from _dns_name(place, zone.origin, root=True)
             yield from _repeated(
                 (
                     (f"nodes[{index}].forward[{position}].zone", spelling(rule.zone))
@@ -164,15 +161,23 @@ def _dns_names(topology: Topology) -> Iterator[Problem]:
                 ),
                 "write one rule with all its servers",
             )
-            yield from _repeated(
-                (
-                    (f"nodes[{index}].zones[{position}].origin", spelling(zone.origin))
-                    for position, zone in enumerate(node.zones)
-                ),
-                "write one zone with all its records",
-            )
         elif isinstance(node, Translator) and node.dns is not None:
             yield from _dns_name(f"nodes[{index}].dns.zone", node.dns.zone, root=False)
+        if isinstance(node, Resolver | Authority):
+            yield from _origins(node, index)
+
+
+def _origins(node: Resolver | Authority, index: int) -> Iterator[Problem]:
+    places = [
+        (f"nodes[{index}].zones[{position}].origin", zone.origin)
+        for position, zone in enumerate(node.zones)
+    ]
+    for place, origin in places:
+        yield from _dns_name(place, origin, root=True)
+    yield from _repeated(
+        ((place, spelling(origin)) for place, origin in places),
+        "write one zone with all its records",
+    )
 
 
 def spelling(name: str) -> str:

@@ -24,7 +24,7 @@ NODES = {
 """Plain text here is a node's name, which `lab.scenario.fitting` looks up."""
 NETWORKS = {"network", "outside"}
 """Likewise a network's name."""
-TEXT = {"rdata", "records", "steps"}
+TEXT = {"label", "problems", "rdata", "records", "steps"}
 """What the check itself reads."""
 
 

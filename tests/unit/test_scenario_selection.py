@@ -142,7 +142,6 @@ def test_outside_any_project_ours_is_meant(tmp_path, monkeypatch) -> None:
         ("scenarios/cluster/single_systm.py", "did you mean cluster/single_system?"),
         ("./nowhere.py", "`forwardlab list` shows all"),
         ("", "no scenario, folder or pattern ''"),
-        ("/tmp", "'/tmp' lies outside "),  # noqa: S108 - nothing is written there
     ],
 )
 @pytest.mark.usefixtures("project")
@@ -151,4 +150,15 @@ def test_a_wrong_path_is_quoted_as_typed(word: str, complaint: str) -> None:
     assert done.exit_code == 2
     assert repr(word) in done.stderr
     assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("project")
+def test_a_folder_without_scenarios_is_quoted_as_typed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    done = forwardlab("list", str(folder))
+    assert done.exit_code == 2
+    assert f"{str(folder)!r} lies outside " in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -76,7 +76,7 @@ class FirstPositiveWins(CheckBase):
 
     kind: Literal["first-positive-wins"] = "first-positive-wins"
     asker: str = "dns"
-    client: str = "viewer"
+    node: str = "viewer"
     servers: tuple[Address, ...]
     """Addresses, as dialled: all who might know."""
     name: DnsName
@@ -85,7 +85,7 @@ class FirstPositiveWins(CheckBase):
 
     def judge(self, timeline: Timeline) -> Finding:
         """Compare what the client was told, and when, with what the servers said."""
-        asked = [each for each in questions(timeline, self.client, self.name) if each.reply]
+        asked = [each for each in questions(timeline, self.node, self.name) if each.reply]
         groups = [
             (client, group)
             for client, group in _groups(timeline, self.asker, self.name)
