@@ -258,7 +258,8 @@ def test_flapping_goes_on_beside_other_steps(tmp_path):
 def test_a_wired_link_survives_power_cuts_and_interfaces_that_go_down(tmp_path):
     def story(world):
         world.impair("a", "a-eth0", "out", Impairment(delay_ms=1))
-        ping = "ping -c1 -W1 10.0.0.2"
+        # A cable just put back may lose the first ARP request; the next comes a second later.
+        ping = "ping -c1 -W4 10.0.0.2"
         assert run(world, "a", ping)[0] == 0
         world.set_power("a", on=False)
         assert run(world, "a", ping)[0] != 0
