@@ -218,7 +218,7 @@ class PortChoice(Enum):
     """How the outside port of a new mapping is found."""
 
     RANDOM = "random"
-    """Drawn from all free ones (RFC 6056 3.3.1), so that it tells an attacker nothing."""
+    """Drawn from all free ones (RFC 6056 3.3.2), so that it tells an attacker nothing."""
     PRESERVE = "preserve"
     """The inside port where it is free (RFC 4787 4.2.1), else drawn."""
     SEQUENTIAL = "sequential"

@@ -188,7 +188,7 @@ zones, the cache) is given all the same: nobody waits for it."""
 
 NAT_MAPPINGS: Final = 32_768
 """Mappings of a translator at once, where nothing else is configured: half of what one outside
-address has ports for in UDP, so that a port is found in two draws or so (RFC 6056 3.3.1)."""
+address has ports for in UDP, so that a port is found in two draws or so (RFC 6056 3.3.2)."""
 
 NAT_SESSIONS: Final = 65_536
 """Conversations at once, some 500 octets each: twice the mappings, for some hosts talk to several
@@ -199,7 +199,7 @@ NAT_SESSIONS_PER_MAPPING: Final = 1024
 there are."""
 
 NAT_PORT_DRAWS: Final = 64
-"""Ports that are drawn before the free ones are looked for one by one (RFC 6056 3.3.1)."""
+"""Ports that are drawn (RFC 6056 3.3.2) before the free ones are looked for one by one (3.3.1)."""
 
 NAT_HELD_SYNS: Final = 256
 """SYNs from outside that are held back (RFC 5382 REQ-4); beyond, one is dropped and never answered,

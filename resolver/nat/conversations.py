@@ -67,7 +67,7 @@ class Conversations:
         if mapping is None:
             raise Refused(Drop.HELD if unasked else Drop.NO_MAPPING)
         if not lets_in(self._config.filtering, mapping, remote):
-            # RFC 4787 4.3: what is filtered prolongs nothing.
+            # RFC 7857 7: what is filtered prolongs nothing.
             raise Refused(Drop.HELD if unasked else Drop.FILTERED)
         session = mapping.sessions.get(remote)
         if flow.protocol == TCP:

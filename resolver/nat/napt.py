@@ -6,7 +6,7 @@ others a mapping is made when they send something out, by RFC 4787 (UDP), 5382 (
 shared address is hairpinned: its receiver sees the sender's outside end (RFC 4787 REQ-9 a).
 
 Which side a packet comes from is told by its addresses. So the host must not take packets with
-inside addresses from outside (RFC 2827), as hosts between two realms do.
+inside addresses from outside (RFC 1812 5.3.8), as hosts between two realms do.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ class Ports:
         if self._choice is PortChoice.SEQUENTIAL:
             start = max(0, (self._last - first) // self._step + 1) % count
         else:
-            # RFC 6056 3.3.1: drawn from all there are, and drawn again where it is taken; where
-            # most are taken, the next free one behind the last draw.
+            # RFC 6056 3.3.2: drawn from all there are, and drawn again where it is taken; where
+            # most are taken, the next free one behind the last draw (3.3.1).
             for _ in range(limits.NAT_PORT_DRAWS):
                 start = self._random.randrange(count)
                 port = first + start * self._step
