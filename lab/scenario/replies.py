@@ -35,7 +35,7 @@ def reply_octets(reply: Reply, query: dns.message.Message) -> bytes:
 def _message(reply: Reply, query: dns.message.Message) -> dns.message.Message:
     asked = query.question[0]
     message = dns.message.Message(query.id)
-    # RFC 6840 5.6, 5.9: AD is not copied, CD is.
+    # RFC 6840 5.8: AD is not copied; RFC 4035 3.2.2: CD is.
     message.flags = dns.flags.QR | query.flags & (dns.flags.RD | dns.flags.CD)
     message.set_opcode(query.opcode())
     for flag, is_set in (

@@ -36,8 +36,8 @@ class Route(NamedTuple):
 class Wishes(NamedTuple):
     """What of a client's question changes the data that it gets.
 
-    Answers are cached apart by it (RFC 6840 5.8 and 5.9): with DO they hold signatures, and with CD
-    a validating forwarder lets through what it would otherwise have refused.
+    Answers are cached apart by it (RFC 4035 3.2.1, RFC 6840 5.9): with DO they hold signatures, and
+    with CD a validating forwarder lets through what it would otherwise have refused.
     """
 
     do: bool = False
@@ -179,7 +179,7 @@ class Cache:
     def find_stale(self, slot: Slot, ttl: int, now: Instant) -> Positive | None:
         """An RRset that has expired, with `ttl`: for when nobody can be asked for a fresh one.
 
-        Only what is there is given stale (RFC 8767 4 would allow absence too): nobody is worse off
+        Only what is there is given stale (RFC 8767 10 knows stale absences): nobody is worse off
         for being told SERVFAIL in place of an absence that may be over.
         """
         if self.readings is not None:

@@ -113,7 +113,7 @@ def test_it_ends():
 
 
 def test_without_rd_it_is_not_given():
-    """RFC 8767 4 is for those on whose behalf somebody was asked."""
+    """RFC 8767 5: with RD=0 the answer comes at once, without what has expired."""
     play = expired()
     assert play.resolve(rd=False).reply.rcode == Rcode.REFUSED
 
