@@ -27,7 +27,7 @@ _SAME_PACKET_NS: Duration = 10 * MILLISECOND
 a bridge and at its port, by a mirror of both ways, before and behind a router. Who repeats a packet
 waits longer."""
 _SURELY_SAME_NS: Duration = 5 * SECOND
-"""The same for packets with an identification of their own, which no repetition has (RFC 6864 4.1),
+"""The same for packets with an identification of their own, which no repetition has (RFC 6864 4.3),
 and for those seen at another place or with another TTL: links may be slow."""
 
 _FIRST_HOP_LIMITS = (64, 128, 255)

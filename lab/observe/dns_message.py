@@ -212,7 +212,7 @@ class DnsMessage:
     @property
     def is_bare_error(self) -> bool:
         """Whether it tells an error and no question: an unknown OPCODE's sections need not come
-        back, those of a broken message cannot (RFC 8906 8.1.4)."""
+        back (RFC 8906 8.1.4), those of a broken message cannot."""
         return (
             self.is_reply
             and self.rcode in {"FORMERR", "NOTIMP"}

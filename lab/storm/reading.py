@@ -318,8 +318,8 @@ def _question(content: DnsContent) -> tuple[str, str, str]:
 
 
 def _matches(content: DnsContent, asked: tuple[str, str, str]) -> bool:
-    """RFC 5452 9.1 demands the question in a reply; an error about a message that could not be read
-    may come without (RFC 8906 8.1.4)."""
+    """RFC 5452 9.1 demands the question in a reply; an error about an unknown OPCODE (RFC 8906
+    8.1.4) or about a message that could not be read may come without."""
     if not content.is_reply:
         return False
     bare = not content.name and content.rcode in {"FORMERR", "NOTIMP"}

@@ -217,8 +217,8 @@ class Connection:
             )
 
     def unreachable(self, reason: str) -> None:
-        """An ICMP error about our SYN ends the attempt; RFC 1122 4.2.3.9: an open connection
-        outlives it."""
+        """An ICMP error about our SYN ends the attempt (RFC 5461 4.1); an open connection outlives
+        it (RFC 5927 5.2)."""
         if self._phase is _Phase.SYN_SENT:
             self._reset(reason)
 

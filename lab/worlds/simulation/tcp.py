@@ -131,7 +131,7 @@ class TcpSockets:
 
     def linger(self, connection: Connection, sequence: int, expected: int) -> None:
         """A connection ended in good order. Its far end may not know, and say goodbye again: then
-        it is told again (RFC 9293 3.3.2, TIME-WAIT)."""
+        it is told again (RFC 9293 3.10.7.4, TIME-WAIT)."""
         now = self.now()
         while self._lingering:
             pair, (_, _, until) = next(iter(self._lingering.items()))
