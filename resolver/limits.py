@@ -131,7 +131,7 @@ measured anew as often."""
 
 SERVER_BAND: Final[Duration] = 20 * MILLISECOND
 """Servers whose round-trip times differ by less are equally good, and drawn at random (RFC 5452
-9.2: one more thing a forger must guess)."""
+4.4: one more thing a forger must guess)."""
 
 WIRE_ANSWERS_OCTETS: Final = 32 * 1024 * 1024
 """Finished answers kept in wire format: 32 MiB hold about 30,000, which is what a few thousand

@@ -69,7 +69,7 @@ class Balancer:
             Type.SOA: _Answer(Rcode.NOERROR, (self._soa,)),
             Type.NS: _Answer(Rcode.NOERROR, (ns,)),
             Type.ANY: _Answer(Rcode.NOERROR, (self._soa,)),  # RFC 8482 4.1: one RRset will do
-            Type.AXFR: _REFUSED,  # RFC 5936 2.2.1: no transfers
+            Type.AXFR: _REFUSED,  # RFC 5936 5, RFC 1035 4.1.1: no transfers
             _IXFR: _REFUSED,
         }
 

@@ -98,7 +98,7 @@ class Iteration:
             if reply is None:
                 if asked is self.question or not self._refused:
                     return None
-                # RFC 9156 3, step 6: servers that choke on part of a name get all of it.
+                # RFC 7816 3: servers that choke on part of a name get all of it.
                 self._whole = True
             elif ns := referral_in(reply, asked, cut.zone):
                 cut = self._descend(cut, ns, reply)

@@ -65,7 +65,7 @@ class ErrorTranslation:
         if icmp_type in NOT_CARRIED:
             return Drop.ERROR_NOT_CARRIED
         if header.destination != quoted.source:
-            return Drop.ERROR_WITHOUT_MATCH  # RFC 1122 3.2.2: it goes to whom it quotes
+            return Drop.ERROR_WITHOUT_MATCH  # RFC 792: it goes to whom it quotes
         return Drop.EXPIRED if header.ttl <= 1 else None
 
     def _before(self, flow: Flow) -> tuple[bytes, bytes] | None:

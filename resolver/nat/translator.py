@@ -10,8 +10,8 @@ Whatever the table does not know is dropped. The translator is the only way betw
 the table is the whole mapping: to pass a packet untranslated would show a server-side address to
 the viewers, or lead viewers to real addresses.
 
-IP options are carried as they are, addresses recorded in them included (RFC 3022 leaves that to
-the translator). Nothing in a payload is changed but what ICMP errors quote: there is no ALG.
+IP options are carried as they are, addresses recorded in them included (RFC 3022 4.6 leaves that
+to the translator). Nothing in a payload is changed but what ICMP errors quote: there is no ALG.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ class NatTranslator:
             return Drop.ERROR_NOT_CARRIED
         if self.table.alias(header.destination):
             return Drop.NO_ENTRY  # a real address is no destination, as for any packet
-        # RFC 1122 3.2.2: an error goes to the sender of the packet it quotes; one that goes
-        # elsewhere is forged. RFC 5508 REQ-4, REQ-5: without a mapping for it, it is dropped.
+        # RFC 792: an error goes to the sender of the packet it quotes; one that goes elsewhere is
+        # forged. RFC 5508 REQ-4, REQ-5: without a mapping for it, it is dropped.
         mapped = self.table.real(quoted.source) or self.table.alias(quoted.destination)
         if header.destination != quoted.source or mapped is None:
             return Drop.ERROR_WITHOUT_MATCH

@@ -127,7 +127,7 @@ def test_other_classes_are_refused_and_never_met_with_silence(name, qtype, qclas
 @pytest.mark.parametrize("qtype", [0, 41, 128, 249, TSIG, 251, 252, 253, 254])
 @pytest.mark.parametrize("name", ["own", "far", "nowhere"])
 def test_types_that_stand_for_no_data_are_refused(name, qtype):
-    """Transfers (RFC 5936 2.2.1), TKEY, TSIG, OPT, and what RFC 6895 3.1 keeps for such."""
+    """Transfers (RFC 5936 5), TKEY, TSIG, OPT, and what RFC 6895 3.1 keeps for such."""
     for transport in Transport:
         reply = replied(message(name, qtype), transport=transport)
         assert rcode(reply) == REFUSED
