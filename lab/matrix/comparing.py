@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from lab.matrix.nat_table import ClauseCell, clause_index
 from lab.matrix.record import CellRecord, MatrixRecord, WaitRecord
-from lab.matrix.views import cell_index, wait_words, waits_by
+from lab.matrix.views import cell_index, columns_of, wait_words, waits_by
 from lab.regression.compare import Direction
 from lab.report.record import OutcomeWord
 
@@ -27,6 +28,8 @@ ChangeKind: TypeAlias = Literal[
     "new wait",
 ]
 
+Verdict: TypeAlias = CellRecord | ClauseCell
+
 _LEAST_MS: Final = {"measured": 100.0, "virtual": 10.0}
 """Waits that differ by less are the same: processes start late on a busy machine, and timers of
 servers have a grain."""
@@ -43,7 +46,8 @@ class MatrixChange:
     seat: str
     subject: str
     what: str
-    """The rule; of a wait its failure and viewer, "waiting/recovery@glibc"."""
+    """The rule; of a clause its source and setting, "RFC 4787 REQ-5, shared address"; of a wait its
+    failure and viewer, "waiting/recovery@glibc"."""
     before: str
     after: str
     why: str = ""
@@ -60,6 +64,8 @@ class MatrixComparison:
     """By seat and subject; within these worse before changed before better."""
     cells: int
     """Cells on both sides."""
+    clauses: int
+    """Clauses of NAT translators, each in each of their settings, on both sides."""
     waits: int
 
     def of(self, direction: Direction) -> tuple[MatrixChange, ...]:
@@ -72,7 +78,12 @@ def compare_matrices(
 ) -> MatrixComparison:
     """Compare two matrices. `partial`: what the new one lacks is not missed; nor is what it was
     told to leave out."""
-    changes = [*_cells(base, new, partial=partial), *_waits(base, new, partial=partial)]
+    cells = list(_cells(base, new, partial=partial))
+    changes = [
+        *cells,
+        *_clauses(base, new, cells, partial=partial),
+        *_waits(base, new, partial=partial),
+    ]
     order: list[Direction] = ["worse", "changed", "better"]
     columns = {
         (each.seat, each.subject): place for place, each in enumerate((*new.columns, *base.columns))
@@ -89,6 +100,7 @@ def compare_matrices(
         new,
         tuple(changes),
         len(cell_index(base).keys() & cell_index(new).keys()),
+        len(clause_index(base).keys() & clause_index(new).keys()),
         len(waits_by(base.waits).keys() & waits_by(new.waits).keys()),
     )
 
@@ -101,25 +113,61 @@ def _cells(base: MatrixRecord, new: MatrixRecord, *, partial: bool) -> Iterator[
     columns = {(each.seat, each.subject) for each in new.columns}
     for key in dict.fromkeys((*after, *before)):
         rule, seat, subject = key
+        asked = rule in new.rules and (seat, subject) in columns and not new.quick
+        turned = _verdict_turn(before.get(key), after.get(key), missed=asked and not partial)
+        if turned is not None:
+            yield _change(turned, seat, subject, rule, before.get(key), after.get(key), new)
+
+
+def _clauses(
+    base: MatrixRecord, new: MatrixRecord, cells: Iterable[MatrixChange], *, partial: bool
+) -> Iterator[MatrixChange]:
+    """What the cells do not tell already: a cell is the worst of several clauses and settings, so
+    one of these may change and the cell may not."""
+    before, after = clause_index(base), clause_index(new)
+    if not (before and after):
+        return
+    told = {(each.subject, each.what) for each in cells if each.seat == "nat"}
+    subjects = {each.subject for each in columns_of(new, "nat")}
+    for key in dict.fromkeys((*after, *before)):
+        subject, what = key
         was, is_now = before.get(key), after.get(key)
-        if is_now is None:
-            asked = rule in new.rules and (seat, subject) in columns and not new.quick
-            if was is not None and asked and not partial:
-                yield MatrixChange(
-                    "no longer judged", "worse", seat, subject, rule, was.outcome, ""
-                )
-        elif was is None:
-            bad = is_now.outcome in {"failed", "broken"}
-            yield MatrixChange(
-                "judged now", "worse" if bad else "changed", seat, subject, rule, "",
-                is_now.outcome, _why(is_now, new),
-            )  # fmt: skip
-        elif was.outcome != is_now.outcome:
-            kind, direction = _turn(was.outcome, is_now.outcome)
-            yield MatrixChange(
-                kind, direction, seat, subject, rule, was.outcome, is_now.outcome,
-                _why(is_now, new),
-            )  # fmt: skip
+        rules = next(each.clause.rules for each in (was, is_now) if each is not None)
+        asked_of_both = set(rules) <= {*base.rules} & {*new.rules}
+        if not asked_of_both or any((subject, rule) in told for rule in rules):
+            continue
+        asked = subject in subjects and not new.quick
+        turned = _verdict_turn(was, is_now, missed=asked and not partial)
+        if turned is not None:
+            yield _change(turned, "nat", subject, what, was, is_now, new)
+
+
+def _change(
+    turned: tuple[ChangeKind, Direction],
+    seat: str,
+    subject: str,
+    what: str,
+    was: Verdict | None,
+    is_now: Verdict | None,
+    new: MatrixRecord,
+) -> MatrixChange:
+    return MatrixChange(
+        *turned, seat, subject, what,
+        "" if was is None else was.outcome,
+        "" if is_now is None else is_now.outcome,
+        "" if is_now is None else _why(is_now, new),
+    )  # fmt: skip
+
+
+def _verdict_turn(
+    was: Verdict | None, is_now: Verdict | None, *, missed: bool
+) -> tuple[ChangeKind, Direction] | None:
+    """How a verdict changed; `missed`: whether it should be there."""
+    if is_now is None:
+        return ("no longer judged", "worse") if missed else None
+    if was is None:
+        return "judged now", "worse" if is_now.outcome in {"failed", "broken"} else "changed"
+    return None if was.outcome == is_now.outcome else _turn(was.outcome, is_now.outcome)
 
 
 def _turn(before: OutcomeWord, after: OutcomeWord) -> tuple[ChangeKind, Direction]:  # noqa: PLR0911 - a table, read top to bottom
@@ -143,7 +191,7 @@ def _turn(before: OutcomeWord, after: OutcomeWord) -> tuple[ChangeKind, Directio
     return "different verdict", "changed"
 
 
-def _why(cell: CellRecord, record: MatrixRecord) -> str:
+def _why(cell: Verdict, record: MatrixRecord) -> str:
     """What the packets of the first expectation show that came out as the cell did."""
     for trial, place in cell.judged_by:
         each = record.trials[trial].expectations[place]

@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from lab.judge.rules import RULES
-from lab.judge.verdict import Outcome, worst
 from lab.matrix.chance import trials_needed
-from lab.matrix.record import CellRecord, Hop, HopMark, JudgedBy, JudgedRecord, TrialRecord
+from lab.matrix.record import (
+    CellRecord,
+    Hop,
+    HopMark,
+    JudgedBy,
+    JudgedRecord,
+    NatRecord,
+    TrialRecord,
+)
 from lab.matrix.selection import Column, Task
+from lab.matrix.verdicts import by_rule, together
 from lab.report.record import (
     EvidenceRecord,
     ExchangeRecord,
@@ -46,8 +53,10 @@ def runs_wanted(runs: Sequence[ScenarioRecord]) -> int:
     return wanted
 
 
-def trial_record(task: Task, world: str, runs: Sequence[ScenarioRecord]) -> TrialRecord:
-    """What came of a task, over all its runs."""
+def trial_record(
+    task: Task, world: str, runs: Sequence[ScenarioRecord], nat: NatRecord | None = None
+) -> TrialRecord:
+    """What came of a task, over all its runs. `nat`: how the translator that it judges was set."""
     # Told is the first run that came out worst: it has what a reader looks for.
     told = min(runs, key=lambda each: (_rank(each.outcome), each.repetition))
     expectations = tuple(_over_all(told, runs, place) for place in range(len(told.expectations)))
@@ -77,6 +86,7 @@ def trial_record(task: Task, world: str, runs: Sequence[ScenarioRecord]) -> Tria
         hops=tuple(hops[:kept]),
         hops_left_out=max(0, len(hops) - kept),
         reproduce=told.reproduce,
+        nat=nat,
     )
 
 
@@ -188,26 +198,15 @@ def _serves(task: Task, column: Column) -> bool:
 def cell_of(
     rule: str, column: Column, judged_by: Sequence[JudgedBy], trials: Sequence[TrialRecord]
 ) -> CellRecord:
-    """Fold the expectations that judge a column by a rule. What could not be judged, because the
-    subject has no way to do what a scenario needs, counts only where nothing else was."""
-    outcomes = [
-        _by_rule(rule, trials[each.trial].expectations[each.expectation]) for each in judged_by
-    ]
-    judged = [each for each in outcomes if each is not Outcome.UNSUPPORTED]
+    """Fold the expectations that judge a column by a rule."""
+    outcome, unjudged = together(
+        [by_rule(rule, trials[each.trial].expectations[each.expectation]) for each in judged_by]
+    )
     return CellRecord(
         rule=rule,
         seat=column.seat,
         subject=column.subject,
-        outcome=worst(judged or outcomes).value,
+        outcome=outcome,
         judged_by=tuple(judged_by),
-        unjudged=len(outcomes) - len(judged),
+        unjudged=unjudged,
     )
-
-
-def _by_rule(rule: str, expectation: ExpectationRecord) -> Outcome:
-    """What an expectation says of one of its rules: one that demands nothing is only observed."""
-    outcome = Outcome(expectation.outcome)
-    demands_nothing = RULES[rule].severity == "observed" and not expectation.is_stale
-    if demands_nothing and outcome in {Outcome.PASSED, Outcome.FAILED, Outcome.DEVIATES}:
-        return Outcome.OBSERVED
-    return outcome

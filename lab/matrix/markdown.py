@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.judge.rules import RULES
+from lab.matrix.nat_table import (
+    CLAUSES_STORY,
+    CLAUSES_TITLE,
+    clause_cells,
+    clause_table,
+)
 from lab.matrix.record import MatrixRecord
 from lab.matrix.views import (
     SEAT_TITLES,
@@ -29,7 +35,8 @@ _LEGEND = (
 
 
 def matrix_markdown(record: MatrixRecord) -> str:
-    """Who holds how many, the matrix seat by seat, and the waiting table."""
+    """Who holds how many, the matrix seat by seat, the NAT translators clause by clause, and the
+    waiting table."""
     return "\n".join(_lines(record)).rstrip() + "\n"
 
 
@@ -45,6 +52,7 @@ def _lines(record: MatrixRecord) -> Iterator[str]:
     yield from _summary(record)
     for seat in seats_of(record):
         yield from _seat(record, seat)
+    yield from _clauses(record)
     yield from _waits(record)
 
 
@@ -79,6 +87,29 @@ def _seat(record: MatrixRecord, seat: str) -> Iterator[str]:
         ]
         yield f"| {rule} | {RULES[rule].severity} | {' | '.join(marks)} |"
     yield ""
+
+
+def _clauses(record: MatrixRecord) -> Iterator[str]:
+    table = clause_table(clause_cells(record))
+    if table.rows or table.others:
+        yield f"## {CLAUSES_TITLE}"
+        yield ""
+        yield CLAUSES_STORY
+        yield ""
+    if table.rows:
+        yield "| clause | | demands | " + " | ".join(map(str, table.settings)) + " |"
+        yield "|---|---|---|" + ":-:|" * len(table.settings)
+        for clause, cells in table.rows:
+            marks = ["" if cell is None else MARKS[cell.outcome] for cell in cells]
+            yield (f"| {clause.source} | {clause.level} | {clause.demand} | {' | '.join(marks)} |")
+        yield ""
+    if table.others:
+        yield "| set otherwise | clause | | what was seen |"
+        yield "|---|---|:-:|---|"
+        for cell in table.others:
+            seen = " ".join(cell.seen.split()).replace("|", "\\|")
+            yield f"| {cell.setting} | {cell.clause.source} | {MARKS[cell.outcome]} | {seen} |"
+        yield ""
 
 
 def _waits(record: MatrixRecord) -> Iterator[str]:

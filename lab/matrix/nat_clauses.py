@@ -21,11 +21,9 @@ class Clause:
     rules: tuple[str, ...]
     scenarios: tuple[str, ...] = ("*",)
 
-    def is_judged_by(self, scenario: str, rules: tuple[str, ...]) -> bool:
-        """Whether an expectation of a scenario speaks for it."""
-        return not set(self.rules).isdisjoint(rules) and any(
-            fnmatchcase(scenario, glob) for glob in self.scenarios
-        )
+    def is_judged_by(self, scenario: str, rule: str) -> bool:
+        """Whether an expectation of a scenario that cites this rule speaks for it."""
+        return rule in self.rules and any(fnmatchcase(scenario, glob) for glob in self.scenarios)
 
 
 _MAPPING = "translation/mapping/"

@@ -124,6 +124,13 @@ const told = (trial, places) => {
 const worst = ["broken", "failed", "deviates", "unsupported", "passed", "observed"];
 const rank = (trial, places) => Math.min(...places.map((place) => worst.indexOf(trial.expectations[place].outcome)));
 
+const judgements = (data, judgedBy) => {
+  const byTrial = new Map();
+  for (const [trial, place] of judgedBy) byTrial.set(trial, [...(byTrial.get(trial) ?? []), place]);
+  return [...byTrial].sort(([one, ones], [other, others]) => rank(data.trials[one], ones) - rank(data.trials[other], others))
+    .map(([number, places]) => told(data.trials[number], places));
+};
+
 const show = (heading, texts, articles) => {
   const close = made("button", "close", "close");
   close.type = "button";
@@ -136,7 +143,7 @@ const show = (heading, texts, articles) => {
 };
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-cell], [data-trial]");
+  const button = event.target.closest("[data-cell], [data-clause], [data-trial]");
   if (!button) return;
   const data = await unpacked();
   if (button.dataset.trial !== undefined) {
@@ -145,12 +152,14 @@ document.addEventListener("click", async (event) => {
     show(`${who}: ${button.textContent}`, [button.title], [told(trial, (trial.expectations ?? []).map((_, n) => n))]);
     return;
   }
+  if (button.dataset.clause !== undefined) {
+    const [heading, demand, about, judgedBy] = data.clauses[Number(button.dataset.clause)];
+    show(heading, [demand, about], judgements(data, judgedBy));
+    return;
+  }
   const [rule, seat, subject, outcome, judgedBy] = data.cells[Number(button.dataset.cell)];
   const [text, source, severity] = data.rules[rule];
-  const byTrial = new Map();
-  for (const [trial, place] of judgedBy) byTrial.set(trial, [...(byTrial.get(trial) ?? []), place]);
   show(`${rule} × ${data.titles[`${seat}=${subject}`]}: ${outcome}`, [text, `${severity} · ${source}`],
-    [...byTrial].sort(([one, ones], [other, others]) => rank(data.trials[one], ones) - rank(data.trials[other], others))
-      .map(([number, places]) => told(data.trials[number], places)));
+    judgements(data, judgedBy));
 });
 opened.addEventListener("click", (event) => { if (event.target === opened) opened.close(); });

@@ -17,6 +17,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from lab.judge.rules import RULES, Rule
+from lab.matrix.nat_clauses import Clause
+from lab.matrix.nat_table import (
+    CLAUSES_STORY,
+    CLAUSES_TITLE,
+    ClauseCell,
+    clause_cells,
+    clause_table,
+)
 from lab.matrix.record import CellRecord, ColumnRecord, FailureRecord, MatrixRecord, WaitRecord
 from lab.matrix.views import (
     SEAT_TITLES,
@@ -88,9 +96,17 @@ class _Waits:
 
 def matrix_page(record: MatrixRecord) -> str:
     """The page, drawn from the record alone."""
-    template = page_template(_HERE, duration=duration, column_title=column_title)
+    template = page_template(
+        _HERE,
+        duration=duration,
+        column_title=column_title,
+        clause_search=_clause_search,
+        clause_title=_clause_title,
+    )
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     viewers = list(dict.fromkeys(each.viewer for each in record.waits))
+    clauses = clause_cells(record)
+    found = {each.outcome for each in record.cells} | {each.outcome for each in clauses}
     return template.render(
         matrix=record,
         seats=list(_seats(record)),
@@ -98,7 +114,10 @@ def matrix_page(record: MatrixRecord) -> str:
         judged=judged_rules(record),
         rules=RULES,
         marks=MARKS,
-        outcomes=[word for word in OUTCOMES if any(c.outcome == word for c in record.cells)],
+        outcomes=[word for word in OUTCOMES if word in found],
+        clauses=clause_table(clauses),
+        clauses_title=CLAUSES_TITLE,
+        clauses_story=CLAUSES_STORY,
         viewers=viewers,
         unverified={
             name
@@ -109,7 +128,7 @@ def matrix_page(record: MatrixRecord) -> str:
         clocks=" and ".join(sorted({each.clock for each in record.waits})),
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        packed=_packed(record),
+        packed=_packed(record, clauses),
     )
 
 
@@ -142,12 +161,28 @@ def _row(rule: str, cells: list[CellRecord | None], numbers: dict[int, int]) -> 
 
 
 def _cell(cell: CellRecord, numbers: dict[int, int]) -> _Cell:
-    unjudged = f", {cell.unjudged} of {len(cell.judged_by)} not judged" if cell.unjudged else ""
     return _Cell(
         numbers[id(cell)],
         cell.outcome,
-        f"{cell.rule}, {cell.subject}: {cell.outcome}{unjudged}",
+        f"{cell.rule}, {cell.subject}: {cell.outcome}{_unjudged(cell)}",
     )
+
+
+def _unjudged(cell: CellRecord | ClauseCell) -> str:
+    return f", {cell.unjudged} of {len(cell.judged_by)} not judged" if cell.unjudged else ""
+
+
+def _clause_title(cell: ClauseCell) -> str:
+    return f"{cell.clause.source}, {cell.setting}: {cell.outcome}{_unjudged(cell)}"
+
+
+def _clause_search(clause: Clause, cells: Iterable[ClauseCell | None]) -> str:
+    """What the search looks in: "rfc 4787 req-1 … nftables=deviates"."""
+    words = [clause.source, clause.level, clause.demand, *clause.rules]
+    for each in cells:
+        if each is not None:
+            words += [f"{each.setting.column.subject}={each.outcome}", each.setting.otherwise]
+    return " ".join(words).lower()
 
 
 def _waits(record: MatrixRecord, viewers: list[str]) -> Iterator[_Waits]:
@@ -176,7 +211,7 @@ def _wait(wait: WaitRecord | None) -> _Wait | None:
 # --- what a cell opens --------------------------------------------------------------------------
 
 
-def _packed(record: MatrixRecord) -> str:
+def _packed(record: MatrixRecord, clauses: Iterable[ClauseCell]) -> str:
     """The trials and what each cell is made of, as gzipped JSON in base64."""
     cells = [
         [cell.rule, cell.seat, cell.subject, cell.outcome, [list(each) for each in cell.judged_by]]
@@ -189,8 +224,17 @@ def _packed(record: MatrixRecord) -> str:
             for rule in sorted(cited)
         },
         "cells": cells,
+        "clauses": [
+            [
+                f"{each.clause.source} \u00d7 {each.setting}: {each.outcome}",
+                each.clause.demand,
+                f"{each.clause.level} · {', '.join(each.clause.rules)}",
+                [list(judged) for judged in each.judged_by],
+            ]
+            for each in clauses
+        ],
         "trials": [
-            each.model_dump(mode="json", exclude_defaults=True, exclude={"wall_s"})
+            each.model_dump(mode="json", exclude_defaults=True, exclude={"wall_s", "nat"})
             for each in record.trials
         ],
         "titles": {f"{each.seat}={each.subject}": column_title(each) for each in record.columns},

@@ -42,6 +42,15 @@ class JudgedRecord(ExpectationRecord):
     """In how many of them it did not hold."""
 
 
+class NatRecord(_Part):
+    """How a NAT translator that is judged was set."""
+
+    way: Literal["static table", "shared address"]
+    """Basic NAT alone (RFC 3022 2.1), or NAPT too (RFC 3022 2.2)."""
+    otherwise: str = ""
+    """What the scenario sets otherwise than its topology says: "ports preserve"."""
+
+
 class TrialRecord(_Part):
     """A scenario with one subject in one seat, or with ours in all of them."""
 
@@ -70,6 +79,8 @@ class TrialRecord(_Part):
     hops_left_out: int = 0
     reproduce: str = ""
     """The one command that runs it again."""
+    nat: NatRecord | None = None
+    """None where it judges no NAT translator."""
 
 
 class ColumnRecord(_Part):

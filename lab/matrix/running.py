@@ -12,12 +12,12 @@ from typing import Final, Literal
 
 from lab.matrix.concerns import all_steps
 from lab.matrix.folding import runs_wanted, trial_record
-from lab.matrix.record import TrialRecord
+from lab.matrix.record import NatRecord, TrialRecord
 from lab.matrix.selection import WAITING, Task
 from lab.report.folder import RunFolder
 from lab.report.record import ScenarioRecord
 from lab.scenario.lateness import was_late
-from lab.scenario.model import Elapse, Scenario
+from lab.scenario.model import Elapse, Scenario, SetNatOtherwise
 from lab.scenario.runner import Progress, run_trials
 from lab.scenario.session import WORKERS_PER_CORE, preload
 from lab.scenario.trial import Trial, WorldName
@@ -96,8 +96,15 @@ class Laboratory:
                     worlds[task] = "timetravel"
             more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
         return [
-            Ran(trial_record(task, worlds[task], done[task]), tuple(done[task])) for task in tasks
+            Ran(trial_record(task, worlds[task], done[task], self._nat(task)), tuple(done[task]))
+            for task in tasks
         ]
+
+    def _nat(self, task: Task) -> NatRecord | None:
+        if task.kind == "lab" or task.seat not in {"", "nat"}:
+            return None
+        scenario = self.scenarios[task.scenario]
+        return nat_record(scenario, self.plans[scenario.topology])
 
     def _workers(self, world: WorldName) -> int:
         return self.workers or WORKERS_PER_CORE[world] * (os.cpu_count() or 1)
@@ -147,6 +154,21 @@ def seating_of(task: Task) -> Seating:
     if task.column is None or task.column.seat == "lab":
         return Seating()
     return Seating({task.column.seat: task.column.subject})
+
+
+def nat_record(scenario: Scenario, plan: Plan) -> NatRecord | None:
+    """How the scenario's NAT translator is set; None where it has none."""
+    translators = [node for node in plan.nodes if node.program("nat") is not None]
+    if not translators:
+        return None
+    words = [
+        f"{name} {value}"
+        for fault in scenario.faults
+        if isinstance(fault, SetNatOtherwise)
+        for name, value in fault.model_dump(exclude={"fault"}, exclude_none=True).items()
+    ]
+    shares = any(node.napt is not None for node in translators)
+    return NatRecord(way="shared address" if shares else "static table", otherwise=", ".join(words))
 
 
 def lasts_s(scenario: Scenario) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from lab.matrix.comparing import MatrixChange, MatrixComparison
+from lab.matrix.nat_table import clause_index
 from lab.matrix.views import cell_index, waits_by
 from lab.regression.compare import Direction
 from lab.report.junit import as_xml, xml_document
@@ -35,7 +36,10 @@ def lines(comparison: MatrixComparison) -> Iterator[str]:
 
 def summary(comparison: MatrixComparison) -> str:
     """The whole in one line."""
-    scope = f"{comparison.cells} cells and {comparison.waits} waits compared"
+    scope = (
+        f"{comparison.cells} cells, {comparison.clauses} NAT clauses and {comparison.waits} waits "
+        "compared"
+    )
     if not comparison.changes:
         return f"nothing changed; {scope}"
     counts = [
@@ -49,6 +53,7 @@ def content(comparison: MatrixComparison) -> dict[str, Any]:
     """The comparison as JSON has it; docs/matrix.md has the keys."""
     return {
         "cells_compared": comparison.cells,
+        "clauses_compared": comparison.clauses,
         "waits_compared": comparison.waits,
         "worse": len(comparison.of("worse")),
         "changed": len(comparison.of("changed")),
@@ -74,11 +79,15 @@ def content(comparison: MatrixComparison) -> dict[str, Any]:
 
 
 def junit_xml(comparison: MatrixComparison) -> str:
-    """One case for each cell and wait of either side: a failure where it became worse."""
+    """One case for each cell, NAT clause and wait of either side: a failure where it became
+    worse."""
     suite = ET.Element("testsuite", name="forwardlab compare")
     sides = (comparison.base, comparison.new)
     cases = dict.fromkeys(
         (seat, subject, rule) for side in sides for rule, seat, subject in cell_index(side)
+    )
+    cases |= dict.fromkeys(
+        ("nat", subject, what) for side in sides for subject, what in clause_index(side)
     )
     cases |= dict.fromkeys(
         ("dns", subject, f"{failure}@{viewer}")

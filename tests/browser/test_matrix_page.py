@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from devtools import Page
-from sample_matrix import sample_matrix
+from sample_matrix import sample_matrix, sample_of_translators
 
 from lab.matrix.files import publish
 
@@ -36,13 +36,22 @@ def browser():
 
 @pytest.fixture
 def page(browser, tmp_path):
+    return shown(browser, tmp_path, sample_matrix())
+
+
+@pytest.fixture
+def translators(browser, tmp_path):
+    return shown(browser, tmp_path, sample_of_translators())
+
+
+def shown(browser, folder, record):
     browser.complaints.clear()
     browser.requested.clear()
     browser.call(
         "Emulation.setDeviceMetricsOverride",
         width=1280, height=900, deviceScaleFactor=1, mobile=False,
     )  # fmt: skip
-    browser.open(publish(tmp_path / "runs" / "now", tmp_path, sample_matrix()))
+    browser.open(publish(folder / "runs" / "now", folder, record))
     return browser
 
 
@@ -115,8 +124,46 @@ def test_a_cell_that_could_not_be_judged_says_why(page):
     assert "dnsmasq is not installed" in opened(page, "[data-cell='5']")
 
 
+def test_a_clauses_mark_opens_each_trial_it_is_made_of_the_worst_first(translators):
+    text = opened(translators, "#clauses .cell.failed")
+    assert "RFC 3022 2.1 \u00d7 ours, static table: failed" in text
+    assert "MUST \u00b7 NAT-01, NAT-02, NAT-03" in text
+    titles = translators.evaluate(
+        "[...document.querySelectorAll('#opened h3')].map((e) => e.textContent)"
+    )
+    assert titles == ["About cluster/restart", "About cluster/eight"]
+    assert text.count("seen <b>so</b> (frames 4, 6)") == 3
+    assert "forwardlab run cluster/restart" in text
+    links = translators.evaluate(
+        "[...document.querySelectorAll('#opened a')].map((e) => e.getAttribute('href'))"
+    )
+    assert links == ["runs/now/captures/ours.pcapng"] * 2
+    assert translators.evaluate("document.querySelectorAll('#opened svg line.shaft').length") == 4
+    assert translators.complaints == []
+
+
+def test_the_mark_of_a_translator_set_otherwise_opens_too(translators):
+    text = opened(translators, "#clauses table:not(.matrix) .cell")
+    assert "nftables (conntrack), shared address, ports preserve: passed" in text
+    assert "About translation/mapping/udp_ports_kept" in text
+
+
+def test_a_clause_that_could_not_be_judged_says_why(translators):
+    assert "nftables is not installed" in opened(translators, "#clauses .cell.unsupported")
+
+
+def test_the_search_finds_clauses_by_words_and_by_what_came_of_them(translators):
+    assert search(translators, "rfc 5382") == ["NAT-05", "RFC 5382 REQ-1"]
+    assert search(translators, "nftables=deviates") == ["NAT-05", "RFC 4787 REQ-1"]
+    assert search(translators, "ports preserve") == ["RFC 4787 REQ-1"]
+    assert search(translators, "unbound=failed") == ["NAT-01"]
+    assert translators.evaluate("document.getElementById('clauses').hidden")
+
+
+@pytest.mark.parametrize("which", ["page", "translators"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_never_scrolls_sideways(page, width):
+def test_the_page_never_scrolls_sideways(request, which, width):
+    page = request.getfixturevalue(which)
     page.call(
         "Emulation.setDeviceMetricsOverride",
         width=width, height=900, deviceScaleFactor=1, mobile=width < 500,

@@ -67,7 +67,8 @@ def test_what_is_written_can_be_drawn_anew_from_the_record_alone(small, tmp_path
     for name in ("index.html", "matrix.json", "matrix.csv", "matrix.md"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     rows = list(csv.DictReader(io.StringIO((folder / "matrix.csv").read_text(encoding="utf-8"))))
-    assert len(rows) == 4
+    assert [each["table"] for each in rows] == ["cell"] * 4 + ["clause"]
+    assert (rows[-1]["clause"], rows[-1]["way"]) == ("RFC 3022 2.1", "static table")
     assert "INCOMPLETE" not in {path.name for path in folder.iterdir()}
 
 

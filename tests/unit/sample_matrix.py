@@ -15,6 +15,7 @@ from lab.matrix.record import (
     JudgedBy,
     JudgedRecord,
     MatrixRecord,
+    NatRecord,
     TrialRecord,
     WaitRecord,
 )
@@ -149,3 +150,62 @@ def sample_matrix(**changed: Any) -> MatrixRecord:
         "host": {"cores": 2},
     }
     return MatrixRecord(**(content | changed))
+
+
+STATIC = NatRecord(way="static table")
+SHARED = NatRecord(way="shared address")
+KEPT = NatRecord(way="shared address", otherwise="ports preserve")
+
+
+def sample_of_translators(**changed: Any) -> MatrixRecord:
+    """A matrix of NAT translators, and of a DNS server behind one."""
+    kernel: dict[str, Any] = {"seat": "nat", "subject": "nftables"}
+    trials = (
+        trial("cluster/eight", expectation(("NAT-01",)), expectation(("NAT-03",)), nat=STATIC),
+        trial("cluster/restart", expectation(("NAT-03",), "failed"), nat=STATIC),
+        trial("translation/mapping/udp", expectation(("NAT-05", "NAT-13")), nat=SHARED),
+        trial(
+            "translation/mapping/udp", expectation(("NAT-05",), "deviates"), **kernel, nat=SHARED
+        ),
+        trial("translation/mapping/tcp", expectation(("NAT-05",)), **kernel, nat=SHARED),
+        trial(
+            "translation/mapping/udp_ports_kept",
+            expectation(("NAT-05",)),
+            expectation(("NAT-05",), "unsupported"),
+            **kernel,
+            nat=KEPT,
+        ),
+        trial(
+            "translation/fragments/static",
+            expectation(("NAT-15",), "unsupported").model_copy(update={"evidence": ()}),
+            **kernel,
+            nat=STATIC,
+            reason="nftables is not installed",
+        ),
+        trial("translation/filtering/as_planned", expectation(("NAT-07",)), nat=SHARED),
+        # Somebody else sits in the DNS server's seat: of the translator this says nothing.
+        trial("cluster/eight", expectation(("NAT-01",), "failed"), seat="dns", subject="unbound"),
+    )
+    content: dict[str, Any] = {
+        "columns": (
+            ColumnRecord(seat="dns", subject="unbound", title="Unbound", version="1.17.1"),
+            ColumnRecord(seat="nat", subject="ours", title="ours", version="0.1.0"),
+            ColumnRecord(
+                seat="nat", subject="nftables", title="nftables (conntrack)", version="1.0.6"
+            ),
+        ),
+        "trials": trials,
+        "cells": (
+            cell("NAT-01", "dns", "unbound", trials, (8, 0)),
+            cell("NAT-01", "nat", "ours", trials, (0, 0)),
+            cell("NAT-03", "nat", "ours", trials, (0, 1), (1, 0)),
+            cell("NAT-05", "nat", "ours", trials, (2, 0)),
+            cell("NAT-07", "nat", "ours", trials, (7, 0)),
+            cell("NAT-13", "nat", "ours", trials, (2, 0)),
+            cell("NAT-05", "nat", "nftables", trials, (3, 0), (4, 0), (5, 0), (5, 1)),
+            cell("NAT-15", "nat", "nftables", trials, (6, 0)),
+        ),
+        "failures": (),
+        "waits": (),
+    }
+    return sample_matrix(**(content | changed))

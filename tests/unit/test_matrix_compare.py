@@ -6,7 +6,7 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
-from sample_matrix import COLUMNS, sample_matrix, wait
+from sample_matrix import COLUMNS, cell, sample_matrix, sample_of_translators, wait
 from typer.testing import CliRunner
 
 from lab.cli import app
@@ -36,7 +36,7 @@ def changes(base: MatrixRecord, new: MatrixRecord, **how: bool) -> list[tuple[st
 def test_the_same_matrix_has_not_changed():
     found = compare_matrices(sample_matrix(), sample_matrix())
     assert found.changes == ()
-    assert list(lines(found)) == ["nothing changed; 7 cells and 2 waits compared"]
+    assert list(lines(found)) == ["nothing changed; 7 cells, 0 NAT clauses and 2 waits compared"]
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,64 @@ def test_a_wait_that_is_gone_is_missed_only_where_waits_were_asked_for():
     assert changes(gone, base) == [("changed", "new wait", "waiting/first@glibc")]
 
 
+def with_mapping(udp: str, tcp: str) -> MatrixRecord:
+    """What came of the kernel's mapping, by scenario; its cell of NAT-05 is the worst of both."""
+    base = sample_of_translators()
+    trials = list(base.trials)
+    for place, outcome in ((3, udp), (4, tcp)):
+        (each,) = trials[place].expectations
+        changed = {"expectations": (each.model_copy(update={"outcome": outcome}),)}
+        trials[place] = trials[place].model_copy(update=changed)
+    places = [tuple(each) for each in base.cells[6].judged_by]
+    mapping = cell("NAT-05", "nat", "nftables", tuple(trials), *places)
+    cells = (*base.cells[:6], mapping, *base.cells[7:])
+    return base.model_copy(update={"trials": tuple(trials), "cells": cells})
+
+
+TCP_MAPPING = "RFC 5382 REQ-1, shared address"
+
+
+def test_a_clause_is_told_where_its_cell_hides_it():
+    base, new = with_mapping("deviates", "passed"), with_mapping("deviates", "deviates")
+    assert changes(base, new) == [("worse", "newly deviates", TCP_MAPPING)]
+    assert changes(new, base) == [("better", "deviates no longer", TCP_MAPPING)]
+    worse = compare_matrices(with_mapping("failed", "passed"), with_mapping("failed", "failed"))
+    assert [each.what for each in worse.of("worse")] == [TCP_MAPPING]
+    assert worse.changes[0].why.startswith("translation/mapping/tcp: what NAT-05 demands: seen")
+    assert content(worse)["clauses_compared"] == 9
+    suite = ET.fromstring(junit_xml(worse))[0]  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("17", "1")
+
+
+def test_what_a_cell_tells_is_not_told_again_clause_by_clause():
+    base, new = with_mapping("passed", "passed"), with_mapping("failed", "passed")
+    assert changes(base, new) == [("worse", "rule newly broken", "NAT-05")]
+
+
+def test_a_clause_that_is_gone_is_missed_unless_it_was_left_out():
+    base = sample_of_translators()
+    left = base.cells[6].model_copy(
+        update={"judged_by": tuple(each for each in base.cells[6].judged_by if each.trial != 4)}
+    )
+    gone = base.model_copy(update={"cells": (*base.cells[:6], left, *base.cells[7:])})
+    assert changes(base, gone) == [("worse", "no longer judged", TCP_MAPPING)]
+    assert changes(gone, base) == [("changed", "judged now", TCP_MAPPING)]
+    assert changes(base, gone, partial=True) == []
+    assert changes(base, gone.model_copy(update={"quick": True})) == []
+    # The rules that a clause is made of were not all asked for.
+    assert changes(base, gone.model_copy(update={"rules": ("NAT-06",)})) == []
+    # A matrix that was written before it told how translators are set.
+    trials = tuple(each.model_copy(update={"nat": None}) for each in base.trials)
+    assert changes(base.model_copy(update={"trials": trials}), gone) == []
+
+
 def test_it_is_told_by_subject_with_versions_and_what_the_packets_show():
     columns = (COLUMNS[0], COLUMNS[1].model_copy(update={"version": "1.19.2"}), *COLUMNS[2:])
     new = with_outcome("failed", 2).model_copy(update={"columns": columns})
     told = list(lines(compare_matrices(with_outcome("passed", 2), new)))
     assert told[0] == "dns=unbound 1.17.1 → 1.19.2"
     assert told[1].startswith("  ✘ rule newly broken   FWD-01: passed → failed (forwarding/first:")
-    assert told[-1] == "1 worse, 0 changed, 0 better; 7 cells and 2 waits compared"
+    assert told[-1] == "1 worse, 0 changed, 0 better; 7 cells, 0 NAT clauses and 2 waits compared"
     # A new version that changes nothing is worth a line, too.
     quiet = compare_matrices(sample_matrix(), sample_matrix(columns=columns))
     assert next(lines(quiet)) == "dns=unbound 1.17.1 → 1.19.2: nothing changed"

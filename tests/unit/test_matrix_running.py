@@ -14,6 +14,7 @@ from sample_matrix import LISTED
 from lab.judge.rules import RULES
 from lab.matrix import running
 from lab.matrix.chance import trials_needed
+from lab.matrix.record import NatRecord
 from lab.matrix.running import Laboratory, lasts_s
 from lab.matrix.selection import Column, Task
 from lab.report.folder import RunFolder
@@ -158,6 +159,25 @@ def test_each_task_has_its_world(laboratory, monkeypatch, world, can_travel, wor
     assert sorted(each.world for each in ran) == sorted(worlds)
     for each in ran:
         assert f"--world {each.world} --seed 1" in each.reproduce
+
+
+def test_the_record_tells_how_a_translator_that_is_judged_was_set(
+    laboratory, scenarios, monkeypatch
+):
+    host(monkeypatch, lambda trial: {})
+    kept = "translation/mapping/udp_ports_kept"
+    plans = plans_of(ROOT, [scenarios[kept], scenarios[FIVE]])
+    tasks = [
+        Task(kept, None),
+        Task(kept, Column("nat", "nftables")),
+        # Of these, who translates is not what is asked, or nobody does.
+        Task(kept, DNS),
+        Task(kept, None, "lab"),
+        Task(FIVE, None),
+    ]
+    found = replace(laboratory, plans=plans).run(tasks, Unseen())
+    set_so = NatRecord(way="shared address", otherwise="ports preserve")
+    assert [each.trial.nat for each in found] == [set_so, set_so, None, None, None]
 
 
 def test_in_real_time_what_waits_for_minutes_at_most_is_waited_for(
