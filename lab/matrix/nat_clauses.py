@@ -17,7 +17,8 @@ class Clause:
     demand: str
     """What it demands, shortened."""
     level: str
-    """MUST, SHOULD, or RECOMMENDED, as it says itself."""
+    """MUST, SHOULD, or RECOMMENDED, as it says itself. RFC 3022 has no such words; what it
+    describes is what its kinds of NAT are."""
     rules: tuple[str, ...]
     scenarios: tuple[str, ...] = ("*",)
 
@@ -36,7 +37,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
         ("NAT-01", "NAT-02", "NAT-03"),
     ),
     Clause(
-        "RFC 3022 4.2", "checksums are adjusted; a UDP checksum of 0 stays", "MUST", ("NAT-13",)
+        "RFC 3022 4.1", "checksums are adjusted; a UDP checksum of 0 stays", "MUST", ("NAT-13",)
     ),
     Clause(
         "RFC 4787 REQ-1",
@@ -70,7 +71,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     Clause(
         "RFC 4787 REQ-10", "no ALG meddles with UDP", "SHOULD", ("NAT-17",), ("*/payloads/dns*",)
     ),
-    Clause("RFC 4787 REQ-11", "the mapping never changes", "MUST", ("NAT-03",)),
+    Clause("RFC 4787 REQ-11", "the way of mapping never changes", "MUST", ("NAT-03",)),
     Clause("RFC 4787 REQ-12", "ICMP ends no mapping", "MUST", ("ICM-04",), ("*/state_lives_on",)),
     Clause("RFC 4787 REQ-13", '"fragmentation needed" for what is too large', "MUST", ("NAT-16",)),
     Clause("RFC 4787 REQ-14", "fragments in any order", "MUST", ("NAT-15",)),
@@ -151,6 +152,6 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause("RFC 5508 REQ-8", "no room: ICMP code 13", "SHOULD", ("NAT-18",)),
     Clause("RFC 5508 REQ-10", "time exceeded, by the right side's address", "MUST", ("ICM-06",)),
-    Clause("RFC 5452 10", "outside ports cannot be guessed", "SHOULD", ("SEC-05",)),
+    Clause("RFC 7857 9", "outside ports cannot be guessed", "SHOULD", ("SEC-05",)),
 )
 """In the order of their documents."""

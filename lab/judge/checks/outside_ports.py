@@ -19,7 +19,7 @@ _PORTS = (1 << 16) - FIRST_PORT
 class OutsidePortsUnpredictable(CheckBase):
     """The outside ports under which a node's questions leave the translator are spread over their
     whole range, follow no sequence, and repeat one another no more often than chance has it
-    (SEC-05, RFC 5452 10, RFC 6056). False alarms: fewer than one in 10**9."""
+    (SEC-05, RFC 5452 10, RFC 7857 9). False alarms: fewer than one in 10**9."""
 
     kind: Literal["outside-ports-unpredictable"] = "outside-ports-unpredictable"
     node: str
