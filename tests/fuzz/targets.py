@@ -125,7 +125,7 @@ def _is_fit_answer(question: bytes, reply: bytes, transport: Transport) -> None:
     assert not question[2] & 0x80, "an answer to a response"
     query = parse_query(question)
     if not isinstance(query, Query):
-        # RFC 5358: an error must not be larger than what caused it, but for an OPT record.
+        # No amplifier (RFC 5358 3): no error is larger than its cause, but for an OPT record.
         assert len(reply) <= max(len(question), 12) + 11, "an error larger than its cause"
     elif transport is Transport.UDP:
         assert len(reply) <= query.udp_limit, "larger than the client can take"
