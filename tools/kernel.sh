@@ -46,17 +46,32 @@ say() {
 tools/setup.sh kernel
 
 place=$(mktemp -d "${TMPDIR:-/tmp}/forwardlab-kernel.XXXXXX")
+child=
 trap 'rm -rf "$place"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'ended 129' HUP
+trap 'ended 130' INT
+trap 'ended 143' TERM
+
+# What takes long runs beside the shell, which else would hear of a signal only afterwards.
+ended() {
+	trap '' HUP INT TERM
+	[ -z "$child" ] || kill "$child" 2>/dev/null || true
+	wait
+	exit "$1"
+}
+beside() {
+	"$@" >"$place/words" 2>&1 &
+	child=$!
+	wait "$child"
+}
+
 [ "$(df --output=avail -k "$place" | tail -n 1)" -ge 3000000 ] ||
 	cannot "the build needs 3 GB in ${TMPDIR:-/tmp}; free some, or name another folder as TMPDIR"
 
 if [ -z "${KERNEL_SOURCE-}" ]; then
 	say "fetching $package"
-	(cd "$place" && apt-get download -q "$package") >"$place/fetching" 2>&1 || {
-		tail -n 5 "$place/fetching" >&2
+	beside env --chdir="$place" apt-get download -q "$package" || {
+		tail -n 5 "$place/words" >&2
 		cannot "apt cannot fetch $package, see above: 'apt-get update' as root may help (Debian 12 has" \
 			"it in bookworm-security), or give its tarball as KERNEL_SOURCE=FILE"
 	}
@@ -66,11 +81,14 @@ fi
 
 say "unpacking the source"
 mkdir "$place/source"
-tar -xf "$KERNEL_SOURCE" -C "$place/source" --strip-components=1 || cannot "$KERNEL_SOURCE cannot be unpacked"
+beside tar -xf "$KERNEL_SOURCE" -C "$place/source" --strip-components=1 || {
+	tail -n 5 "$place/words" >&2
+	cannot "$KERNEL_SOURCE cannot be unpacked"
+}
 rm -rf "$place/package"
 
 step() {
-	(cd "$place/source" && "$@") >"$place/words" 2>&1 || {
+	beside env --chdir="$place/source" "$@" || {
 		tail -n 20 "$place/words" >&2
 		cannot "'$*' failed; what it said last is above"
 	}

@@ -178,6 +178,7 @@ The root is asked when the last forwarder might still have answered.""",
 list, and forgot to move it back. The first returns and is not asked any more.""",
         topology="forwarders",
         steps=(
+            Ask(name="n0.example.com"),
             Halt(node="forwarder1"),
             Ask(name="n1.example.com"),
             Reconfigure(

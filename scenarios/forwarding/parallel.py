@@ -6,7 +6,6 @@ NAME = "www.example.com"
 FAST, SLOW = "198.51.100.1", "198.51.100.2"
 
 SILENT = Script(silent=True)
-NOT_THERE = Script(rcode="NXDOMAIN")
 
 
 def after(delay_s: float, address: str) -> Script:
@@ -15,6 +14,10 @@ def after(delay_s: float, address: str) -> Script:
 
 def denied_after(delay_s: float) -> Script:
     return Script(rcode="NXDOMAIN", delay_s=delay_s)
+
+
+# Long enough that all three questions are on their way before, short enough to be the first.
+NOT_THERE = denied_after(0.05)
 
 
 def three(
@@ -70,7 +73,7 @@ first after three; the second never does.""",
     ),
     "denial_waits": three(
         "Asked at once: a denial is held back until somebody knows better",
-        """The first forwarder says at once that there is no such name: perhaps it is outside, and
+        """The first forwarder says soon that there is no such name: perhaps it is outside, and
 the name is known inside alone. The second knows it, and takes half a second. Whoever believed the
 first would break the name for the client.""",
         (NOT_THERE, after(0.5, FAST), SILENT),
