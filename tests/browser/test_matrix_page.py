@@ -143,7 +143,7 @@ def test_a_clauses_mark_opens_each_trial_it_is_made_of_the_worst_first(translato
 
 
 def test_the_mark_of_a_translator_set_otherwise_opens_too(translators):
-    text = opened(translators, "#clauses table:not(.matrix) .cell")
+    text = opened(translators, "#clauses .otherwise .cell")
     assert "nftables (conntrack), shared address, ports preserve: passed" in text
     assert "About translation/mapping/udp_ports_kept" in text
 
