@@ -24,8 +24,8 @@ from lab.exchange.table import (
 from lab.exchange.unbound_syntax import SECTIONS, Directive, Value, directives_of
 
 ORDER_SOURCE = (
-    'unbound.conf(5), "forward-zone": servers are chosen by round-trip time, at random among those '
-    "that are about as fast"
+    "Unbound iterator/iter_utils.c, iter_server_selection: servers are chosen by round-trip time, "
+    "at random among those that are about as fast"
 )
 _MOST_FILES = 100
 _TLS_PORT = 853

@@ -135,7 +135,8 @@ def _translator_files(
     )
     options.add(
         f"A silent load balancer is waited for {written_seconds(config.timeout_ns)} before the "
-        "next is asked; newer versions of BIND have this setting no more.",
+        "next is asked, but 1.2 s at least, as every forwarder; newer versions of BIND have this "
+        "setting no more.",
         f"    resolver-retry-interval {retry_ms(config.timeout_ns)};",
     )
     options.add(

@@ -167,9 +167,9 @@ def _waiting(options: Text, config: ResolverConfig) -> None:
     waits = [timeout_ns(rule, config) for rule in used_rules(config) if rule.servers]
     wait_ns = max(waits, default=config.server_timeout_ns)
     options.add(
-        f"A silent server is waited for {written_seconds(wait_ns)} before the next is asked. BIND "
-        "has one such time for all servers, doubles it from the fourth round on, and takes 2 s at "
-        "most; newer versions have it no more.",
+        f"A silent server is waited for {written_seconds(wait_ns)} before the next is asked, a "
+        "forwarder 1.2 s at least. BIND has one such time for all servers, doubles it from the "
+        "fourth round on, and takes 2 s at most; newer versions have it no more.",
         f"    resolver-retry-interval {retry_ms(wait_ns)};",
     )
     options.add(

@@ -106,7 +106,7 @@ def _translator_file(config: DnsTranslatorConfig) -> tuple[str, str]:
     )
     text.add(
         f"A silent load balancer is waited for {written_seconds(config.timeout_ns)} at least, half "
-        "of it twice: the second time Unbound asks for a smaller reply.",
+        "of it twice: Unbound asks a silent one again before it goes on.",
         f"    infra-cache-min-rtt: {half_ms(config.timeout_ns)}",
     )
     patience(text, _PATIENCE_NS)

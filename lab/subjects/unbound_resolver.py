@@ -255,9 +255,9 @@ def _waiting(text: Text, config: ResolverConfig) -> None:
         wait_ns = max(waits)
         text.add(
             f"A silent server is waited for {written_seconds(wait_ns)} at least: a forwarder has "
-            "to ask others itself. Half of it stands here, because Unbound asks twice, the second "
-            "time for a smaller reply. It has one such time for all servers, and doubles it for "
-            "one that stays silent.",
+            "to ask others itself. Half of it stands here, because Unbound asks a silent one again "
+            "before it goes on. It has one such time for all servers, and doubles it for one that "
+            "stays silent.",
             f"    infra-cache-min-rtt: {half_ms(wait_ns)}",
         )
         text.add(
