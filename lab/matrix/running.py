@@ -75,21 +75,25 @@ class Laboratory:
                 if turn < more[task]
             ]
             late: Counter[Task] = Counter()
-            for world in sorted({worlds[task] for task, _ in batch}):
+            # The longest first: at the end of a batch nobody waits for the last one alone.
+            batch.sort(key=lambda each: -lasts_s(self.scenarios[each[0].scenario]))
+            trials = [self._trial(task, worlds[task], number) for task, number in batch]
+            here = sorted({trial.world for trial in trials})
+            for world in here:
                 preload(world)
-                here = [(task, number) for task, number in batch if worlds[task] == world]
-                # The longest first: at the end of a batch nobody waits for the last one alone.
-                here.sort(key=lambda each: -lasts_s(self.scenarios[each[0].scenario]))
-                trials = [self._trial(task, world, number) for task, number in here]
-                records, _, _ = run_trials(
-                    trials, workers=self._workers(world), progress=progress, again=False
-                )
-                for (task, _), trial, record in zip(here, trials, records, strict=True):
-                    if was_late(record) and attempts[task] < _ATTEMPTS:
-                        late[task] += 1
-                        _forget(trial)
-                    else:
-                        done[task].append(_lean(record))
+            # All worlds at once: while trials in real time wait, guests compute.
+            records, _, _ = run_trials(
+                trials,
+                workers={world: self._workers(world) for world in here},
+                progress=progress,
+                again=False,
+            )
+            for (task, _), trial, record in zip(batch, trials, records, strict=True):
+                if was_late(record) and attempts[task] < _ATTEMPTS:
+                    late[task] += 1
+                    _forget(trial)
+                else:
+                    done[task].append(_lean(record))
             for task in late:
                 attempts[task] += 1
                 if self.can_travel and self.world == "auto" and task.kind == "seat":

@@ -12,18 +12,18 @@ import pickle
 import select
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from lab.report.record import ScenarioRecord
 from lab.scenario.description import longest_s
 from lab.scenario.guests import TrialGuests
 from lab.scenario.lateness import was_late
 from lab.scenario.seats import InputRefused
-from lab.scenario.trial import Trial, broken, run_trial
+from lab.scenario.trial import Trial, WorldName, broken, run_trial
 from lab.worlds.child import IsolationFailed, interrupts_held, interrupts_let_in
 from lab.worlds.world import World
 from resolver.machine import SECOND
@@ -34,6 +34,9 @@ _TICK_S = 0.1
 BESIDES_STEPS_S = 120.0
 """How long a trial may take besides its steps, on however busy a machine: the start of the world,
 the judging, the end. What takes longer hangs."""
+
+Workers: TypeAlias = int | Mapping[WorldName, int]
+"""How many trials run at a time: of all worlds together, or of each."""
 
 _AN_HOUR = 3600 * SECOND
 _A_DAY_S = 24 * 3600.0
@@ -100,17 +103,28 @@ class _Queue:
     def length(self) -> int:
         return len(self.fresh) + len(self.again)
 
-    def take(self, running: int, workers: int) -> tuple[int, Trial] | None:
-        """The next one that may start beside so many that run; None when it has to wait."""
-        if self.fresh:
-            return self.fresh.popleft() if running < workers else None
-        return self.again.popleft() if self.again and not running else None
+    def take(self, running: Counter[WorldName], workers: Workers) -> tuple[int, Trial] | None:
+        """The next one that may start beside those that run; None when it has to wait."""
+        for index, (_, trial) in enumerate(self.fresh):
+            if _has_room(trial.world, running, workers):
+                following = self.fresh[index]
+                del self.fresh[index]
+                return following
+        if self.fresh or running.total():
+            return None
+        return self.again.popleft() if self.again else None
+
+
+def _has_room(world: WorldName, running: Counter[WorldName], workers: Workers) -> bool:
+    if isinstance(workers, int):
+        return running.total() < workers
+    return running[world] < workers[world]
 
 
 def run_trials(
     trials: Iterable[Trial],
     *,
-    workers: int,
+    workers: Workers,
     progress: Progress,
     keep_on_failure: bool = False,
     again: bool = True,
@@ -138,7 +152,11 @@ def run_trials(
     with interrupts_held():
         try:
             while queue.length or running:
-                while (following := queue.take(len(running), workers)) is not None:
+                while (
+                    following := queue.take(
+                        Counter(r.trial.world for r in running.values()), workers
+                    )
+                ) is not None:
                     place, trial = following
                     progress.scenario_started(trial.id)
                     running[place] = _start(trial, guests, keep_on_failure=keep_on_failure)

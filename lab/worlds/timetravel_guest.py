@@ -189,6 +189,9 @@ def _cause(lines: Sequence[str]) -> str:
     return telling[-1] if telling else "it said nothing"
 
 
+_NICENESS = 10
+
+
 class _Becoming:
     """In the child, before it becomes the kernel: dies with its parent, keeps to its processor."""
 
@@ -203,6 +206,8 @@ class _Becoming:
         if self._processor is not None:
             with suppress(OSError):
                 os.sched_setaffinity(0, {self._processor})
+        # Real deadlines beside it come first: in here nobody notices how long anything took.
+        os.nice(_NICENESS)
 
 
 def kernel_arguments(folder: Path) -> Sequence[str]:

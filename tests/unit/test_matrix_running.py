@@ -61,7 +61,7 @@ def host(monkeypatch, come_to):
     ran = []
 
     def run_trials(trials, **how: Any):
-        assert how["workers"] >= 1
+        assert all(how["workers"][trial.world] >= 1 for trial in trials)
         records = []
         for trial in trials:
             ran.append(trial)

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,43 @@ def test_records_come_in_the_order_of_the_trials(make):
     assert {record.outcome for record in records} == {"passed"}
     assert sorted(progress.finished) == identifiers
     assert all(record.wall_s > 0 for record in records)
+
+
+@pytest.mark.parametrize(
+    ("workers", "most"),
+    [
+        (2, {"all": 2}),
+        ({"simulated": 1, "mininet": 3}, {"all": 4, "simulated": 1, "mininet": 3}),
+    ],
+)
+def test_so_many_run_at_a_time_of_all_or_of_each_world(make, monkeypatch, workers, most):
+    real_start = runner._start
+
+    def start(trial, guests, *, keep_on_failure):
+        running = real_start(
+            replace(trial, world="simulated"), guests, keep_on_failure=keep_on_failure
+        )
+        running.trial = trial
+        return running
+
+    now, at_most = Counter(), Counter()
+
+    class Counting(Silent):
+        def scenario_started(self, identifier):
+            now.update(("all", identifier.rpartition("-")[0]))
+            for key in now:
+                at_most[key] = max(at_most[key], now[key])
+
+        def scenario_finished(self, record):
+            now.subtract(("all", record.id.rpartition("-")[0]))
+
+    monkeypatch.setattr(runner, "_start", start)
+    # Those of one world stand first, and still the other's do not wait for them.
+    worlds = ["simulated"] * 5 + ["mininet"] * 5
+    trials = [replace(make(f"{world}-{n}"), world=world) for n, world in enumerate(worlds)]
+    records = run(*trials, workers=workers, progress=Counting())
+    assert [record.id for record in records] == [trial.id for trial in trials]
+    assert {key: at_most[key] for key in most} == most
 
 
 def with_a_fault(monkeypatch, fault, identifier="bad"):
