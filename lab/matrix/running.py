@@ -21,6 +21,7 @@ from lab.scenario.model import Elapse, Scenario, SetNatOtherwise
 from lab.scenario.runner import Progress, run_trials
 from lab.scenario.session import WORKERS_PER_CORE, preload
 from lab.scenario.trial import Trial, WorldName
+from lab.subjects.behaviour import behaviour_of
 from lab.subjects.seating import Seating
 from lab.topology.plan import Plan
 
@@ -64,7 +65,7 @@ class Laboratory:
         can in virtual time, which no host is too busy for."""
         worlds = {task: self._world(task) for task in tasks}
         done: dict[Task, list[ScenarioRecord]] = {task: [] for task in tasks}
-        more = {task: self._runs_at_first(task) for task in tasks}
+        more = {task: self._runs_at_first(task, world) for task, world in worlds.items()}
         attempts = dict.fromkeys(tasks, 1)
         while any(more.values()):
             batch = [
@@ -113,9 +114,11 @@ class Laboratory:
     def _workers(self, world: WorldName) -> int:
         return self.workers or WORKERS_PER_CORE[world] * (os.cpu_count() or 1)
 
-    def _runs_at_first(self, task: Task) -> int:
-        waits = task.scenario.startswith(WAITING) and task.kind == "seat"
-        return self.waiting_runs if waits else 1
+    def _runs_at_first(self, task: Task, world: WorldName) -> int:
+        if not task.scenario.startswith(WAITING) or task.kind == "lab":
+            return 1
+        # In virtual time one run is as good as three where nothing is drawn.
+        return self.waiting_runs if world == "mininet" or _draws(task) else 1
 
     def _world(self, task: Task) -> WorldName:
         if task.kind == "lab":
@@ -151,6 +154,11 @@ class Laboratory:
     def _reproduce(self, task: Task, world: WorldName) -> str:
         words = ("forwardlab", "run", task.scenario, *seating_of(task).words())
         return f"{shlex.join(words)} --world {world} --seed {self.seed}"
+
+
+def _draws(task: Task) -> bool:
+    behaviour = behaviour_of(task.subject)
+    return behaviour is not None and behaviour.draws
 
 
 def seating_of(task: Task) -> Seating:

@@ -105,6 +105,8 @@ class Behaviour(_Part):
     subject: SubjectName
     checked: Words
     """The version for which everything was checked: "1.17.1", or "9.18" for all of that series."""
+    draws: bool = False
+    """Whether chance or round-trip times have a say in whom it asks; documented under "order"."""
     documented: tuple[Documented, ...] = ()
     deviations: tuple[Deviation, ...] = ()
 

@@ -42,12 +42,16 @@ def poisoned(*, offered: bool = True, asked: bool = True, answer: str | None = N
 
 
 @cases.passes(UNUSED)
-@cases.fails(NeverUsed(address=EVIL, name=WWW, server="tgp1"), because="tgp1 was never told")
+@cases.passes(NeverUsed(address=EVIL, name="victim.test", server="tgp2", through=("dns",)))
+@cases.fails(
+    NeverUsed(address=EVIL, name=WWW, server="tgp1", through=("tgp2",)),
+    because=f"tgp1 and tgp2 never heard of {EVIL}",
+)
 def poison_without_effect() -> Wire:
     return poisoned()
 
 
-@cases.fails(UNUSED, because=f"dns was never told {EVIL}")
+@cases.fails(UNUSED, because=f"dns never heard of {EVIL}")
 def no_poison() -> Wire:
     return poisoned(offered=False)
 
@@ -68,6 +72,10 @@ def the_victim_is_silenced() -> Wire:
 
 
 @cases.fails(NeverUsed(address=REAL[1], name="victim.test"), because=f"a packet to {REAL[1]}")
+@cases.fails(
+    NeverUsed(address=REAL[1], name="victim.test", server="tgp2", through=("dns",)),
+    because=f"a packet to {REAL[1]}",
+)
 def poison_followed() -> Wire:
     wire = cluster()
     upstream = says(asks(), ADDRESS, additional=(f"ns.victim.test 60 A {REAL[1]}",))

@@ -92,6 +92,19 @@ def test_a_task_runs_once_and_one_of_the_waiting_table_three_times(laboratory, m
     assert len({each.capture for each in ran}) == len({each.folder for each in ran}) == 4
 
 
+@pytest.mark.parametrize(
+    ("subject", "world", "runs"),
+    [("unbound", "timetravel", 3), ("dnsmasq", "timetravel", 1), ("dnsmasq", "mininet", 3)],
+)
+def test_in_virtual_time_who_draws_nothing_waits_the_same_each_time(
+    laboratory, monkeypatch, subject, world, runs
+):
+    host(monkeypatch, lambda trial: {})
+    chosen = replace(laboratory, world=world, can_travel=True)
+    (found,) = chosen.run([Task(WAITS, Column("dns", subject))], Unseen())
+    assert found.trial.runs == runs
+
+
 def test_what_is_drawn_runs_until_a_breach_is_seen_and_no_longer(laboratory, monkeypatch):
     listed = {"listed": LISTED.model_copy(update={"varies": 0.5})}
 

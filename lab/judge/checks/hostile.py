@@ -15,12 +15,14 @@ from lab.values import Address, DnsName, Rcode
 
 
 class NeverUsed(CheckBase):
-    """A record with this address came to the server from upstream, and the server neither sent a
-    packet there nor told anybody of it; and later it was asked for, and answered, the name that
-    the address was to poison (SEC-02, SEC-06, MaginotDNS)."""
+    """A record with this address came to the server from upstream, or to whom it asks through, and
+    none of them sent a packet there, nor did the server tell anybody of it; and later it was asked
+    for, and answered, the name that the address was to poison (SEC-02, SEC-06, MaginotDNS)."""
 
     kind: Literal["never-used"] = "never-used"
     server: str = "dns"
+    through: tuple[str, ...] = ()
+    """Who stands between it and upstream: what they do not hand on, they have held off."""
     address: Address
     asker: str = "viewer"
     name: DnsName
@@ -28,15 +30,16 @@ class NeverUsed(CheckBase):
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look for the address in everything that came, and in everything that went."""
+        exposed = {self.server, *self.through}
         offered = [
             each
             for each in timeline.messages
-            if each.receiver == self.server and each.is_reply and _holds(each, self.address)
+            if each.receiver in exposed and each.is_reply and _holds(each, self.address)
         ]
         if not offered:
-            return failed(f"{self.server} was never told {self.address}")
+            return failed(f"{' and '.join(sorted(exposed))} never heard of {self.address}")
         for passage in timeline.packets:
-            if passage.sender == self.server and passage.ip.destination == self.address:
+            if passage.sender in exposed and passage.ip.destination == self.address:
                 return failed(f"a packet to {self.address}", *offered[0].frames, *passage.frames)
         for message in timeline.messages:
             if message.sender == self.server and _holds(message, self.address):
