@@ -38,6 +38,9 @@ from resolver.machine import MILLISECOND, SECOND, Duration, Endpoint
 CONFIG: Final = "dnsdist.conf"
 SOURCE_PORTS: Final = 64
 """UDP sockets towards each server: one by default, which makes forging answers easy."""
+QUESTIONS_PER_CONNECTION: Final = 100
+"""Taken from a client's connection before the first is answered: one by default, which holds up all
+others behind a slow one (RFC 7766 6.2.1.1)."""
 
 _COMMAND: Final = ("dnsdist", "--supervised", "--disable-syslog", "-C", f"{FOLDER}/{CONFIG}")
 
@@ -144,10 +147,12 @@ def _head(sitting: Sitting) -> Text:
     text = Text("--")
     text.heading(f'dnsdist as {sitting.node.label} of the network "{sitting.plan.title}".')
     first, *others = map(with_port, listens_at(sitting.node, sitting.config))
+    options = f"{{maxInFlight={QUESTIONS_PER_CONNECTION}}}"
     text.add(
-        "The addresses it is asked at, over UDP and TCP, and no others of this machine.",
-        f'setLocal("{first}")',
-        *(f'addLocal("{each}")' for each in others),
+        "The addresses it is asked at, over UDP and TCP, and no others of this machine. On a "
+        "connection a slow question holds up none behind it (RFC 7766 6.2.1.1).",
+        f'setLocal("{first}", {options})',
+        *(f'addLocal("{each}", {options})' for each in others),
     )
     text.add(
         "No question to powerdns.com about the version's security: private servers ask nobody "
@@ -205,14 +210,15 @@ def _add_servers(
     lines = [
         f'newServer({{address="{with_port(server)}", pool="{pool}", order={order}, '
         f'checkName="{fqdn(names.normalise(zone))}", checkType="SOA", checkInterval=1, '
-        f"checkTimeout={timeout // MILLISECOND}, maxCheckFailures=1, rise=1, retries=1, "
-        f"tcpConnectTimeout={whole_seconds(timeout)}, sockets={SOURCE_PORTS}}})"
+        f"checkTimeout={timeout // MILLISECOND}, mustResolve=true, maxCheckFailures=1, rise=1, "
+        f"retries=1, tcpConnectTimeout={whole_seconds(timeout)}, sockets={SOURCE_PORTS}}})"
         for order, server in enumerate(servers, start=1)
     ]
     text.add(
         f"Who is asked for {which}: the first in this order that is up. Each is probed every "
-        "second with a question for the domain's SOA record, never for a name of the Internet; any "
-        "answer but SERVFAIL means that it is up. Many source ports make forging answers harder.",
+        "second with a question for the domain's SOA record, never for a name of the Internet. Who "
+        "answers SERVFAIL, REFUSED or NXDOMAIN is no use for the domain, and counts as down until "
+        "the next probe. Many source ports make forging answers harder.",
         *lines,
         f'setPoolServerPolicy(firstAvailable, "{pool}")',
     )
