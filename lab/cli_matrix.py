@@ -82,7 +82,7 @@ def matrix(
             metavar="NUMBER",
             min=1,
             help="Trials at a time.",
-            show_default="3 per core; timetravel: 1 per core",
+            show_default="6 per core; timetravel: 1 per core",
         ),
     ] = None,
     out: Annotated[Path | None, folder_for("matrix", "reports/matrix/runs/<time>")] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from lab.doctor import forwardlab_version, host_facts, mininet_obstacles
 from lab.matrix.files import publish, write_matrix
 from lab.matrix.folding import cells_of
 from lab.matrix.record import CellRecord, ColumnRecord, MatrixRecord, WaitRecord
-from lab.matrix.running import Laboratory, Ran, WorldAsked
+from lab.matrix.running import Laboratory, Ran, WorldAsked, default_workers
 from lab.matrix.selection import (
     WAITING,
     Column,
@@ -27,7 +26,7 @@ from lab.matrix.waiting import failures_of, wait_of
 from lab.report.folder import RunFolder
 from lab.scenario.catalogue import read_catalogue
 from lab.scenario.model import Scenario
-from lab.scenario.session import WORKERS_PER_CORE, HostCannot, plans_of
+from lab.scenario.session import HostCannot, plans_of
 from lab.subjects.roster import SUBJECTS
 from lab.topology.plan import Plan
 from lab.worlds.timetravel_kernel import timetravel_obstacles
@@ -112,7 +111,9 @@ class Matrix:
 
     @property
     def _workers(self) -> int:
-        return self.workers or WORKERS_PER_CORE["mininet"] * (os.cpu_count() or 1)
+        return self.workers or default_workers(
+            "timetravel" if self.world == "timetravel" else "mininet"
+        )
 
     def _cells(
         self,

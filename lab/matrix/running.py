@@ -28,6 +28,8 @@ from lab.topology.plan import Plan
 WorldAsked = Literal["auto", "mininet", "timetravel"]
 
 LONG_WAITS: Final = "long waits"
+_MININET_PER_CORE: Final = 6
+"""More than for a run of ours: most servers are waited for until they give up, or never answer."""
 _ATTEMPTS: Final = 3
 """So often a busy host may be too late for a trial before that is what is told."""
 REAL_TIME_S: Final = 60.0
@@ -112,7 +114,7 @@ class Laboratory:
         return nat_record(scenario, self.plans[scenario.topology])
 
     def _workers(self, world: WorldName) -> int:
-        return self.workers or WORKERS_PER_CORE[world] * (os.cpu_count() or 1)
+        return self.workers or default_workers(world)
 
     def _runs_at_first(self, task: Task, world: WorldName) -> int:
         if not task.scenario.startswith(WAITING) or task.kind == "lab":
@@ -154,6 +156,12 @@ class Laboratory:
     def _reproduce(self, task: Task, world: WorldName) -> str:
         words = ("forwardlab", "run", task.scenario, *seating_of(task).words())
         return f"{shlex.join(words)} --world {world} --seed {self.seed}"
+
+
+def default_workers(world: WorldName) -> int:
+    """How many trials of a matrix run at a time in a world."""
+    each = _MININET_PER_CORE if world == "mininet" else WORKERS_PER_CORE[world]
+    return each * (os.cpu_count() or 1)
 
 
 def _draws(task: Task) -> bool:
