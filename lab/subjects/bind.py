@@ -16,6 +16,7 @@ from lab.subjects.bind_resolver import (
     order,
     resolver_files,
     retry_ms,
+    upstream,
     where,
     wrapped,
 )
@@ -139,6 +140,7 @@ def _translator_files(
         "setting no more.",
         f"    resolver-retry-interval {retry_ms(config.timeout_ns)};",
     )
+    upstream(options)
     options.add(
         "The cluster's domain is private and unsigned: nothing to validate.",
         "    dnssec-validation no;",

@@ -247,6 +247,11 @@ def _cache(options: Text, config: ResolverConfig) -> None:
 def _asking(options: Text, config: ResolverConfig) -> None:
     if config.recursion:
         _minimisation(options, config)
+    upstream(options)
+
+
+def upstream(options: Text) -> None:
+    """How it asks others, and for how many clients."""
     options.add(
         "Every question leaves from another port of all that there are (RFC 5452 9.2); by itself "
         "named takes those of the kernel, less than half.",

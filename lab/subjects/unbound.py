@@ -109,6 +109,16 @@ def _translator_file(config: DnsTranslatorConfig) -> tuple[str, str]:
         "of it twice: Unbound asks a silent one again before it goes on.",
         f"    infra-cache-min-rtt: {half_ms(config.timeout_ns)}",
     )
+    text.add(
+        "Then the next one is asked: by itself Unbound asks each five times, and who asks the "
+        "translator would be gone before it knew.",
+        "    outbound-msg-retry: 1",
+    )
+    text.add(
+        "A load balancer that was silent is tried again all the time, not only after 15 minutes: "
+        "it is used as soon as it is back.",
+        "    infra-keep-probing: yes",
+    )
     patience(text, _PATIENCE_NS)
     text.add(
         "Answers pass whole and in the order that the load balancers gave them.",
