@@ -16,6 +16,7 @@ from lab.subjects.roster import SUBJECTS
 from lab.subjects.subject import SEATS, CannotFill, SeatName, Sitting, Subject, SubjectName
 from lab.topology.plan import Plan, PlannedDaemon, PlannedNode, PlannedProgram, ProgramName
 from lab.values import unknown
+from resolver.config import Profile, ResolverConfig
 
 Roster = Mapping[SubjectName, Subject]
 
@@ -126,6 +127,11 @@ def reseated(
     return replace(program, daemon=daemon)
 
 
+_SETTABLE = frozenset({Profile.LISTED_ORDER})
+"""Profiles that a configuration made of the topology comes near to; the others are Windows'
+published timers and all servers at once."""
+
+
 def rendered(subject: Subject, sitting: Sitting, config: Path | None = None) -> PlannedDaemon:
     """What runs in the seat; `config` is the user's own file. Raises CannotFill and OSError."""
     if subject.version() is None:
@@ -135,7 +141,15 @@ def rendered(subject: Subject, sitting: Sitting, config: Path | None = None) -> 
         )
     if sitting.seat not in subject.seats:
         raise CannotFill(f"{subject.title} cannot be a {_KINDS[sitting.seat]}")
-    return subject.render(sitting) if config is None else subject.adopt(sitting, config)
+    if config is not None:
+        return subject.adopt(sitting, config)
+    asked = sitting.config
+    if isinstance(asked, ResolverConfig) and asked.profile not in _SETTABLE:
+        raise CannotFill(
+            f"{subject.title} has a way of its own to wait for its forwarders, and cannot be set "
+            f"to the profile {asked.profile.value}"
+        )
+    return subject.render(sitting)
 
 
 _KINDS: Mapping[SeatName, str] = {

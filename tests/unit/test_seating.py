@@ -164,6 +164,19 @@ def test_who_cannot_sit_there_says_why(subject, seat, told):
     assert str(refused.value).startswith(told)
 
 
+@pytest.mark.parametrize("topology", ["forwarders-windows", "forwarders-parallel"])
+def test_nobody_else_can_be_set_to_another_servers_timers(topology, tmp_path):
+    with pytest.raises(CannotFill, match="Stock has a way of its own to wait for its forwarders"):
+        seated(plan_of(topology), DNS, roster=ROSTER)
+    # What a user's own file does is judged, whatever timers it sets.
+    config = tmp_path / "my.conf"
+    config.write_text("mine")
+    own = Seating({"dns": "unbound"}, {"dns": config})
+    assert sitting(seated(plan_of(topology), own, roster=ROSTER)) == {
+        ("dns", "resolver"): "unbound"
+    }
+
+
 def test_a_missing_package_is_told_with_the_command_that_installs_it():
     with pytest.raises(CannotFill, match="apt-get install --no-install-recommends stock`"):
         seated(plan_of("cluster"), DNS, roster={"unbound": Stock(installed=None)})
