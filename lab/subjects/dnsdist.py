@@ -207,18 +207,26 @@ def _add_cache(text: Text, config: ResolverConfig) -> None:
 def _add_servers(
     text: Text, zone: str, servers: Iterable[Endpoint], pool: str, timeout: Duration, which: str
 ) -> None:
+    # Who is asked for everything may well refuse to speak of the root itself.
+    everything = names.normalise(zone) == names.ROOT
     lines = [
         f'newServer({{address="{with_port(server)}", pool="{pool}", order={order}, '
         f'checkName="{fqdn(names.normalise(zone))}", checkType="SOA", checkInterval=1, '
-        f"checkTimeout={timeout // MILLISECOND}, mustResolve=true, maxCheckFailures=1, rise=1, "
-        f"retries=1, tcpConnectTimeout={whole_seconds(timeout)}, sockets={SOURCE_PORTS}}})"
+        f"checkTimeout={timeout // MILLISECOND}, mustResolve={'false' if everything else 'true'}, "
+        f"maxCheckFailures=1, rise=1, retries=1, tcpConnectTimeout={whole_seconds(timeout)}, "
+        f"sockets={SOURCE_PORTS}}})"
         for order, server in enumerate(servers, start=1)
     ]
     text.add(
         f"Who is asked for {which}: the first in this order that is up. Each is probed every "
-        "second with a question for the domain's SOA record, never for a name of the Internet. Who "
-        "answers SERVFAIL, REFUSED or NXDOMAIN is no use for the domain, and counts as down until "
-        "the next probe. Many source ports make forging answers harder.",
+        "second with a question for the domain's SOA record, never for a name of the Internet; "
+        + (
+            "any answer but SERVFAIL means that it is up. "
+            if everything
+            else "who answers SERVFAIL, REFUSED or NXDOMAIN is no use for the domain and counts as "
+            "down. "
+        )
+        + "Many source ports make forging answers harder.",
         *lines,
         f'setPoolServerPolicy(firstAvailable, "{pool}")',
     )
