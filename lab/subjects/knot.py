@@ -302,5 +302,9 @@ def _translator_text(sitting: Sitting, config: DnsTranslatorConfig) -> str:
         "Every other name is refused: the translator is no resolver.",
         "policy.add(policy.all(policy.REFUSE))",
     )
-    text.add("Addresses in the order that the load balancers gave them.", "reorder_RR(false)")
+    text.add(
+        "Addresses in the same order each time. It is not the load balancers' order: those of one "
+        "name come sorted, which cannot be set.",
+        "reorder_RR(false)",
+    )
     return str(text)
