@@ -155,4 +155,6 @@ class Forge(Value):
     """"destination": sent to another address of the victim's; "port": to another port."""
     address: Ipv4Address
     """The address the forged answer promises."""
+    name: DnsName | None = None
+    """Only a question about this name is answered; None: any question, even a health check's."""
     patience_s: Seconds = 5.0

@@ -7,6 +7,7 @@ from lab.observe.sighting import Ip, Sighting, Udp
 from lab.scenario import packets
 from lab.scenario.model import Forge
 from lab.topology.plan import Plan
+from resolver.dns.names import normalise
 from resolver.machine import Endpoint
 
 
@@ -18,6 +19,8 @@ def forgery(sighting: Sighting, step: Forge, plan: Plan) -> bytes | None:
     match sighting.network:
         case Ip(source=source, destination=destination, transport=Udp() as udp):
             if udp.destination_port != DNS_PORT:
+                return None
+            if step.name is not None and normalise(step.name) != packets.question_name(udp.payload):
                 return None
             other = elsewhere(step, plan, source)
             if other is None:

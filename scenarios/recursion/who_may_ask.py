@@ -79,10 +79,10 @@ that there is no recursion for it, and costs no packet. An open resolver is a we
 others. What the server is responsible for itself, its own zone, it tells everybody.""",
         topology="recursion",
         steps=(
-            Ask(node="outsider", server=DNS, name="www.example.com"),
+            Ask(node="outsider", server=DNS, name="www.example.com", patience_s=5.0),
             Ask(name="two.example.com"),
-            Ask(node="outsider", server=DNS, name="two.example.com"),
-            Ask(node="outsider", server=DNS, name="www.intern.netz"),
+            Ask(node="outsider", server=DNS, name="two.example.com", patience_s=5.0),
+            Ask(node="outsider", server=DNS, name="www.intern.netz", patience_s=5.0),
         ),
         expectations=(
             Expectation(

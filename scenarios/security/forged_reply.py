@@ -3,7 +3,7 @@ from typing import Literal
 from lab.judge.checks import Answered, ForgeryIgnored
 from lab.scenario.model import Ask, Await, Expectation, Forge, Play, Scenario, Script
 
-FORGED = "192.168.1.66"
+CLUSTER, FORGED = "internet.intern.netz", "192.168.1.66"
 WWW, DUAL = "www.example.com", "192.168.1.56"
 
 Fault = Literal[
@@ -24,7 +24,7 @@ The DNS server must go on waiting for the true answer.""",
                 script=Script(delay_s=0.3, answers=("10.10.10.100", "10.10.10.102")),
             ),
             Ask(wait=False, label="question"),
-            Forge(forger="stranger", victim="dns", fault=fault, address=FORGED),
+            Forge(forger="stranger", victim="dns", fault=fault, address=FORGED, name=CLUSTER),
             Await(label="question"),
         ),
         expectations=(

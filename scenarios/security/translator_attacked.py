@@ -42,7 +42,7 @@ everything but one thing: {what}. The translator must go on waiting for the true
         steps=(
             *both(Script(delay_s=0.2, answers=(FIRST, THIRD))),
             Ask(wait=False, label="question"),
-            Forge(forger="server3", victim="translator", fault=fault, address=FORGED),
+            Forge(forger="server3", victim="translator", fault=fault, address=FORGED, name=CLUSTER),
             Await(label="question"),
         ),
         expectations=(

@@ -126,6 +126,27 @@ def test_reconfigurations_add_up_and_outlive_a_restart(perform) -> None:
     assert [each.asker for each in below_b] == ["viewer", "dns"]
 
 
+def test_a_forger_waits_for_the_question_that_is_meant(perform) -> None:
+    silent = Play(node="server1", script=Script(delay_s=0.2, answers=("10.10.10.100",)))
+    timeline = perform(
+        silent,
+        Ask(name="www.internet.intern.netz", wait=False, label="other"),
+        Ask(wait=False, label="meant"),
+        Forge(
+            forger="viewer", victim="dns", fault="id", address="192.0.2.66",
+            name="INTERNET.intern.netz",
+        ),
+        Await(label="other"),
+        Await(label="meant"),
+    )  # fmt: skip
+    asked = {each.query.name for each in timeline.exchanges if each.asker == "dns"}
+    forged = [each.name for each in timeline.messages if "192.0.2.66" in each.addresses]
+    assert (asked, forged) == (
+        {"www.internet.intern.netz", "internet.intern.netz"},
+        ["internet.intern.netz"],
+    )
+
+
 @pytest.mark.parametrize("fault", ["source-port", "class", "id"])
 def test_a_forgery_is_sent_for_a_live_question(perform, fault) -> None:
     silent = Play(node="server1", script=Script(delay_s=0.2, answers=("10.10.10.100",)))
