@@ -254,7 +254,7 @@ _NAMES_A_NODE = (
     "to",
     "router",
 )
-_NAMES_NODES = ("servers", "blocked")
+_NAMES_NODES = ("servers", "blocked", "relays")
 
 
 def _named(check: Check) -> Iterator[tuple[str, str]]:

@@ -48,7 +48,7 @@ itself, and must not feel it (the MaginotDNS attacks of 2023, by way of a transl
             Expectation(
                 text="Nothing of the gift is used or told, and the victim is answered",
                 rules=("SEC-06",),
-                check=NeverUsed(address=EVIL, name=VICTIM, through=("translator",)),
+                check=NeverUsed(address=EVIL, name=VICTIM, relays=("translator",)),
             ),
             Expectation(
                 text="with its true address",

@@ -13,6 +13,7 @@ NODES = {
     "asker",
     "blocked",
     "node",
+    "relays",
     "router",
     "sender",
     "server",

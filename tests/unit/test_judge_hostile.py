@@ -42,9 +42,9 @@ def poisoned(*, offered: bool = True, asked: bool = True, answer: str | None = N
 
 
 @cases.passes(UNUSED)
-@cases.passes(NeverUsed(address=EVIL, name="victim.test", server="tgp2", through=("dns",)))
+@cases.passes(NeverUsed(address=EVIL, name="victim.test", server="tgp2", relays=("dns",)))
 @cases.fails(
-    NeverUsed(address=EVIL, name=WWW, server="tgp1", through=("tgp2",)),
+    NeverUsed(address=EVIL, name=WWW, server="tgp1", relays=("tgp2",)),
     because=f"tgp1 and tgp2 never heard of {EVIL}",
 )
 def poison_without_effect() -> Wire:
@@ -73,7 +73,7 @@ def the_victim_is_silenced() -> Wire:
 
 @cases.fails(NeverUsed(address=REAL[1], name="victim.test"), because=f"a packet to {REAL[1]}")
 @cases.fails(
-    NeverUsed(address=REAL[1], name="victim.test", server="tgp2", through=("dns",)),
+    NeverUsed(address=REAL[1], name="victim.test", server="tgp2", relays=("dns",)),
     because=f"a packet to {REAL[1]}",
 )
 def poison_followed() -> Wire:

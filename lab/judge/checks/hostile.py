@@ -21,7 +21,7 @@ class NeverUsed(CheckBase):
 
     kind: Literal["never-used"] = "never-used"
     server: str = "dns"
-    through: tuple[str, ...] = ()
+    relays: tuple[str, ...] = ()
     """Who stands between it and upstream: what they do not hand on, they have held off."""
     address: Address
     asker: str = "viewer"
@@ -30,7 +30,7 @@ class NeverUsed(CheckBase):
 
     def judge(self, timeline: Timeline) -> Finding:
         """Look for the address in everything that came, and in everything that went."""
-        exposed = {self.server, *self.through}
+        exposed = {self.server, *self.relays}
         offered = [
             each
             for each in timeline.messages
