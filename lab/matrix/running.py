@@ -16,6 +16,7 @@ from lab.matrix.record import NatRecord, TrialRecord
 from lab.matrix.selection import WAITING, Task
 from lab.report.folder import RunFolder
 from lab.report.record import ScenarioRecord
+from lab.report.records import Records
 from lab.scenario.lateness import was_late
 from lab.scenario.model import Elapse, Scenario, SetNatOtherwise
 from lab.scenario.runner import Progress, run_trials
@@ -41,7 +42,7 @@ class Ran:
     """What came of a task."""
 
     trial: TrialRecord
-    runs: tuple[ScenarioRecord, ...]
+    runs: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Laboratory:
         what came of them in the same order. What a busy host was too late for runs anew, where it
         can in virtual time, which no host is too busy for."""
         worlds = {task: self._world(task) for task in tasks}
-        done: dict[Task, list[ScenarioRecord]] = {task: [] for task in tasks}
+        done = {task: Records() for task in tasks}
         more = {task: self._runs_at_first(task, world) for task, world in worlds.items()}
         attempts = dict.fromkeys(tasks, 1)
         while any(more.values()):
@@ -103,7 +104,7 @@ class Laboratory:
                     worlds[task] = "timetravel"
             more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
         return [
-            Ran(trial_record(task, worlds[task], done[task], self._nat(task)), tuple(done[task]))
+            Ran(trial_record(task, worlds[task], done[task], self._nat(task)), done[task])
             for task in tasks
         ]
 

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from lab.report.record import ScenarioRecord
+from lab.report.records import PackedRecord, Records, pack
 from lab.scenario.description import longest_s
 from lab.scenario.guests import TrialGuests
 from lab.scenario.lateness import was_late
@@ -128,7 +129,7 @@ def run_trials(
     progress: Progress,
     keep_on_failure: bool = False,
     again: bool = True,
-) -> tuple[list[ScenarioRecord], list[Standing], Callable[[], None]]:
+) -> tuple[Records, list[Standing], Callable[[], None]]:
     """Run all trials, at most `workers` at once. One that a busy host was too late for is run once
     more when all others are over, alone; its record says so. Not so without `again`.
 
@@ -138,7 +139,7 @@ def run_trials(
     """
     queue = _Queue(deque(enumerate(trials)), deque())
     running: dict[int, _Running] = {}
-    records: dict[int, ScenarioRecord] = {}
+    records: dict[int, PackedRecord] = {}
     standing: list[Standing] = []
     kept: list[_Process] = []
     guests = TrialGuests()
@@ -166,19 +167,18 @@ def run_trials(
                     if left is not None:
                         standing.append(left)
                         kept.append(each.process)
-                        records[place] = left.record
-                    else:
-                        records[place] = _collect(each)
-                    if again and was_late(records[place]) and not each.trial.retried:
-                        queue.again.append((place, _once_more(each.trial, records[place])))
+                    record = left.record if left is not None else _collect(each)
+                    if again and was_late(record) and not each.trial.retried:
+                        queue.again.append((place, _once_more(each.trial, record)))
                         continue
-                    progress.scenario_finished(records[place])
+                    records[place] = pack(record)
+                    progress.scenario_finished(record)
                 progress.tick()
         except BaseException:
             take_down()
             raise
     guests.close()
-    return [records[place] for place in sorted(records)], standing, take_down
+    return Records.of(records[place] for place in sorted(records)), standing, take_down
 
 
 def _once_more(trial: Trial, late: ScenarioRecord) -> Trial:

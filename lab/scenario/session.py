@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -198,7 +198,9 @@ class Session:
             f"{strict}{seats}"
         )
 
-    def _record(self, records: list[ScenarioRecord], started: datetime, wall_s: float) -> RunRecord:
+    def _record(
+        self, records: Sequence[ScenarioRecord], started: datetime, wall_s: float
+    ) -> RunRecord:
         places = {identifier: place for place, identifier in enumerate(self.scenarios)}
         records = sorted(records, key=lambda each: (places[each.id], each.repetition))
         record = RunRecord(

@@ -51,7 +51,7 @@ class _ShellOnDemand(Node):  # type: ignore[misc]  # Mininet has no types
             # -d: a session of its own; -n: new network and mount namespaces; -p: says so when
             # they are there.
             self.holder = subprocess.Popen(
-                ["mnexec", "-cdnp", "sleep", "infinity"],
+                ["mnexec", "-dnp", "sleep", "infinity"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
             )
