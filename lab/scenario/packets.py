@@ -11,6 +11,7 @@ import struct
 from ipaddress import ip_address
 from typing import Final
 
+from scapy.data import MANUFDB
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRTSIG, EDNS0TLV
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6
@@ -22,6 +23,9 @@ from lab.scenario.model import ForgeryFault
 from lab.values import class_number, type_number
 from resolver.dns import names
 from resolver.machine import Endpoint
+
+# Who made which network card is 38,000 names that every fork of a trial would copy.
+MANUFDB.d.clear()
 
 FORGED_TTL_S = 60
 """A forgery wants to stay; the judge recognises it by its address, not by this."""

@@ -53,7 +53,6 @@ from lab.scenario.model import (
 from lab.scenario.peers import peer_for
 from lab.scenario.reconfiguring import Reconfigurations, Reseat
 from lab.scenario.replaying import perform_replay
-from lab.topology.load import problems_in
 from lab.topology.plan import Plan
 from lab.viewer.visiting import Visits
 from lab.worlds.world import World, WorldBroken
@@ -260,6 +259,8 @@ class Stage:
         self._world.start_peer(step.node, step.program, peer_for(step.script), script)
 
     def _check_topology(self, step: CheckTopology) -> None:
+        from lab.topology.load import problems_in  # its graphs are much for every fork to copy
+
         problems = [str(problem) for problem in problems_in(step.text)]
         said = f"{len(problems)} refusals" if problems else "good"
         self._world.mark(
