@@ -66,6 +66,7 @@ _GRAIN = 100 * MILLISECOND
 class _OpenQuestion:
     node: str
     question: StubQuestion
+    asked_at: Instant
     deadline: Instant
 
 
@@ -164,9 +165,10 @@ class Stage:
             identifier=self._random.getrandbits(16),
             signed_at_s=self._world.now() // SECOND,
         )
-        deadline = self._world.now() + _ns(step.patience_s) + _GRAIN
+        asked_at = self._world.now()
         self._world.attach(step.node, question)
-        opened = _OpenQuestion(step.node, question, deadline)
+        deadline = asked_at + _ns(step.patience_s) + _GRAIN
+        opened = _OpenQuestion(step.node, question, asked_at, deadline)
         if step.wait:
             self._collect(opened)
         else:
@@ -227,9 +229,13 @@ class Stage:
     def _forge(self, step: Forge) -> None:
         forger = self._plan.node(step.forger)
         sent: list[Sighting] = []
+        # What was captured before may come to be seen only now: of a health check long answered.
+        since = min((each.asked_at for each in self._open.values()), default=self._world.now())
 
         def watch(sighting: Sighting) -> None:
-            packet = None if sent else forgery(sighting, step, self._plan)
+            if sent or sighting.at < since:
+                return
+            packet = forgery(sighting, step, self._plan)
             if packet is None:
                 return
             sent.append(sighting)

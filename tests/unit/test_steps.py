@@ -6,12 +6,14 @@ import pytest
 
 from lab.judge.checks import Answered
 from lab.observe.dns_exchange import DnsExchange
+from lab.observe.sighting import Sighting
 from lab.observe.timeline import Timeline
 from lab.scenario.model import (
     Ask,
     AskMany,
     Await,
     Change,
+    Elapse,
     Expectation,
     Forge,
     Halt,
@@ -40,10 +42,24 @@ SCRIPTED = Play(node="dns", program="resolver", script=ECHO)
 ZONE = "@ 60 IN SOA ns hostmaster {0} 3600 600 86400 60\n@ 60 IN NS ns\n@ 60 IN A 192.0.2.{0}\n"
 
 
+class SeeingLate(SimulatedWorld):
+    """A world on a busy host: a watcher is shown first what was captured before it came."""
+
+    def start(self) -> None:
+        super().start()
+        self._seen: list[Sighting] = []
+        super().on_sighting(self._seen.append)
+
+    def on_sighting(self, watcher) -> None:
+        for sighting in self._seen if watcher else ():
+            watcher(sighting)
+        super().on_sighting(watcher or self._seen.append)
+
+
 @pytest.fixture
 def perform(tmp_path):
-    def run(*steps: Step) -> Timeline:
-        world = SimulatedWorld(PLAN, out=tmp_path, seed=1)
+    def run(*steps: Step, kind: type[SimulatedWorld] = SimulatedWorld) -> Timeline:
+        world = kind(PLAN, out=tmp_path, seed=1)
         try:
             world.start()
             # Through the scenario, so that what it refuses is not performed.
@@ -145,6 +161,22 @@ def test_a_forger_waits_for_the_question_that_is_meant(perform) -> None:
         {"www.internet.intern.netz", "internet.intern.netz"},
         ["internet.intern.netz"],
     )
+
+
+def test_no_question_is_live_that_was_captured_before_the_viewer_asked(perform) -> None:
+    timeline = perform(
+        Ask(),
+        Elapse(seconds=5),  # longer than the balancer's TTL
+        Play(node="server1", script=Script(delay_s=0.2, answers=("10.10.10.100",))),
+        Ask(wait=False, label="q"),
+        Forge(forger="viewer", victim="dns", fault="id", address="192.0.2.66"),
+        Await(label="q"),
+        kind=SeeingLate,
+    )
+    first, second = (each.query.source for each in timeline.exchanges if each.asker == "dns")
+    forged = {each.destination for each in timeline.messages if "192.0.2.66" in each.addresses}
+    assert first != second
+    assert forged == {second}
 
 
 @pytest.mark.parametrize("fault", ["source-port", "class", "id"])
