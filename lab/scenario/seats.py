@@ -24,7 +24,7 @@ from lab.scenario.model import (
 )
 from lab.subjects.roster import SUBJECTS
 from lab.subjects.seating import Roster, Seating, places, reseated, seated
-from lab.subjects.subject import SEATS, CannotFill, SeatName
+from lab.subjects.subject import SEATS, CannotFill, FileRefused, SeatName
 from lab.topology.plan import Plan, PlannedProgram, ProgramName
 
 PATIENCE_S = 40.0
@@ -59,7 +59,7 @@ def filled(
     scenario: Scenario, meant: Plan, actual: Plan, seating: Seating, roster: Roster = SUBJECTS
 ) -> tuple[Plan, Plan]:
     """The plan as it is meant and as it runs, with their seats filled. Raises CannotFill, and
-    InputRefused for a configuration that cannot be read."""
+    InputRefused for a configuration that cannot be read or understood."""
     leave = scripted(scenario)
     try:
         filled_meant = seated(meant, seating, leave=leave, roster=roster)
@@ -69,6 +69,8 @@ def filled(
         return filled_meant, seated(actual, seating, leave=leave, roster=roster)
     except OSError as error:
         raise InputRefused(f"{error.filename}: {error.strerror}; it cannot be read") from error
+    except FileRefused as error:
+        raise InputRefused(str(error)) from error
 
 
 def reconfigured(

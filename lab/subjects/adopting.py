@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lab.exchange.source import Source, Unreadable, located, read_source
-from lab.subjects.subject import CannotFill
+from lab.subjects.subject import FileRefused
 
 FOLDER = "{folder}"
 """What stands for the daemon's own folder in a planned daemon's texts."""
@@ -124,7 +124,7 @@ change of what it does would let it run."""
 def adopt_files(config: Path, override: Override) -> Adopted:
     """A user's file with all that it includes.
 
-    Raises CannotFill where it cannot be understood, with file, line and remedy, and OSError where
+    Raises FileRefused where it cannot be understood, with file, line and remedy, and OSError where
     the file itself cannot be read.
     """
     with config.open("rb"):
@@ -133,7 +133,7 @@ def adopt_files(config: Path, override: Override) -> Adopted:
     try:
         taking.main(config)
     except Unreadable as error:
-        raise CannotFill(str(error)) from error
+        raise FileRefused(str(error)) from error
     overrides = (taking.overrides.get(name, ()) for name in taking.files.values())
     return Adopted(tuple(taking.texts.items()), tuple(chain.from_iterable(overrides)))
 

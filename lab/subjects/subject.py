@@ -44,6 +44,11 @@ class CannotFill(Exception):
     that stand in a report after "UNSUPPORTED:"."""
 
 
+class FileRefused(CannotFill):
+    """The user's own file, or one that it names, cannot be read or understood; the message has the
+    file, the place and the remedy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sitting:
     """A seat to be filled: where, and with what task."""

@@ -8,6 +8,7 @@ import pytest
 from shipped import TOPOLOGIES
 from stock_servers import Stock
 
+from lab.exchange.named_syntax import statements_of
 from lab.judge.checks import Answered
 from lab.scenario.model import (
     Ask,
@@ -33,6 +34,7 @@ from lab.scenario.seats import (
     reconfigured,
     scripted,
 )
+from lab.subjects.adopting import adopt_files
 from lab.subjects.roster import SUBJECTS
 from lab.subjects.seating import Seating, SeatingError, places, seated
 from lab.subjects.subject import CannotFill
@@ -215,6 +217,25 @@ def test_a_users_own_file_is_not_changed_by_a_scenario(tmp_path):
     config.unlink()
     with pytest.raises(InputRefused, match=f"{config}: No such file"):
         filled(scenario(Ask()), meant, meant, seating, ROSTER)
+
+
+def test_a_users_own_file_that_cannot_be_understood_ends_the_run(tmp_path):
+    class Reading(Stock):
+        def adopt(self, sitting, config):
+            del sitting
+            adopt_files(config, lambda source, _: statements_of(source))
+
+    config = tmp_path / "my.conf"
+    config.write_text("options { recursion yes;\n")
+    meant = plan_of("cluster")
+    with pytest.raises(InputRefused, match=f'{config}: line 1: a "{{" that nothing closes; write'):
+        filled(
+            scenario(Ask()),
+            meant,
+            meant,
+            Seating({"dns": "unbound"}, {"dns": config}),
+            {"unbound": Reading()},
+        )
 
 
 def test_a_changed_program_is_rendered_again_where_a_subject_sits():
