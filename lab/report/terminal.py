@@ -127,6 +127,7 @@ class RunDisplay:
             # A fault made on purpose that was found is good news.
             if each.outcome == "failed" and not each.meant_to_fail:
                 lines.extend(_failure(each, warning=record.outcome == "passed"))
+        lines.extend(_deviations(record))
         if record.violates and record.outcome == "passed":
             meant = f"    broken as meant: {', '.join(record.violates)}"
             lines.append(Text(meant, style=STYLES["passed"]))
@@ -162,13 +163,31 @@ def _seats(record: RunRecord) -> Iterator[str]:
         yield f"{told}{with_file}, in {part} of {len(record.scenarios)} scenarios"
 
 
+def _deviations(record: ScenarioRecord) -> Iterator[Text]:
+    """What came out as the maker documents it, and his words once for all that they are about."""
+    said: dict[str, list[Text]] = {}
+    for each in record.expectations:
+        if each.outcome == "deviates":
+            # The citation is the last of the evidence: lab/judge/listings.py.
+            heads = said.setdefault(each.evidence[-1].text, [])
+            heads.append(_headline("deviates", each, style=STYLES["deviates"]))
+    for words, heads in said.items():
+        yield from heads
+        yield Text(f"      {printable(words)}", style="dim")
+
+
 def _failure(each: ExpectationRecord, *, warning: bool) -> list[Text]:
     word = f"warning ({each.severity})" if warning else "failed"
-    head = Text(f"    {word}: ", style="yellow" if warning else "red")
-    head.append(printable(each.text), style="default")
-    head.append(f" [{', '.join(each.rules)}]", style="dim")
+    head = _headline(word, each, style="yellow" if warning else "red")
     proofs = [
         Text(f"      {printable(proof.text)} {frames_text(proof.frames)}".rstrip())
         for proof in each.evidence
     ]
     return [head, *proofs]
+
+
+def _headline(word: str, each: ExpectationRecord, *, style: str) -> Text:
+    head = Text(f"    {word}: ", style=style)
+    head.append(printable(each.text), style="default")
+    head.append(f" [{', '.join(each.rules)}]", style="dim")
+    return head

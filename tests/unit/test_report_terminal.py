@@ -11,6 +11,7 @@ from sample_record import (
     dead_node,
     eight_steps,
     lab_fault,
+    listed_deviation,
     run_of,
     sample_run,
     scenario,
@@ -66,6 +67,22 @@ def test_failures_come_with_rules_evidence_and_the_command():
 def test_a_failed_should_is_a_warning_and_a_meant_failure_is_silent():
     assert "warning (SHOULD): every answer holds" in shown(run_of(silent_forwarder()))
     assert "failed" not in shown(run_of(broken_on_purpose()))
+
+
+def test_a_deviation_is_told_with_the_makers_words_once_for_all_that_they_are_about():
+    lines = shown(run_of(listed_deviation())).splitlines()
+    assert lines[1:3] == [
+        "    deviates: the answer comes back unchanged [TRN-02]",
+        "      NOTIMP",
+    ]
+    record = listed_deviation()
+    (one,) = record.expectations
+    other = one.model_copy(update={"text": "and so does the next"})
+    held = one.model_copy(update={"text": "that held", "outcome": "passed"})
+    record = record.model_copy(update={"expectations": (one, held, other)})
+    lines = shown(run_of(record)).splitlines()
+    assert lines[2:4] == ["    deviates: and so does the next [TRN-02]", "      NOTIMP"]
+    assert not any("that held" in line for line in lines)
 
 
 def test_a_set_up_broken_on_purpose_names_below_its_verdict_what_was_found():
