@@ -5,7 +5,7 @@ Behaviour is as the manual page unbound.conf(5) says; the places are named where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,6 +22,9 @@ from lab.exchange.table import (
     zone_name,
 )
 from lab.exchange.unbound_syntax import SECTIONS, Directive, Value, directives_of
+from lab.subjects.reserved_zones import REVERSE_ZONES
+from lab.subjects.unbound_resolver import DEFAULT_ZONES
+from resolver.dns.names import is_at_or_below
 
 ORDER_SOURCE = (
     "Unbound iterator/iter_utils.c, iter_server_selection: servers are chosen by round-trip time, "
@@ -80,9 +83,10 @@ def read_unbound(source: Source, found: Collected) -> bool:
     where nothing forwards. Raises Unreadable."""
     section, zones = _Zone("", source, 0), []
     # unbound.conf(5), "do-not-query-localhost": yes by default, and for forwarders too.
-    asks_itself = False
+    asks_itself = unblocks = False
     for file, directive in _with_includes(source, found, [source.path.parent]):
         asks_itself |= directive.keyword == "do-not-query-localhost" and directive.text == "no"
+        unblocks |= directive.keyword == "unblock-lan-zones" and directive.text == "yes"
         if directive.keyword in SECTIONS:
             section = _Zone(directive.keyword, file, directive.start)
             zones.append(section)
@@ -101,6 +105,7 @@ def read_unbound(source: Source, found: Collected) -> bool:
             _server(file, directive, found)
     for zone in zones:
         _zone(zone, found, asks_itself=asks_itself)
+        _default_zone(zone, found, REVERSE_ZONES if unblocks else ())
     return True
 
 
@@ -213,6 +218,22 @@ def _zone(zone: _Zone, found: Collected, *, asks_itself: bool) -> None:
         if server not in servers:
             text = f"{server.address} is not asked: it is the machine itself"
             found.remark(zone.source, zone.start, f"{text} (do-not-query-localhost)")
+
+
+def _default_zone(zone: _Zone, found: Collected, unblocked: Iterable[str]) -> None:
+    """A forward-zone or stub-zone inside one of the zones that Unbound answers by itself."""
+    if zone.kind not in {"forward-zone", "stub-zone"}:
+        return
+    name = zone_name(zone.source, zone.start, zone.last("name"))
+    # unbound.conf(5), "local-zone", the default zones: off with a local-zone of that name, and a
+    # part of one with a transparent local-zone.
+    for default in set(DEFAULT_ZONES).difference(unblocked):
+        written = (*found.opened, *(each.zone for each in found.hosted))
+        inside = (each for each in written if is_at_or_below(each, default))
+        if is_at_or_below(name, default) and not any(is_at_or_below(name, each) for each in inside):
+            kind = "nodefault" if name == default else "transparent"
+            how = f'default local-zone; local-zone: "{name}." {kind} opens it'
+            found.host(zone.source, zone.start, default, how)
 
 
 def _auth_zone(zone: _Zone, name: str, found: Collected) -> None:

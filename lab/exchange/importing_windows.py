@@ -1,7 +1,7 @@
 """Reading a Windows DNS server's settings, as PowerShell writes them with ConvertTo-Json.
 
     Get-DnsServerForwarder, Get-DnsServerRecursion, Get-DnsServerZone: one of them, or several in a
-    list or a table. Get-DnsServer has all of them in one.
+    list, in a table or one after the other. Get-DnsServer has all of them in one.
 
 What PowerShell makes of its objects differs from version to version: addresses are texts or objects
 with IPAddressToString, times are numbers of seconds, texts or TimeSpan objects, a list is one, or
@@ -30,6 +30,8 @@ _TICKS_A_SECOND = 10_000_000
 _LONGEST_S = 3600
 """As in a topology; Windows takes 15."""
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+_TEXT = re.compile(r"[^\s\ufeff]")
+"""Where a JSON text begins; some shells write a byte order mark each time."""
 _HOSTED = {"primary": "primary", "secondary": "secondary"}
 _ZONE_TYPES = {0: "cache", 1: "primary", 2: "secondary", 3: "stub", 4: "forwarder"}
 """MS-DNSP 2.2.5.1.1: DNS_ZONE_TYPE, where an export has numbers."""
@@ -201,9 +203,13 @@ def _seconds_as_text(written: str) -> float | None:
     return _seconds(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-def _parsed(source: Source) -> Any:
+def _parsed(source: Source) -> list[Any]:
+    """Every JSON text of the file: what one cmdlet tells is appended to what another told."""
+    found, decoder, end = [], json.JSONDecoder(), 0
     try:
-        return json.loads(source.text)
+        while (start := _TEXT.search(source.text, end)) is not None:
+            value, end = decoder.raw_decode(source.text, start.start())
+            found.append(value)
     except json.JSONDecodeError as error:
         raise source.wrong(error.pos, f"no JSON: {error.msg}", "export it anew") from None
     except RecursionError:
@@ -211,3 +217,4 @@ def _parsed(source: Source) -> Any:
     except ValueError as error:
         # A number of more digits than Python converts.
         raise source.wrong(0, f"no JSON: {error}", "export it anew") from None
+    return found

@@ -91,6 +91,8 @@ def lay_out(table: ForwardingTable, title: str) -> Layout:
     """The topology of the rules that can be stood up. Raises NoRoom."""
     if len(views := table.views()) > 1:
         raise NoRoom(f"it has the views {', '.join(views)}; choose one with --view")
+    if not table.entries:
+        raise NoRoom("it forwards nothing")
     entries = usable(table)
     if not entries:
         raise NoRoom("no rule of it can be stood up in the lab; see what is said of each")

@@ -27,7 +27,7 @@ MAIN: Final = "unbound.conf"
 LAB: Final = "in-the-lab.conf"
 """It includes the main file."""
 
-_RESERVED: Final = (
+DEFAULT_ZONES: Final = (
     *reserved_zones.REVERSE_ZONES,
     "localhost",
     "home.arpa",
@@ -178,10 +178,10 @@ def _names_of_others(text: Text, config: ResolverConfig) -> None:
 
 
 def _reserved(text: Text, config: ResolverConfig, plan: Plan) -> None:
-    inside = reserved_zones.opened(config, _RESERVED)
+    inside = reserved_zones.opened(config, DEFAULT_ZONES)
     own = tuple(
         (zone, origin)
-        for zone in _RESERVED
+        for zone in DEFAULT_ZONES
         for hosted in config.zones
         if names.is_at_or_below(origin := names.normalise(hosted.origin), zone)
     )
@@ -193,7 +193,7 @@ def _reserved(text: Text, config: ResolverConfig, plan: Plan) -> None:
             f'    local-zone: "{fqdn(domain)}" {kind}',
         )
     taken = {zone for zone, _ in (*inside, *own)}
-    for zone in _RESERVED:
+    for zone in DEFAULT_ZONES:
         if config.recursion and zone not in taken and _is_on_the_internet(zone, plan):
             text.add(
                 f"Unbound answers {fqdn(zone)} by itself, with nothing in it (RFC 6761); here the "

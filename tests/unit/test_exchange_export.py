@@ -113,6 +113,17 @@ def test_import_shows_the_table_and_what_it_did_not_understand(forwardlab, tmp_p
     assert '"port":5353' in "".join(forwardlab("import", path, "--json").stdout.split())
 
 
+def test_import_says_of_a_file_without_a_rule_that_it_forwards_nothing(forwardlab, tmp_path):
+    path = tmp_path / "named.conf"
+    path.write_text("options { recursion yes; };\n")
+    done = forwardlab("import", path)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (
+        Exit.PASSED,
+        "no scenarios: it forwards nothing",
+    )
+    assert forwardlab("import", path, "--out", tmp_path / "out").exit_code == Exit.BAD_INPUT
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lab.exchange.importing import import_file
+from lab.exchange.usable import usable
 
 RULES = {
     "unbound": """
@@ -275,6 +276,14 @@ def test_a_windows_export_says_what_it_forwards(tmp_path, export, encoding):
     assert (table.order, table.recursion) == ("listed", True)
 
 
+@pytest.mark.parametrize("between", ["\n", "\n\ufeff", ""])
+def test_exports_that_were_appended_to_one_file_are_one(table_of, between):
+    texts = (json.dumps(each, indent=1) for each in (FORWARDER, [CONDITION, *OTHERS]))
+    table = table_of(between.join(texts))
+    assert [entry.zone for entry in table.entries] == [".", "corp.example", "stub.example"]
+    assert table.entries[1].place.line > json.dumps(FORWARDER, indent=1).count("\n")
+
+
 @pytest.mark.parametrize("span", SPANS)
 def test_a_single_object_and_any_time_are_read(table_of, span):
     alone = {**FORWARDER, "Timeout": span, "UseRootHint": False, "EnableReordering": True}
@@ -323,6 +332,35 @@ def test_views_are_told_and_kept_apart(table_of):
     ]
     assert [row(each) for each in table.of_view("out").entries] == ["10.2.0.55, then itself"]
     assert any('view "in": its rules hold for its clients only' in r.text for r in table.remarks)
+
+
+@pytest.mark.parametrize(
+    ("server", "hosted"),
+    [
+        ("", ["10.in-addr.arpa", "test"]),
+        ("unblock-lan-zones: yes", ["test"]),
+        ('local-zone: "10.in-addr.arpa." nodefault', ["test"]),
+        ('local-zone: "b.a.test" transparent', ["10.in-addr.arpa", "test"]),
+        ('local-zone: "a.test" transparent', ["10.in-addr.arpa"]),
+        ('local-zone: "test" static', ["test", "10.in-addr.arpa"]),
+    ],
+)
+def test_unbound_answers_its_default_zones_itself_until_a_local_zone_opens_them(
+    table_of, server, hosted
+):
+    table = table_of(
+        f"server:\n {server}\nforward-zone:\n name: 10.in-addr.arpa\n forward-addr: 10.2.0.1\n"
+        "stub-zone:\n name: a.test\n stub-addr: 10.2.0.1\n"
+    )
+    assert [each.zone for each in table.hosted] == hosted
+    assert {each.zone for each in usable(table)} == {"10.in-addr.arpa", "a.test"} - {
+        "a.test" if each == "test" else each for each in hosted
+    }
+    if not server:
+        assert [each.how for each in table.hosted] == [
+            'default local-zone; local-zone: "10.in-addr.arpa." nodefault opens it',
+            'default local-zone; local-zone: "a.test." transparent opens it',
+        ]
 
 
 def test_a_zone_that_stands_twice_is_told(table_of):

@@ -131,6 +131,7 @@ def test_any_octets_are_a_table_or_one_error(tmp_path_factory, format_name, octe
         ("knot", "if x then\n", '"if" without its end'),
         ("knot", f"x = {'{' * 60}", "nested too deep"),
         ("windows", "{", "no JSON"),
+        ("windows", "{}\n[1", "line 2: no JSON"),
         ("windows", "{}", "no export of a DNS server"),
         ("windows", "[" * 100_000, "nested too deep"),
         ("windows", '{"UseRootHint":true,"Timeout":"soon","IPAddress":"1.2.3.4"}', "is no time"),
