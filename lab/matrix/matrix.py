@@ -16,8 +16,10 @@ from lab.matrix.running import Laboratory, Ran, WorldAsked, default_workers
 from lab.matrix.selection import (
     WAITING,
     Column,
+    MatrixError,
     Task,
     is_quick,
+    nothing_to_run,
     rules_by_expectation,
     tasks_for,
 )
@@ -54,7 +56,8 @@ class Matrix:
 
     def run(self, *, quiet: bool = False) -> MatrixRecord:
         """Run everything, write the record and what is drawn from it, and say how it went. Raises
-        HostCannot and FolderUnusable, and whatever the catalogue and its topologies raise."""
+        HostCannot, MatrixError and FolderUnusable, and whatever the catalogue and its topologies
+        raise."""
         obstacles = timetravel_obstacles()
         if self.world == "timetravel" and obstacles:
             raise HostCannot(f"no virtual time under a real kernel here: {'; '.join(obstacles)}")
@@ -69,6 +72,8 @@ class Matrix:
         }
         plans = plans_of(self.root, scenarios.values())
         tasks = tasks_for(scenarios, plans, self.columns, self.rules, waits=self.waits)
+        if not tasks:
+            raise MatrixError(nothing_to_run(self.columns, self.rules, quick=self.quick))
         folder = RunFolder.create(self.root / "reports" / "matrix", self.out, started)
         laboratory = Laboratory(
             scenarios=scenarios,

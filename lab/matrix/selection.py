@@ -12,7 +12,7 @@ from lab.judge.rules import RULES
 from lab.matrix.concerns import rules_about
 from lab.scenario.model import Scenario
 from lab.subjects.roster import SUBJECTS
-from lab.subjects.rule_seats import RuleSeat
+from lab.subjects.rule_seats import RuleSeat, rule_seats
 from lab.subjects.subject import SEATS, SeatName, Subject, SubjectName
 from lab.topology.plan import Plan
 from lab.values import unknown
@@ -159,6 +159,18 @@ def tasks_for(
                 task = Task(identifier, None if column.subject == "ours" else column)
             found[task] = None
     return tuple(found)
+
+
+def nothing_to_run(columns: Iterable[Column], rules: Iterable[str], *, quick: bool) -> str:
+    """Why there is no task, and what to name instead."""
+    asked = sorted({column.seat for column in columns})
+    able = sorted({seat for rule in rules for seat in rule_seats()[rule]})
+    told = f"nothing to run: no scenario judges {', '.join(asked)} by these rules"
+    if not set(able).intersection(asked):
+        return f"{told}; they concern {', '.join(able)}, so name such a seat with --subjects"
+    if quick:
+        return f"{told} in the fixed part; take --quick away"
+    return f"{told}; `forwardlab rules` says which scenarios judge them"
 
 
 def rules_by_expectation(

@@ -19,6 +19,7 @@ from sample_matrix import COLUMNS, LISTED, cell, expectation, sample_matrix, tri
 from lab.cli_matrix import QUICK_SHOWN
 from lab.json_schema import json_schema
 from lab.judge.rules import RULES
+from lab.matrix import matrix
 from lab.matrix.chance import FALSE_ALARM, trials_needed
 from lab.matrix.concerns import nodes_taken, rules_about
 from lab.matrix.files import (
@@ -31,7 +32,7 @@ from lab.matrix.files import (
 )
 from lab.matrix.folding import cells_of, runs_wanted, trial_record
 from lab.matrix.markdown import matrix_markdown
-from lab.matrix.matrix import exit_code
+from lab.matrix.matrix import Matrix, exit_code
 from lab.matrix.page import matrix_page
 from lab.matrix.record import MatrixRecord
 from lab.matrix.selection import (
@@ -41,6 +42,7 @@ from lab.matrix.selection import (
     Task,
     columns_named,
     is_quick,
+    nothing_to_run,
     rules_named,
     tasks_for,
 )
@@ -109,6 +111,20 @@ def test_rules_are_named_by_ids_and_globs():
     assert rules_named(()) == tuple(RULES)
     with pytest.raises(MatrixError, match="no rule of that name; did you mean FWD-1"):
         rules_named(["FWD-1000"])
+
+
+def test_what_leaves_nothing_to_run_is_told_with_a_remedy_and_leaves_no_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(matrix, "mininet_obstacles", list)
+    nat = columns_named(["nat"])
+    asked = Matrix(nat, ("CND-02",), "mininet", ROOT, whole=False, out=tmp_path / "out")
+    told = "nothing to run: no scenario judges nat by these rules"
+    with pytest.raises(MatrixError, match=f"{told}; they concern dns, so name such a seat"):
+        asked.run(quiet=True)
+    assert not (tmp_path / "out").exists()
+    assert nothing_to_run(nat, ("NAT-15",), quick=True).endswith("take --quick away")
+    assert "`forwardlab rules` says" in nothing_to_run(nat, ("NAT-15",), quick=False)
 
 
 def test_a_seat_counts_only_where_it_is_on_the_path(scenarios, plans):
