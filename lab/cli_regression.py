@@ -208,7 +208,8 @@ def _told_of_matrices(base: str, new: str, *, partial: bool) -> _Told | None:
         return None
     if None in files:
         word = new if files[1] is None else base
-        refuse(f"{word}: no matrix, and a matrix can only be compared with another one")
+        remedy = "run a whole one first: forwardlab matrix" if word == "matrix" else "name another"
+        refuse(f"{word}: no matrix, and a matrix can only be compared with another one; {remedy}")
     try:
         sides = [read_matrix(file) for file in files if file is not None]
     except MatrixUnreadable as error:

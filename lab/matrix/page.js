@@ -98,10 +98,12 @@ const told = (trial, places) => {
     if (each.value) line.append(`: ${each.value}`);
     if ((trial.runs ?? 1) > 1 && each.breaches) line.append(` (did not hold in ${each.breaches} of ${trial.runs} runs)`);
     article.append(line);
-    for (const proof of each.evidence ?? [])
+    // Where a listing was weighed in, the evidence ends with it; it stands in full below.
+    const isCited = (proof) => each.listed && proof.text.endsWith(`${each.listed.because} [${each.listed.source}]`);
+    for (const proof of (each.evidence ?? []).filter((proof) => !isCited(proof)))
       article.append(made("p", proof.text + frames(proof.frames), "evidence"));
     if (each.listed)
-      article.append(made("p", `${each.listed.subject} documents it (checked for ${each.listed.checked}, ` +
+      article.append(made("p", `${each.listed.subject} documents it${each.listed.varies ? ", now and then" : ""} (checked for ${each.listed.checked}, ` +
         `judged ${each.listed.version}): ${each.listed.because} [${each.listed.source}]`, "callout"));
   }
   if (trial.hops && trial.hops.length) {

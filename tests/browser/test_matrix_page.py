@@ -98,7 +98,8 @@ def test_a_cell_opens_evidence_citation_timing_packets_and_ladder(page):
     text = opened(page, "[data-cell='3']")
     assert "FWD-04 \u00d7 Unbound 1.17.1: deviates" in text
     assert "seen <b>so</b> (frames 4, 6)" in text
-    assert "it draws a forwarder [its manual]" in text
+    assert text.count("it draws a forwarder [its manual]") == 1
+    assert "unbound documents it (checked for" in text
     assert "did not hold in 3 of 4 runs" in text
     assert "connects after 12.50 ms" in text
     assert "forwardlab run forwarding/first" in text

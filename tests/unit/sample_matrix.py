@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lab.judge.rules import RULES
@@ -44,9 +45,17 @@ def expectation(rules: tuple[str, ...], outcome: Any = "passed", **more: Any) ->
         rules=rules,
         severity=RULES[rules[0]].severity,
         outcome=outcome,
-        evidence=(EvidenceRecord(text="seen <b>so</b>", frames=(4, 6)),),
+        evidence=(EvidenceRecord(text="seen <b>so</b>", frames=(4, 6)), *_cited(**more)),
         **more,
     )
+
+
+def _cited(listed: ListedRecord | None = None, **_more: Any) -> Iterator[EvidenceRecord]:
+    """What the judge adds where it weighed a listing in."""
+    if listed is not None:
+        version = f"{listed.subject} {listed.version}"
+        text = f"documented ({version}): {listed.because} [{listed.source}]"
+        yield EvidenceRecord(text=text)
 
 
 def trial(

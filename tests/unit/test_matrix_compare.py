@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -211,6 +212,19 @@ def test_a_matrix_is_compared_with_a_matrix_only(folders, tmp_path):
     result = compared(folders[0], tmp_path / "none")
     assert result.exit_code == Exit.BAD_INPUT
     assert "none: no matrix, and a matrix can only be compared with another one" in result.output
+
+
+def test_a_matrix_that_is_not_kept_yet_is_told_with_the_command_that_makes_one(
+    folders, monkeypatch
+):
+    def find_matrix(word, _):
+        return None if word == "matrix" else Path(word)
+
+    monkeypatch.setattr("lab.matrix.files.find_matrix", find_matrix)
+    result = compared(folders[0], "matrix")
+    assert result.exit_code == Exit.BAD_INPUT
+    assert "matrix: no matrix" in result.output
+    assert "run a whole one first: forwardlab matrix" in result.output
 
 
 def test_a_damaged_matrix_is_refused(folders):
