@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from lab.exchange.source import Source
+from lab.exchange.source import Source, located
 from lab.exchange.unbound_syntax import Directive, directives_of
 from lab.subjects.adopting import Edit, Taking, adopt_files, own_words
 from lab.subjects.rendering import FOLDER
@@ -30,6 +30,8 @@ _SET: Final[Mapping[str, str]] = {
     "control-enable": "no",
 }
 """What has another value in the lab."""
+_DEBIANS_ANCHOR: Final = Path("/usr/share/dns/root.key")
+"""Debian's /usr/libexec/unbound-helper, root_trust_anchor_update: what becomes root.key."""
 _INCLUDES: Final = frozenset({"include", "include-toplevel"})
 _FILES: Final = frozenset(
     {
@@ -73,6 +75,12 @@ def _edits(source: Source, taking: Taking, sitting: Sitting) -> Iterator[Edit]:
                 taking.folders.append(Path(directive.text))
             told = f'"{key}: {written}" is {_SET[key].replace(FOLDER, "its own folder")} here'
             yield Edit(directive.start, directive.end, f"{key}: {_SET[key]}", told)
+        elif key == "auto-trust-anchor-file" and _is_to_come(directive.text, taking):
+            value, anchor = directive.values[0], taking.plain(str(_DEBIANS_ANCHOR))
+            told = (
+                f'"{key}: {written}" is a copy of {_DEBIANS_ANCHOR}, as Debian\'s service makes it'
+            )
+            yield Edit(value.start, value.end, f'"{anchor}"', told)
         elif key in _FILES and directive.text:
             value = directive.values[0]
             yield Edit(value.start, value.end, f'"{_taken(directive, taking)}"')
@@ -95,6 +103,12 @@ def _taken(directive: Directive, taking: Taking) -> str:
     ):
         return f"{FOLDER}/{Path(written).name}"
     return taking.plain(written)
+
+
+def _is_to_come(written: str, taking: Taking) -> bool:
+    """Whether a trust anchor is made by the service's first start, as that of Debian's package."""
+    there = located(written, *taking.folders).exists()
+    return written != "" and not there and _DEBIANS_ANCHOR.is_file()
 
 
 def _addresses(sitting: Sitting) -> tuple[str, ...]:

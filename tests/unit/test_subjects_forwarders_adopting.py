@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from test_subjects_forwarders import sittings
 
+from lab.subjects import unbound_adopting
 from lab.subjects.bind import BIND
 from lab.subjects.dnsmasq import DNSMASQ
-from lab.subjects.subject import CannotFill, Subject
+from lab.subjects.subject import CannotFill, FileRefused, Subject
 from lab.subjects.unbound import UNBOUND
 from lab.topology.plan import PlannedDaemon
 
@@ -93,6 +94,26 @@ def test_an_unbound_conf_listens_where_the_lab_says(tmp_path: Path) -> None:
     for what in ("own.conf line 2", "own.conf line 3", "own.conf line 5", "a.conf line 2"):
         assert what in told
     assert "line 6" not in told
+
+
+def test_the_trust_anchor_that_debians_service_would_make_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anchor, written = tmp_path / "anchor.key", tmp_path / "var" / "root.key"
+    monkeypatch.setattr(unbound_adopting, "_DEBIANS_ANCHOR", anchor)
+    own = f'server:\n    auto-trust-anchor-file: "{written}"\n'
+    with pytest.raises(FileRefused, match=r"root\.key: file: cannot be read"):
+        adopted(UNBOUND, tmp_path, own)
+    anchor.write_text("Debian's")
+    daemon = adopted(UNBOUND, tmp_path, own)
+    assert dict(daemon.files)["anchor.key"] == "Debian's"
+    assert 'auto-trust-anchor-file: "{folder}/anchor.key"' in dict(daemon.files)["own.conf"]
+    assert f"is a copy of {anchor}, as Debian's service makes it" in daemon.overrides[0]
+    written.parent.mkdir()
+    written.write_text("mine")
+    daemon = adopted(UNBOUND, tmp_path, own)
+    assert dict(daemon.files)["root.key"] == "mine"
+    assert not any("Debian" in told for told in daemon.overrides)
 
 
 def test_a_dnsmasq_conf_listens_where_the_lab_says(tmp_path: Path) -> None:
