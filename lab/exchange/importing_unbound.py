@@ -55,6 +55,13 @@ _VALIDATES = (
     "answers are validated: a forwarded zone that the public DNS denies, such as a private TLD, is "
     "SERVFAIL until domain-insecure names it"
 )
+_IN_A_ZONE = frozenset(
+    {
+        *("addr", "host", "first", "prime", "no-cache"),
+        *("tls-upstream", "ssl-upstream", "tcp-upstream"),
+    }
+)
+"""unbound.conf(5), "Forward Zone Options" and "Stub Zone Options", without the kind before them."""
 _CHANGES = frozenset({"rpz", "python", "dynlib", "ipset", "cachedb", "dns64-prefix"})
 
 
@@ -106,6 +113,7 @@ def read_unbound(source: Source, found: Collected) -> bool:
     for zone in zones:
         _zone(zone, found, asks_itself=asks_itself)
         _default_zone(zone, found, REVERSE_ZONES if unblocks else ())
+        _unknown_options(zone, found)
     return True
 
 
@@ -234,6 +242,16 @@ def _default_zone(zone: _Zone, found: Collected, unblocked: Iterable[str]) -> No
             kind = "nodefault" if name == default else "transparent"
             how = f'default local-zone; local-zone: "{name}." {kind} opens it'
             found.host(zone.source, zone.start, default, how)
+
+
+def _unknown_options(zone: _Zone, found: Collected) -> None:
+    if zone.kind not in {"forward-zone", "stub-zone"}:
+        return
+    short = zone.kind.partition("-")[0]
+    known = {"name", *(f"{short}-{each}" for each in _IN_A_ZONE)}
+    for keyword, [(file, value), *_] in zone.values.items():
+        if keyword not in known:
+            found.remark(file, value.start, f"{keyword}: no option of a {zone.kind}, so not read")
 
 
 def _auth_zone(zone: _Zone, name: str, found: Collected) -> None:

@@ -363,6 +363,18 @@ def test_unbound_answers_its_default_zones_itself_until_a_local_zone_opens_them(
         ]
 
 
+def test_a_misspelled_option_of_a_zone_is_told(table_of):
+    table = table_of(
+        "forward-zone:\n name: a.example\n forward-addr: 10.2.0.1\n forward-adr: 10.2.0.2\n"
+        " forward-no-cache: yes\nstub-zone:\n name: b.example\n stub-prime: no\n"
+        " stub-addr: 10.2.0.1\n forward-addr: 10.2.0.3\n"
+    )
+    assert [(each.place.line, each.text) for each in table.remarks] == [
+        (4, "forward-adr: no option of a forward-zone, so not read"),
+        (10, "forward-addr: no option of a stub-zone, so not read"),
+    ]
+
+
 def test_a_zone_that_stands_twice_is_told(table_of):
     zone = "forward-zone:\n name: a.example\n forward-addr: 10.2.0.{}\n"
     table = table_of(zone.format(1) + zone.format(2))
