@@ -1,7 +1,7 @@
 # `make run` proves the shipped set-ups on this machine; `make test` proves forwardlab itself.
 # Both install what is missing first (tools/setup.sh) and start no daemon.
 
-.PHONY: run test setup servers check baseline benchmarks vagrant-test kernel timetravel-test clean
+.PHONY: run test setup servers check baseline matrix benchmarks vagrant-test kernel timetravel-test clean
 
 run: setup
 	@tools/run.sh
@@ -28,6 +28,12 @@ check:
 baseline:
 	@tools/setup.sh run
 	@tools/baseline.sh
+
+# Every server by every rule, and how long viewers wait: reports/matrix/ and the README's tables.
+# docs/matrix.md; with `make kernel` before it, waits cost no time.
+matrix: servers
+	.venv/bin/forwardlab matrix
+	.venv/bin/python -m lab.matrix.readme
 
 benchmarks:
 	@tools/setup.sh bench

@@ -49,14 +49,15 @@ def _lines(record: MatrixRecord) -> Iterator[str]:
         f"forwardlab {record.forwardlab}, {record.started}. {_LEGEND}"
     )
     yield ""
-    yield from _summary(record)
+    yield from summary_lines(record)
     for seat in seats_of(record):
         yield from _seat(record, seat)
     yield from _clauses(record)
     yield from _waits(record)
 
 
-def _summary(record: MatrixRecord) -> Iterator[str]:
+def summary_lines(record: MatrixRecord) -> Iterator[str]:
+    """Who holds how many, a row for each subject in a seat."""
     yield "| seat | subject | MUST held | SHOULD held | documented otherwise | breaks |"
     yield "|---|---|--:|--:|--:|---|"
     for each in standings(record):

@@ -5,16 +5,19 @@ ADDRESS = "@ 60 IN A 198.51.100.1"
 
 SCENARIOS = {
     "many_at_once": Scenario(
-        title="Of 500 questions at once, none is lost, although the forwarder is slow",
-        story="""Five hundred different questions come at once, and the forwarder thinks for half a
-second about each. All wait at the same time. A server may refuse what is too much for it; what it
+        title="Of 500 questions at once, none is lost, although the forwarders are slow",
+        story="""Five hundred different questions come at once, and each forwarder thinks for half
+a second about each. All wait at the same time. A server may refuse what is too much for it; what it
 must not do is leave a client without a word, who would ask again and make it worse.""",
         topology="forwarders",
         steps=(
-            Play(
-                node="forwarder1",
-                program="resolver",
-                script=Script(replies=(Reply(answer=(ADDRESS,), delay_s=0.5),)),
+            *(
+                Play(
+                    node=forwarder,
+                    program="resolver",
+                    script=Script(replies=(Reply(answer=(ADDRESS,), delay_s=0.5),)),
+                )
+                for forwarder in ("forwarder1", "forwarder2", "forwarder3")
             ),
             AskMany(name="n{n}.example.com", count=500, at_once=500),
             Ask(name="www.example.com"),
