@@ -95,14 +95,17 @@ def _generated(table: ForwardingTable, file: Path, out: Path | None) -> list[str
 
     try:
         generated = generate(table, file.name)
-        count = len(generated.scenarios)
-        if out is None:
-            return [*generated.left_out, f"--out DIR writes {count} scenarios and their topology"]
-        write_folder(out, generated, read_me(table, generated.scenarios, generated.left_out))
     except NoRoom as error:
         if out is not None:
-            refuse(str(error))
+            refuse(f"{file}: no scenarios: {error}")
         return [*left_out(table), f"no scenarios: {error}"]
+    count = len(generated.scenarios)
+    if out is None:
+        return [*generated.left_out, f"--out DIR writes {count} scenarios and their topology"]
+    try:
+        write_folder(out, generated, read_me(table, generated.scenarios, generated.left_out))
+    except NoRoom as error:
+        refuse(str(error))
     except OSError as error:
         refuse(f"{error.filename or out}: {error.strerror}; choose another folder with --out")
     return [

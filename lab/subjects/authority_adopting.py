@@ -24,6 +24,7 @@ _NSD_TAKEN_AWAY: Final = {
     "chroot": "it runs in no other root",
     "pidfile": "no file is written",
     "logfile": "its log goes to the report",
+    "log-only-syslog": "its log goes to the report",
     "database": "zones are read from text",
     "zonesdir": "its zones are in the server's own folder",
     "zonelistfile": "its state is in the server's own folder",
@@ -63,7 +64,10 @@ def nsd_edits(source: Source, taking: Taking, listen: Iterable[Endpoint]) -> Ite
                 )
             yield Edit(found.start("value"), found.end("value"), f'"{taking.plain(value)}"')
         elif key == "include":
-            yield Edit(found.start("value"), found.end("value"), f'"{taking.config(value)}"')
+            has_wildcards = any(mark in value for mark in "*?[")
+            files = taking.several(value) if has_wildcards else (taking.config(value),)
+            text = "\n".join(f'include: "{file}"' for file in files)
+            yield Edit(found.start(), found.end(), text)
     if main:
         own = "\n".join(
             (

@@ -121,7 +121,9 @@ def test_import_says_of_a_file_without_a_rule_that_it_forwards_nothing(forwardla
         Exit.PASSED,
         "no scenarios: it forwards nothing",
     )
-    assert forwardlab("import", path, "--out", tmp_path / "out").exit_code == Exit.BAD_INPUT
+    refused = forwardlab("import", path, "--out", tmp_path / "out")
+    assert refused.exit_code == Exit.BAD_INPUT
+    assert refused.stderr.splitlines() == [f"{path}: no scenarios: it forwards nothing"]
 
 
 @pytest.mark.parametrize(

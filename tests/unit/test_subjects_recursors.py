@@ -243,6 +243,24 @@ def test_a_users_nsd_conf_listens_in_the_lab(tmp_path: Path) -> None:
     assert len(daemon.overrides) == 3
 
 
+def test_an_nsd_conf_includes_what_its_wildcards_cover_and_stays_off_the_log(
+    tmp_path: Path,
+) -> None:
+    text = f'server:\n  log-only-syslog: yes\ninclude: "{tmp_path}/d/*.conf"\n'
+    assert (
+        "include" not in adopted(NSD, tmp_path, "nsd.conf", text, "balancer", "cluster").files[0][1]
+    )
+    (tmp_path / "d").mkdir()
+    for name in ("b", "a"):
+        (tmp_path / "d" / f"{name}.conf").write_text("server:\n  username: x\n")
+    daemon = adopted(NSD, tmp_path, "nsd.conf", text, "balancer", "cluster")
+    assert [name for name, _ in daemon.files] == ["nsd.conf", "a.conf", "b.conf"]
+    main = daemon.files[0][1]
+    assert main.index('include: "{folder}/a.conf"') < main.index('include: "{folder}/b.conf"')
+    assert "syslog" not in main
+    assert "username: x" not in daemon.files[1][1]
+
+
 def test_an_nsd_conf_whose_zone_files_are_unknown_is_declined(tmp_path: Path) -> None:
     text = 'pattern:\n  name: "p"\n  zonefile: "%s.zone"\n'
     with pytest.raises(CannotFill, match="line 3"):
