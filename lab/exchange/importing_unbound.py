@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from lab.exchange.root_hints import read_root_hints
-from lab.exchange.source import Source, located, read_source
+from lab.exchange.source import Source, all_located, read_source
 from lab.exchange.table import (
     DNS_PORT,
     AskedServer,
@@ -127,7 +127,7 @@ def _with_includes(
         if directive.keyword not in {"include", "include-toplevel"}:
             yield source, directive
             continue
-        for path in _included(directive.text, folders):
+        for path in all_located(directive.text, *folders):
             if not path.is_file():
                 found.remark(
                     source,
@@ -141,17 +141,6 @@ def _with_includes(
                 )
             else:
                 yield from _with_includes(read_source(path), found, folders)
-
-
-def _included(pattern: str, folders: list[Path]) -> list[Path]:
-    """The files of an include; one that is written with wildcards may cover none."""
-    if not any(mark in pattern for mark in "*?["):
-        return [located(pattern, *folders)]
-    folder = located(str(Path(pattern).parent), *folders)
-    try:
-        return sorted(each for each in folder.glob(Path(pattern).name) if each.is_file())
-    except (OSError, ValueError):
-        return []
 
 
 # --- the server's own section -----------------------------------------------------------------

@@ -102,3 +102,14 @@ def located(written: str, *folders: Path) -> Path:
         return next(found, places[0])
     except (OSError, ValueError):
         return places[0]
+
+
+def all_located(pattern: str, *folders: Path) -> list[Path]:
+    """Where the files of an include lie; one that is written with wildcards may cover none."""
+    if not any(mark in pattern for mark in "*?["):
+        return [located(pattern, *folders)]
+    folder = located(str(Path(pattern).parent), *folders)
+    try:
+        return sorted(each for each in folder.glob(Path(pattern).name) if each.is_file())
+    except (OSError, ValueError):
+        return []

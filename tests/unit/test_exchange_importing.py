@@ -318,6 +318,16 @@ def test_a_script_says_what_it_sets_up(table_of):
 # --- what a table cannot say --------------------------------------------------------------------
 
 
+def test_an_include_of_bind_covers_all_files_of_its_wildcards(table_of, tmp_path):
+    (tmp_path / "zones").mkdir()
+    for name in ("b", "a"):
+        zone = f'zone "{name}.example" {{ type forward; forwarders {{ 10.2.0.1; }}; }};'
+        (tmp_path / "zones" / f"{name}.conf").write_text(zone)
+    table = table_of('options { };\ninclude "zones/*.conf";\ninclude "none/*.conf";\n')
+    assert [each.zone for each in table.entries] == ["a.example", "b.example"]
+    assert not [each for each in table.remarks if "is not here" in each.text]
+
+
 def test_views_are_told_and_kept_apart(table_of):
     table = table_of(
         'view in { match-clients { 10.1.0.0/16; }; zone "a.example" { type forward;\n'
