@@ -19,6 +19,8 @@ class Terminal:
         """What it has shown and nobody has looked at."""
         self.pid, self._screen = pty.fork()
         if self.pid == 0:
+            # Whoever runs the tests in the background ignores interrupts; a person does not.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.chdir(cwd)
             os.execve(words[0], words, environment)  # noqa: S606 - words, and no shell
 
