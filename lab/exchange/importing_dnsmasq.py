@@ -20,7 +20,6 @@ from lab.exchange.table import (
     port_number,
 )
 
-_MOST_FILES = 100
 _THE_STANDARD_SERVERS = "#"
 _CHANGES = {
     "alias": "addresses in answers are rewritten",
@@ -106,10 +105,7 @@ def _with_includes(source: Source, found: Collected) -> Iterator[tuple[Source, O
         path = located(written, source.path.parent)
         paths = _in_folder(path, endings) if option.key == "conf-dir" else [path]
         for each in paths if path.exists() else ():
-            if len(found.files) >= _MOST_FILES:
-                raise source.wrong(
-                    option.start, f"more than {_MOST_FILES} files", "include no file in itself"
-                )
+            found.check_room(source, option.start)
             yield from _with_includes(read_source(each), found)
         if not path.exists():
             found.remark(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.exchange.named_syntax import Block, Statement, Word, statements_of
 from lab.exchange.root_hints import read_root_hints
-from lab.exchange.source import Source, all_located, read_source
+from lab.exchange.source import Source
 from lab.exchange.table import (
     DNS_PORT,
     AskedServer,
@@ -25,7 +25,6 @@ from lab.exchange.table import (
 )
 
 ORDER_SOURCE = 'BIND 9 ARM, "forwarders": the server that answered fastest so far is asked first'
-_MOST_FILES = 100
 _HOSTED = {
     "primary": "primary",
     "master": "primary",
@@ -101,26 +100,8 @@ def _with_includes(source: Source, found: Collected, folders: list[Path]) -> Ite
         if len(statement.words) != 2:
             raise source.wrong(statement.start, "include without a file", 'write include "FILE";')
         # BIND 9 ARM, "include": a name with wildcards stands for all files that it covers.
-        for path in all_located(statement.words[1], *folders):
-            yield from _included(path, source, statement, found, folders)
-
-
-def _included(
-    path: Path, source: Source, statement: Statement, found: Collected, folders: list[Path]
-) -> Iterator[_Said]:
-    if not path.is_file():
-        found.remark(
-            source,
-            statement.start,
-            f"{statement.words[1]} is not here, so what it says is not in the table; put it "
-            "beside this file",
-        )
-    elif len(found.files) >= _MOST_FILES:
-        raise source.wrong(
-            statement.start, f"more than {_MOST_FILES} files", "include no file in itself"
-        )
-    else:
-        yield from _with_includes(read_source(path), found, folders)
+        for file in found.included(source, statement.start, statement.words[1], folders):
+            yield from _with_includes(file, found, folders)
 
 
 class _Reader:

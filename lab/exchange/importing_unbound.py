@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from lab.exchange.root_hints import read_root_hints
-from lab.exchange.source import Source, all_located, read_source
+from lab.exchange.source import Source
 from lab.exchange.table import (
     DNS_PORT,
     AskedServer,
@@ -30,7 +30,6 @@ ORDER_SOURCE = (
     "Unbound iterator/iter_utils.c, iter_server_selection: servers are chosen by round-trip time, "
     "at random among those that are about as fast"
 )
-_MOST_FILES = 100
 _TLS_PORT = 853
 """unbound.conf(5), "forward-addr": the port of TLS is named behind an "@", by use 853."""
 _ANSWERED_HERE = frozenset(
@@ -127,20 +126,8 @@ def _with_includes(
         if directive.keyword not in {"include", "include-toplevel"}:
             yield source, directive
             continue
-        for path in all_located(directive.text, *folders):
-            if not path.is_file():
-                found.remark(
-                    source,
-                    directive.start,
-                    f"{directive.text} is not here, so what it says is not in the table; put it "
-                    "beside this file",
-                )
-            elif len(found.files) >= _MOST_FILES:
-                raise source.wrong(
-                    directive.start, f"more than {_MOST_FILES} files", "include no file in itself"
-                )
-            else:
-                yield from _with_includes(read_source(path), found, folders)
+        for file in found.included(source, directive.start, directive.text, folders):
+            yield from _with_includes(file, found, folders)
 
 
 # --- the server's own section -----------------------------------------------------------------

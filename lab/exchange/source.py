@@ -104,9 +104,14 @@ def located(written: str, *folders: Path) -> Path:
         return places[0]
 
 
+def has_wildcards(pattern: str) -> bool:
+    """Whether an include stands for all files that fit."""
+    return any(mark in pattern for mark in "*?[")
+
+
 def all_located(pattern: str, *folders: Path) -> list[Path]:
     """Where the files of an include lie; one that is written with wildcards may cover none."""
-    if not any(mark in pattern for mark in "*?["):
+    if not has_wildcards(pattern):
         return [located(pattern, *folders)]
     folder = located(str(Path(pattern).parent), *folders)
     try:

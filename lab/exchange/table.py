@@ -6,12 +6,13 @@ Readers of configuration files collect one; `lab.exchange.telling` shows it, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Literal, TypeAlias
 
-from lab.exchange.source import Source
+from lab.exchange.source import Source, all_located, read_source
 from lab.scenario.value import Value
 from lab.topology.check_names import is_dns_name
 from resolver.dns.names import MalformedName, is_at_or_below, normalise
@@ -24,6 +25,7 @@ Order: TypeAlias = Literal["listed", "round-trip time", "last that answered", "a
 answered last; or it asks all of them."""
 
 DNS_PORT = 53
+_MOST_FILES = 100
 
 
 class AskedServer(Value):
@@ -159,6 +161,29 @@ class Collected:
     opened: list[str] = field(default_factory=list)
     validates: bool = False
     root_servers: list[RootServer] | None = None
+
+    def included(
+        self, source: Source, offset: int, written: str, folders: Iterable[Path]
+    ) -> Iterator[Source]:
+        """What an include at this place brings in; what is missing is told. Raises Unreadable."""
+        for path in all_located(written, *folders):
+            if not path.is_file():
+                self.remark(
+                    source,
+                    offset,
+                    f"{written} is not here, so what it says is not in the table; put it beside "
+                    "this file",
+                )
+                continue
+            self.check_room(source, offset)
+            yield read_source(path)
+
+    def check_room(self, source: Source, offset: int) -> None:
+        """Raise Unreadable where one file more would be too many."""
+        if len(self.files) >= _MOST_FILES:
+            raise source.wrong(
+                offset, f"more than {_MOST_FILES} files", "include no file in itself"
+            )
 
     def remark(self, source: Source, offset: int, text: str) -> None:
         """Tell something, once for each file."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from lab.exchange.source import Source
+from lab.exchange.source import Source, has_wildcards
 from lab.subjects.adopting import FOLDER, Edit, Taking, own_words
 from lab.subjects.rendering import with_port
 from lab.subjects.subject import CannotFill
@@ -64,8 +64,7 @@ def nsd_edits(source: Source, taking: Taking, listen: Iterable[Endpoint]) -> Ite
                 )
             yield Edit(found.start("value"), found.end("value"), f'"{taking.plain(value)}"')
         elif key == "include":
-            has_wildcards = any(mark in value for mark in "*?[")
-            files = taking.several(value) if has_wildcards else (taking.config(value),)
+            files = taking.several(value) if has_wildcards(value) else (taking.config(value),)
             text = "\n".join(f'include: "{file}"' for file in files)
             yield Edit(found.start(), found.end(), text)
     if main:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.exchange.named_syntax import Block, Statement, Word, statements_of
-from lab.exchange.source import Source, Unreadable
+from lab.exchange.source import Source, Unreadable, has_wildcards
 from lab.subjects import dns_aliases
 from lab.subjects.adopting import Edit, Taking, adopt_files, own_words
 from lab.subjects.bind_resolver import INNER, place
@@ -78,7 +78,7 @@ def _included(statement: Statement, taking: Taking) -> Iterator[Edit]:
     written = statement.items[1]
     if not isinstance(written, Word):
         return
-    if any(mark in written.text for mark in "*?["):
+    if has_wildcards(written.text):
         text = "\n".join(f'include "{file}";' for file in taking.several(written.text))
         yield Edit(statement.start, statement.end, text)
     else:

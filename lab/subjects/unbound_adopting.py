@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from lab.exchange.source import Source, located
+from lab.exchange.source import Source, has_wildcards, located
 from lab.exchange.unbound_syntax import Directive, directives_of
 from lab.subjects.adopting import Edit, Taking, adopt_files, own_words
 from lab.subjects.rendering import FOLDER
@@ -88,7 +88,7 @@ def _edits(source: Source, taking: Taking, sitting: Sitting) -> Iterator[Edit]:
 
 def _included(directive: Directive, taking: Taking) -> Iterable[Edit]:
     value = directive.values[0]
-    if any(mark in value.text for mark in "*?["):
+    if has_wildcards(value.text):
         files = taking.several(value.text)
         text = "\n".join(f'{directive.keyword}: "{file}"' for file in files)
         return [Edit(directive.start, directive.end, text)]
