@@ -236,12 +236,6 @@ def bare_error(step: Complain, source: str, quoted: bytes) -> bytes:
     return error
 
 
-def question_name(query: bytes) -> str:
-    """The name that a question is about, normalised: "internet.intern.netz"."""
-    name: bytes = DNS(query).qd[0].qname
-    return name.decode("ascii", errors="replace").rstrip(".").lower()
-
-
 def forged_reply(
     query: bytes,
     asker: Endpoint,
