@@ -65,6 +65,9 @@ def main(root: Path) -> int:
     except MatrixUnreadable as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror}; run this in the project's root\n")
+        return 2
     except ValueError as error:
         sys.stderr.write(f"{readme}: {error}\n")
         return 2

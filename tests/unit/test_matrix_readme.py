@@ -44,3 +44,8 @@ def test_a_matrix_that_is_missing_is_told(tmp_path, capsys):
     (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
     assert main(tmp_path) == 2
     assert "forwardlab matrix" in capsys.readouterr().err
+
+
+def test_a_readme_that_is_missing_is_told(tmp_path, capsys):
+    assert main(tmp_path) == 2
+    assert "README.md: No such file or directory; run this in" in capsys.readouterr().err
