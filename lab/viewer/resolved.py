@@ -16,7 +16,7 @@ from typing import Final
 from lab.viewer.lookup import Answer, Looked, Stub, looked
 from lab.viewer.profiles import StubProfile
 from lab.viewer.talking import Algorithm, Heard, Talk
-from resolver.machine import SECOND, Instant, Transport
+from resolver.machine import SECOND, Duration, Instant, Transport
 
 _ATTEMPTS_OF_TRANSACTION: Final = 24
 """DNS_TRANSACTION_ATTEMPTS_MAX."""
@@ -204,7 +204,7 @@ class ResolvedStub(Stub):
         self._fresh_until: dict[int, Instant] = {}
         """By when glibc's next attempt finds an answer in resolved's cache."""
         self._under_way: dict[int, _Transaction] = {}
-        self._attempts = 0
+        self.attempts_made = 0
         """glibc's, so far."""
         self._cached: set[int] = set()
         """Families whose failure resolved remembers."""
@@ -227,14 +227,14 @@ class ResolvedStub(Stub):
         """Two attempts for one spelling of the name."""
         for _ in range(self.profile.attempts // 2):
             yield from self._ask_the_daemon()
-            self._attempts += 1
+            self.attempts_made += 1
             if self._has_enough() or (not self._under_way and self._is_kept()):
                 return
 
     def _ask_the_daemon(self) -> Algorithm[None]:
         """One attempt of glibc's: until both answers are there, or its patience ends. What is under
         way already goes on; what failed begins anew."""
-        deadline = self.talk.now + self.profile.timeout_ns
+        deadline = self.talk.now + self.patience_ns()
         for qtype, fresh_until in tuple(self._fresh_until.items()):
             if self.talk.now >= fresh_until and qtype in self._answers:
                 del self._answers[qtype]
@@ -247,6 +247,11 @@ class ResolvedStub(Stub):
                 return
             self._go_on(heard)
             self._settle()
+
+    def patience_ns(self) -> Duration:
+        """How long glibc waits for the daemon: as long as the daemon for a server. Both run out
+        together where both began together, and glibc's first: its timers are exact."""
+        return self.profile.timeout_ns
 
     def _go_on(self, heard: Heard | None) -> None:
         """Show every transaction what was heard, or that time has passed."""
@@ -277,7 +282,7 @@ class ResolvedStub(Stub):
         """Whether glibc has addresses, and waits no longer for those of the other family."""
         if not any(answer.addresses for answer in self._answers.values()):
             return False
-        return not self._under_way or self._attempts >= _WAITS_FOR_THE_OTHER
+        return not self._under_way or self.attempts_made >= _WAITS_FOR_THE_OTHER
 
     def _forget_what_is_not_kept(self) -> None:
         """RFC 2308 5: an absence without an SOA record is not cached, so it is asked for again."""

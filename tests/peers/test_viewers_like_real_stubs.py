@@ -3,9 +3,9 @@ IDs and from the same ports, and their programs are told the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,8 @@ from stub_virtual import LATENCY_NS, look_up
 
 from lab.viewer.lookup import NO_ADDRESS, NO_SUCH_NAME, TRY_AGAIN
 from lab.viewer.profiles import PROFILES, ProfileName, StubProfile
-from resolver.machine import SECOND
+from lab.viewer.resolved import ResolvedStub
+from resolver.machine import SECOND, Duration
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -39,6 +40,14 @@ GAI = {
 }
 
 AAAA_LATENCIES_NS = tuple(LATENCY_NS * part // 4 for part in (4, 1, 2, 3, 6, 9, 17))
+
+WOKEN_LATE = tuple(product((False, True), repeat=3))
+"""In which of its first attempts glibc's timer fires after the daemon's, though it was set before
+it: both wait five seconds, and a busy machine decides."""
+
+WAKES_NS = SECOND // 10
+"""How late that is. Its next attempt begins as much later, and the daemon's own timer may be as
+late by then: each attempt is as late as `WOKEN_LATE` says, whatever came before."""
 
 ANY_ERROR = {TRY_AGAIN, NO_SUCH_NAME, NO_ADDRESS}
 
@@ -141,6 +150,22 @@ def test_our_viewer_asks_as_the_real_stub_does(stubs, name):
     assert_alike(real, in_virtual_time(comparison, real, apart_s), apart_s)
 
 
+@pytest.mark.parametrize("late", [(True, False, False), (False, True, False)])
+def test_a_program_that_is_woken_late_is_the_same_stub(late):
+    """glibc's retry comes after the daemon's timer instead of before it, and A goes where AAAA has
+    gone."""
+    profile, treatments = PROFILES["systemd-resolved"], TWO["no-aaaa"]
+    real = woken_late(profile, treatments, late, AAAA_LATENCIES_NS[0])
+    assert _questions(real, DAEMON_APART_S) != _questions(
+        look_up(profile, treatments), DAEMON_APART_S
+    )
+    second = [{(server, qtype) for server, qtype, *_ in one} for one in _questions(real, 2.0)][1]
+    assert ((1, "A") in second) is late[0]
+    comparison = Comparison(profile, Case("late", (), treatments, by_daemon=True))
+    ours = in_virtual_time(comparison, real, DAEMON_APART_S)
+    assert_alike(real, ours, DAEMON_APART_S)
+
+
 def in_virtual_time(comparison: Comparison, real: Seen, apart_s: float) -> Seen:
     """The profile's lookup; one that draws where it begins, drawn like the real one. Where A and
     AAAA race each other through the servers, either may be ahead: the course that the real one
@@ -152,8 +177,30 @@ def in_virtual_time(comparison: Comparison, real: Seen, apart_s: float) -> Seen:
         for seed in draws
         for latency in AAAA_LATENCIES_NS
     ]
+    if comparison.case.by_daemon:
+        courses += [
+            woken_late(comparison.profile, treatments, late, latency)
+            for late in WOKEN_LATE
+            for latency in AAAA_LATENCIES_NS
+        ]
     wanted = _questions(real, apart_s)
     return next((each for each in courses if _questions(each, apart_s) == wanted), courses[0])
+
+
+def woken_late(
+    profile: StubProfile, treatments: Sequence[Treatment], late: tuple[bool, ...], latency: Duration
+) -> Seen:
+    """The lookup of a program that the machine wakes only after the daemon's timer has fired, in
+    those of its attempts that `late` names."""
+
+    def patience_ns(stub: ResolvedStub) -> Duration:
+        attempt = stub.attempts_made
+        began_late, ends_late = ((False, *late, *(False,) * attempt))[attempt : attempt + 2]
+        return stub.profile.timeout_ns + WAKES_NS * (ends_late - began_late)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ResolvedStub, "patience_ns", patience_ns)
+        return look_up(profile, treatments, aaaa_latency_ns=latency)
 
 
 def assert_alike(real: Seen, ours: Seen, apart_s: float = APART_S) -> None:
