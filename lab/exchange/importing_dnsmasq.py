@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from lab.exchange.option_lines import Option, dnsmasq_options
+from lab.exchange.option_names import tell_unknown
 from lab.exchange.source import Source, located, read_source
 from lab.exchange.table import (
     DNS_PORT,
@@ -76,6 +77,8 @@ def _take(file: Source, option: Option, found: Collected) -> None:
         case key if key in _CHANGES:
             found.validates |= key == "dnssec"
             found.remark(file, option.start, f"{key}: {_CHANGES[key]}")
+        case key:
+            tell_unknown(found, file, option.start, "dnsmasq", key)
 
 
 def _servers_of_all_names(

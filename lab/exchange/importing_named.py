@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab.exchange.named_syntax import Block, Statement, Word, statements_of
+from lab.exchange.option_names import tell_unknown
 from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source
 from lab.exchange.table import (
@@ -34,6 +35,7 @@ _HOSTED = {
     "redirect": "redirect",
 }
 _TAKE_PART = frozenset({"options", "view", "zone", "acl", "include", "primaries", "masters"})
+_HOLD_OPTIONS = frozenset({"options", "view", "zone"})
 _VALIDATES = (
     "answers are validated: a forwarded zone that the public DNS denies, such as a private TLD, is "
     "SERVFAIL until validate-except names it"
@@ -94,6 +96,7 @@ def _with_includes(source: Source, found: Collected, folders: list[Path]) -> Ite
         if statement.keyword == "options" and statement.block:
             for inner in statement.block.named("directory"):
                 folders.extend(map(Path, inner.words[1:2]))
+        _tell_misspelled(source, found, statement)
         if statement.keyword != "include":
             yield _Said(source, statement)
             continue
@@ -102,6 +105,16 @@ def _with_includes(source: Source, found: Collected, folders: list[Path]) -> Ite
         # BIND 9 ARM, "include": a name with wildcards stands for all files that it covers.
         for file in found.included(source, statement.start, statement.words[1], folders):
             yield from _with_includes(file, found, folders)
+
+
+def _tell_misspelled(source: Source, found: Collected, statement: Statement) -> None:
+    """Tell options that BIND does not know, in the file and in the blocks that say who is asked."""
+    if not statement.keyword:
+        return
+    tell_unknown(found, source, statement.start, "bind", statement.keyword)
+    if statement.keyword in _HOLD_OPTIONS and statement.block:
+        for inner in statement.block.statements:
+            _tell_misspelled(source, found, inner)
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.exchange.option_lines import Option, recursor_options
+from lab.exchange.option_names import tell_unknown
 from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source, located, read_source, unreadable
 from lab.exchange.table import (
@@ -48,6 +49,7 @@ def read_recursor(source: Source, found: Collected) -> bool:
     does where nothing forwards. Raises Unreadable."""
     settings: dict[str, list[_Said]] = {}
     for said in _with_includes(source, found):
+        tell_unknown(found, said.source, said.option.start, "powerdns", said.option.key)
         before = settings.setdefault(said.option.key, [])
         if not said.option.adds:
             # Settings: a later one takes the place of an earlier one, "+=" adds to it.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from lab.exchange.option_names import option_names, tell_unknown
 from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source
 from lab.exchange.table import (
@@ -91,6 +92,7 @@ def read_unbound(source: Source, found: Collected) -> bool:
     # unbound.conf(5), "do-not-query-localhost": yes by default, and for forwarders too.
     asks_itself = unblocks = False
     for file, directive in _with_includes(source, found, [source.path.parent]):
+        tell_unknown(found, file, directive.start, "unbound", directive.keyword)
         asks_itself |= directive.keyword == "do-not-query-localhost" and directive.text == "no"
         unblocks |= directive.keyword == "unblock-lan-zones" and directive.text == "yes"
         if directive.keyword in SECTIONS:
@@ -226,7 +228,7 @@ def _unknown_options(zone: _Zone, found: Collected) -> None:
     short = zone.kind.partition("-")[0]
     known = {"name", *(f"{short}-{each}" for each in _IN_A_ZONE)}
     for keyword, [(file, value), *_] in zone.values.items():
-        if keyword not in known:
+        if keyword not in known and keyword in option_names()["unbound"]:
             found.remark(file, value.start, f"{keyword}: no option of a {zone.kind}, so not read")
 
 

@@ -380,7 +380,10 @@ def test_a_misspelled_option_of_a_zone_is_told(table_of):
         " stub-addr: 10.2.0.1\n forward-addr: 10.2.0.3\n"
     )
     assert [(each.place.line, each.text) for each in table.remarks] == [
-        (4, "forward-adr: no option of a forward-zone, so not read"),
+        (
+            4,
+            'forward-adr: not read: Unbound 1.17 has no such option; did you mean "forward-addr"?',
+        ),
         (10, "forward-addr: no option of a stub-zone, so not read"),
     ]
 
