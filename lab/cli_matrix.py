@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,12 +23,27 @@ QUICK_SHOWN = (
 """The scenarios of `lab.matrix`, which is imported when it is needed: help comes at once."""
 
 
-def _column_words() -> list[str]:
+def _rule_words(incomplete: str) -> list[str]:
+    """Complete rules, and areas of them."""
+    from lab.judge.rules import RULES
+
+    areas = dict.fromkeys(f"{rule.partition('-')[0]}-*" for rule in RULES)
+    return _behind_commas(incomplete, [*areas, *RULES])
+
+
+def _column_words(incomplete: str) -> list[str]:
     """Complete seats and subjects in them."""
     from lab.matrix.selection import columns_named
 
     columns = columns_named(())
-    return [*dict.fromkeys(each.seat for each in columns), *map(str, columns)]
+    words = [*dict.fromkeys(each.seat for each in columns), *map(str, columns)]
+    return _behind_commas(incomplete, words)
+
+
+def _behind_commas(incomplete: str, words: Iterable[str]) -> list[str]:
+    """What may stand behind the last comma, with all that stands before it."""
+    before, comma, _ = incomplete.rpartition(",")
+    return [f"{before}{comma}{word}" for word in words]
 
 
 def _words(text: str | None, option: str) -> list[str]:
@@ -47,7 +63,10 @@ def matrix(
     rules: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", help="Ids and globs, with commas.", show_default="the catalogue"
+            metavar="LIST",
+            help="Ids and globs, with commas.",
+            show_default="the catalogue",
+            autocompletion=_rule_words,
         ),
     ] = None,
     subjects: Annotated[

@@ -116,6 +116,14 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_rules_and_columns_of_a_matrix_are_completed_behind_commas(monkeypatch) -> None:
+    assert completed(monkeypatch, "forwardlab matrix --rules", "ICM-0")[:2] == ["ICM-01", "ICM-02"]
+    assert "FWD-*" in completed(monkeypatch, "forwardlab matrix --rules")
+    assert completed(monkeypatch, "forwardlab matrix --rules", "FWD-01,ICM-*") == ["FWD-01,ICM-*"]
+    offered = completed(monkeypatch, "forwardlab matrix --subjects", "nat,dns=unb")
+    assert offered == ["nat,dns=unbound"]
+
+
 def test_runs_and_their_scenarios_are_completed(project: Path, monkeypatch) -> None:
     (run,) = (each.parent.name for each in project.glob("reports/runs/*/record.json"))
     for command in ("report", "ladder", "rules"):
