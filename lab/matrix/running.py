@@ -61,6 +61,8 @@ class Laboratory:
     """Trials at a time; None: as many as each world can well take."""
     waiting_runs: int
     """How often each scenario of the waiting table runs."""
+    drawn_waiting_runs: int
+    """The same for servers that draw whom they ask."""
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> list[Ran]:
         """Run every task, and those that judge something drawn so often that chance is no excuse;
@@ -120,8 +122,10 @@ class Laboratory:
     def _runs_at_first(self, task: Task, world: WorldName) -> int:
         if not task.scenario.startswith(WAITING) or task.kind == "lab":
             return 1
+        if _draws(task):
+            return self.drawn_waiting_runs
         # In virtual time one run is as good as three where nothing is drawn.
-        return self.waiting_runs if world == "mininet" or _draws(task) else 1
+        return self.waiting_runs if world == "mininet" else 1
 
     def _world(self, task: Task) -> WorldName:
         if task.kind == "lab":

@@ -53,6 +53,7 @@ def laboratory(tmp_path, scenarios, monkeypatch):
         seed=1,
         workers=None,
         waiting_runs=3,
+        drawn_waiting_runs=7,
     )
 
 
@@ -83,18 +84,23 @@ def host(monkeypatch, come_to):
     return ran
 
 
-def test_a_task_runs_once_and_one_of_the_waiting_table_three_times(laboratory, monkeypatch):
+def test_a_task_runs_once_and_one_of_the_waiting_table_more_often(laboratory, monkeypatch):
     ran = host(monkeypatch, lambda trial: {})
     found = laboratory.run([Task(FIVE, DNS), Task(WAITS, DNS)], Unseen())
-    assert [each.trial.runs for each in found] == [1, 3]
-    assert Counter(each.id for each in ran) == {FIVE: 1, WAITS: 3}
+    assert [each.trial.runs for each in found] == [1, 7]
+    assert Counter(each.id for each in ran) == {FIVE: 1, WAITS: 7}
     assert {str(each.seating) for each in ran} == {"--subject=dns=unbound"}
-    assert len({each.capture for each in ran}) == len({each.folder for each in ran}) == 4
+    assert len({each.capture for each in ran}) == len({each.folder for each in ran}) == 8
 
 
 @pytest.mark.parametrize(
     ("subject", "world", "runs"),
-    [("unbound", "timetravel", 3), ("dnsmasq", "timetravel", 1), ("dnsmasq", "mininet", 3)],
+    [
+        ("unbound", "timetravel", 7),
+        ("unbound", "mininet", 7),
+        ("dnsmasq", "timetravel", 1),
+        ("dnsmasq", "mininet", 3),
+    ],
 )
 def test_in_virtual_time_who_draws_nothing_waits_the_same_each_time(
     laboratory, monkeypatch, subject, world, runs
