@@ -36,8 +36,8 @@ from lab.worlds.timetravel_kernel import timetravel_obstacles
 WAITING_RUNS = 3
 """How often each scenario of the waiting table runs: its figures are medians."""
 DRAWN_WAITING_RUNS = 7
-"""The same for servers that draw whom they ask. A wait that is one of two by the toss of a coin
-lies apart in two matrices, and is told as a change, one time in 8,192; with three runs one in 32."""
+"""The same for servers that draw whom they ask. What is one of two by the toss of a coin lies apart
+in two matrices, and is told as a change, one time in 8,192; with three runs one in 32."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,9 @@ def test_virtual_time_is_never_too_late(laboratory, monkeypatch):
 )
 def test_each_task_has_its_world(laboratory, monkeypatch, world, can_travel, worlds):
     ran = host(monkeypatch, lambda trial: {})
-    chosen = replace(laboratory, world=world, can_travel=can_travel, waiting_runs=1)
+    chosen = replace(
+        laboratory, world=world, can_travel=can_travel, waiting_runs=1, drawn_waiting_runs=1
+    )
     tasks = [Task(FIVE, DNS), Task(WAITS, DNS), Task(FIVE, None, "lab")]
     found = chosen.run(tasks, Unseen())
     assert [each.trial.world for each in found] == worlds
