@@ -106,6 +106,21 @@ class PlanHost(_ShellOnDemand):
 class PlanSwitch(_ShellOnDemand, Switch):  # type: ignore[misc]  # Mininet has no types
     """A Linux bridge, as `mininet.nodelib.LinuxBridge`, that the batch has made already."""
 
+    def __init__(
+        self,
+        name: str,
+        dpid: str | None = None,
+        opts: str = "",
+        listenPort: int | None = None,  # noqa: N803 - Mininet's name
+        **params: Any,
+    ) -> None:
+        """As Mininet's, which starts a shell to bring the loopback up: that is up already."""
+        Node.__init__(self, name, **params)
+        self.dpid = self.defaultDpid(dpid)
+        self.opts = opts
+        self.listenPort = listenPort
+        self.controlIntf = _PlanInterface("lo", self, port=0)
+
     def start(self, _controllers: object) -> None:
         """Nothing is left to do."""
 
