@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import shutil
@@ -33,6 +34,8 @@ _MININET_PER_CORE: Final = 6
 """More than for a run of ours: most servers are waited for until they give up, or never answer."""
 _ATTEMPTS: Final = 3
 """So often a busy host may be too late for a trial before that is what is told."""
+_RARE: Final = 0.1
+"""The chance of a breach below which a trial runs often from the beginning."""
 REAL_TIME_S: Final = 60.0
 """So long a scenario that needs virtual time is waited for in real time; hours are not."""
 
@@ -121,11 +124,26 @@ class Laboratory:
 
     def _runs_at_first(self, task: Task, world: WorldName) -> int:
         if not task.scenario.startswith(WAITING) or task.kind == "lab":
-            return 1
+            return self._runs_for_what_is_rare(task)
         if _draws(task):
             return self.drawn_waiting_runs
         # In virtual time one run is as good as three where nothing is drawn.
         return self.waiting_runs if world == "mininet" else 1
+
+    def _runs_for_what_is_rare(self, task: Task) -> int:
+        """Enough to see most of what is seldom drawn, while others run too: asked for bit by bit
+        afterwards it would wait for itself alone, with idle processors. Else one."""
+        behaviour = behaviour_of(task.subject)
+        expectations = self.scenarios[task.scenario].expectations
+        rare = [
+            listing.varies
+            for listing in (behaviour.deviations if behaviour is not None else ())
+            if listing.varies is not None
+            and listing.varies <= _RARE
+            and listing.seat == task.seat
+            and any(listing.covers(task.scenario, one.text, one.rules) for one in expectations)
+        ]
+        return math.ceil(2 / min(rare)) if rare else 1
 
     def _world(self, task: Task) -> WorldName:
         if task.kind == "lab":
