@@ -69,8 +69,8 @@ class Laboratory:
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> list[Ran]:
         """Run every task, and those that judge something drawn so often that chance is no excuse;
-        what came of them in the same order. What a busy host was too late for runs anew, where it
-        can in virtual time, which no host is too busy for."""
+        what came of them in the same order. What a busy host was too late for runs anew, where
+        nothing is drawn in virtual time, which no host is too busy for."""
         worlds = {task: self._world(task) for task in tasks}
         done = {task: Records() for task in tasks}
         more = {task: self._runs_at_first(task, world) for task, world in worlds.items()}
@@ -105,7 +105,9 @@ class Laboratory:
                     done[task].append(_lean(record))
             for task in late:
                 attempts[task] += 1
-                if self.can_travel and self.world == "auto" and task.kind == "seat":
+                # What is drawn is drawn otherwise where nothing takes time.
+                drawn = any(self._chances(task))
+                if self.can_travel and self.world == "auto" and task.kind == "seat" and not drawn:
                     worlds[task] = "timetravel"
             more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
         return [
@@ -133,17 +135,20 @@ class Laboratory:
     def _runs_for_what_is_rare(self, task: Task) -> int:
         """Enough to see most of what is seldom drawn, while others run too: asked for bit by bit
         afterwards it would wait for itself alone, with idle processors. Else one."""
+        rarest = min(self._chances(task), default=1.0)
+        return math.ceil(2 / rarest) if rarest <= _RARE else 1
+
+    def _chances(self, task: Task) -> list[float]:
+        """The chances of the breaches by drawing that are listed for it."""
         behaviour = behaviour_of(task.subject)
         expectations = self.scenarios[task.scenario].expectations
-        rare = [
+        return [
             listing.varies
             for listing in (behaviour.deviations if behaviour is not None else ())
             if listing.varies is not None
-            and listing.varies <= _RARE
             and listing.seat == task.seat
             and any(listing.covers(task.scenario, one.text, one.rules) for one in expectations)
         ]
-        return math.ceil(2 / min(rare)) if rare else 1
 
     def _world(self, task: Task) -> WorldName:
         if task.kind == "lab":
