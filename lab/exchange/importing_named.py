@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab.exchange.named_syntax import Block, Statement, Word, statements_of
-from lab.exchange.option_names import tell_unknown
+from lab.exchange.option_names import option_names, tell_unknown
 from lab.exchange.root_hints import read_root_hints
 from lab.exchange.source import Source
 from lab.exchange.table import (
@@ -140,7 +140,7 @@ class _Reader:
         for each in self._said:
             if each.keyword == "zone":
                 self._zone(each, None)
-            elif each.keyword not in _TAKE_PART | _OTHER:
+            elif each.keyword in option_names()["bind"] - _TAKE_PART - _OTHER:
                 self._not_understood(each, "")
         return recursion
 

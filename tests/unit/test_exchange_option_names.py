@@ -3,7 +3,6 @@
 import pytest
 
 from lab.exchange.importing import import_file
-from lab.exchange.option_names import option_names
 
 FILES = {
     "bind": (
@@ -52,7 +51,8 @@ def test_one_that_the_product_knows_is_not(tmp_path, product):
     assert remarks(tmp_path, product, FILES[product][2]) == []
 
 
-def test_what_the_lab_itself_renders_and_reads_is_known():
-    for product, (_, _, right) in FILES.items():
-        assert right in option_names()[product]
-        assert len(option_names()[product]) > 150
+def test_an_unknown_statement_of_a_file_is_told_once(tmp_path):
+    file = tmp_path / "named.conf"
+    file.write_text("frobnicate yes;\noptions { recursion yes; };\n")
+    told = [each.text for each in import_file(file).remarks if "frobnicate" in each.text]
+    assert told == ["frobnicate: not read: BIND 9.18 has no such option"]
