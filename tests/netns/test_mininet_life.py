@@ -95,6 +95,8 @@ def test_the_same_seed_gives_the_same_addresses_on_the_wire(tmp_path):
 def test_mininets_own_ways_work(tmp_path):
     def story(world):
         net = world.net
+        # Nobody has a shell before somebody types into it, switches least of all.
+        assert {each.shell for each in (*net.hosts, *net.switches)} == {None}
         assert "a-eth0" in net.get("a").cmd("ip -br link")
         assert net["a"].pexec("ip -br address show dev a-eth0")[0].split()[2] == "10.0.0.1/24"
         assert net.ping(timeout=2) == 0.0
