@@ -31,12 +31,16 @@ CLOCK_SLEW = 0.0005
 """The kernel may slew the capture's real-time clock by 500 ppm against the timers' clock."""
 
 TICK_NS = 10 * MILLISECOND
-"""A tick of the user-mode kernel: timers of its own (a TCP retransmission) and the coarse clocks
-that programs read are as exact as that (arch/um/Kconfig: HZ is 100)."""
+"""A tick of the user-mode kernel: the coarse clocks that programs read are as exact as that, and no
+timer of the kernel's own is more exact (arch/um/Kconfig: HZ is 100)."""
 
 TIMER_SLACK = 0.001
 """The kernel may end a wait in poll, select or epoll so much later than it was to end, 100 ms at
 most (fs/select.c, `__estimate_accuracy`)."""
+
+WHEEL_SHARE = 1 / 8
+"""A timer of the kernel itself (a TCP retransmission) fires at a slot of the timer wheel; from 64
+ticks on, slots are an eighth of the timer apart at most (kernel/time/timer.c, "The timer wheel")."""
 
 TRAVEL_PATH_ALLOWANCE_NS = 100 * MILLISECOND
 """In time travel: what the slack of the waits along a chain comes to, in an answer of 100 s."""
@@ -95,3 +99,11 @@ def timer_window_ns(timeline: Timeline, timeout_ns: Duration) -> tuple[Duration,
     # Half a timer at most: a second timeout must never hide in the allowance for the first.
     late = round(timeout_ns * allowed.late_share) + min(allowed.late_ns, timeout_ns // 2)
     return timeout_ns - early, timeout_ns + late
+
+
+def kernel_timer_window_ns(timeline: Timeline, timeout_ns: Duration) -> tuple[Duration, Duration]:
+    """The same for a timer of the kernel itself, or for such timers one after the other."""
+    earliest, latest = timer_window_ns(timeline, timeout_ns)
+    if timeline.clock is not Clock.VIRTUAL:
+        latest += round(timeout_ns * WHEEL_SHARE)
+    return earliest, latest

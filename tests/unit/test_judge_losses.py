@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from judging import Cases, cluster, visit
 from scapy.layers.inet import ICMP, IP, UDP, IPerror, fragment
 from wire import DNS, INNER, MS, NAME, REAL, TRANSLATOR, VIEWER, Question, Wire, reply_bytes
@@ -14,6 +15,8 @@ from lab.judge.checks import (
     SynsRepeated,
     TooLargeTold,
 )
+from lab.judge.verdict import Outcome
+from lab.worlds.world import Clock
 
 cases = Cases()
 
@@ -58,7 +61,7 @@ def dialled(*after_s: float) -> Wire:
     visit(wire, REAL[0])
     began = wire.now
     for seconds in (0.0, *after_s):
-        wire.now = began + round(seconds * 1000) * MS
+        wire.now = began + round(seconds * 1000 * MS)
         wire.connect("viewer", REAL[2], lost=True, source_port=50_000)
     return wire
 
@@ -74,6 +77,23 @@ def repeated_as_linux_does() -> Wire:
 @cases.fails(SynsRepeated(), because="the SYN was repeated 0 times (never), expected 3")
 def never_repeated() -> Wire:
     return dialled()
+
+
+# An eighth late, a tick of the guest for either end, and the slack of waits.
+@pytest.mark.parametrize(
+    ("clock", "second", "third"),
+    [
+        (Clock.VIRTUAL, 1.0, 3.0),
+        (Clock.TIMETRAVEL, 1.146, 3.398),
+        (Clock.MEASURED, 1.525, 3.776),
+    ],
+)
+def test_a_kernel_may_be_as_late_as_its_timer_wheel(clock, second, third):
+    check = SynsRepeated(after_s=(1.0, 3.0))
+    on_time = check.judge(dialled(second, third).timeline(clock))
+    assert on_time.outcome is Outcome.PASSED
+    assert check.judge(dialled(second + 0.002, third).timeline(clock)).outcome is Outcome.FAILED
+    assert check.judge(dialled(second, third + 0.002).timeline(clock)).outcome is Outcome.FAILED
 
 
 def banner(*, lost: bool, again: bool) -> Wire:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.judge.bounds import timer_window_ns
+from lab.judge.bounds import kernel_timer_window_ns
 from lab.judge.checks.base import CheckBase, counted, ms, questions
 from lab.judge.verdict import Finding, failed, passed
 from lab.observe.connection import Connection
@@ -88,7 +88,7 @@ class SynsRepeated(CheckBase):
                 *frames,
             )
         for took, seconds in zip(again, self.after_s, strict=False):
-            earliest, latest = timer_window_ns(timeline, round(seconds * SECOND))
+            earliest, latest = kernel_timer_window_ns(timeline, round(seconds * SECOND))
             if not earliest <= took <= latest:
                 return failed(f"a SYN came again after {ms(took)}, expected {seconds:g} s", *frames)
         return passed(f"the SYN came again after {said}", *frames)
