@@ -39,8 +39,8 @@ TIMER_SLACK = 0.001
 most (fs/select.c, `__estimate_accuracy`)."""
 
 WHEEL_SHARE = 1 / 8
-"""A timer of the kernel itself (a TCP retransmission) fires at a slot of the timer wheel; from 64
-ticks on, slots are an eighth of the timer apart at most (kernel/time/timer.c, "The timer wheel")."""
+"""A timer of the kernel itself (a TCP retransmission) fires at a slot of the timer wheel, and
+slots are an eighth of the timer apart at most (kernel/time/timer.c, "The timer wheel")."""
 
 TRAVEL_PATH_ALLOWANCE_NS = 100 * MILLISECOND
 """In time travel: what the slack of the waits along a chain comes to, in an answer of 100 s."""

@@ -9,6 +9,8 @@ from lab.subjects.bind_zones import forward_zone, forwarding, group, own_zone, w
 from lab.subjects.rendering import (
     FOLDER,
     Text,
+    add_rebinding_hint,
+    forwarded_domains,
     fqdn,
     hidden_rules,
     root_hints_file,
@@ -211,6 +213,8 @@ def _private_names(options: Text, config: ResolverConfig) -> None:
 
 def _filters(options: Text, config: ResolverConfig) -> None:
     if not config.private_addresses:
+        domains = group(map(_quoted, forwarded_domains(config)))
+        add_rebinding_hint(options, config, "deny-answer-addresses", f"except-from {domains}")
         return
     exempt = [names.normalise(zone) for zone in config.private_zones]
     except_from = f" except-from {group(map(_quoted, exempt))}" if exempt else ""

@@ -13,6 +13,8 @@ from lab.subjects.dnsmasq_zones import own_zones
 from lab.subjects.rendering import (
     FOLDER,
     Text,
+    add_rebinding_hint,
+    forwarded_domains,
     fqdn,
     hidden_rules,
     used_rules,
@@ -201,15 +203,18 @@ def _reverse(text: Text) -> None:
 
 def _filters(text: Text, config: ResolverConfig) -> None:
     if not config.private_addresses:
+        exempt = "/".join(forwarded_domains(config))
+        add_rebinding_hint(text, config, "stop-dns-rebind", f"rebind-domain-ok=/{exempt}/")
         return
     ok = "".join(f"{names.normalise(zone)}/" for zone in config.private_zones)
     # src/rfc1035.c, private_net: 192.0.2.0/24, 198.51.100.0/24 and 203.0.113.0/24 are in it.
-    text.heading(
+    text.propose(
         "Nobody outside should answer with addresses of private networks (DNS rebinding), here "
         f"{', '.join(config.private_addresses)}. dnsmasq has a list of its own, and in it are the "
         "networks for documentation, which this set-up has for public ones. In production, where "
-        "they do not occur, take the marks away from:\nstop-dns-rebind"
-        + (f"\nrebind-domain-ok=/{ok}" if ok else "")
+        "they do not occur, take the marks away from:",
+        "stop-dns-rebind",
+        *((f"rebind-domain-ok=/{ok}",) if ok else ()),
     )
 
 

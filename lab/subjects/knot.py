@@ -18,6 +18,8 @@ from lab.subjects.lua_adopting import kresd_edits
 from lab.subjects.rendering import (
     FOLDER,
     Text,
+    add_rebinding_hint,
+    forwarded_domains,
     fqdn,
     is_open,
     refuse_rewriting,
@@ -175,6 +177,9 @@ def _add_access(text: Text, config: ResolverConfig) -> None:
 
 def _add_rebinding(text: Text, config: ResolverConfig) -> None:
     if not config.private_addresses:
+        add_rebinding_hint(
+            text, config, "modules.load('rebinding')", _local_allowed(forwarded_domains(config))
+        )
         return
     prefixes = [
         f"\trenumber.prefix('{each}', '{_ANY_6 if ':' in each else _ANY_4}'),"
@@ -191,9 +196,12 @@ def _add_rebinding(text: Text, config: ResolverConfig) -> None:
     if config.private_zones:
         text.add(
             "… but for domains that are ours.",
-            "policy.add(policy.suffix(policy.FLAGS('ALLOW_LOCAL'), "
-            f"{_names(config.private_zones)}))",
+            _local_allowed(config.private_zones),
         )
+
+
+def _local_allowed(domains: Iterable[str]) -> str:
+    return f"policy.add(policy.suffix(policy.FLAGS('ALLOW_LOCAL'), {_names(domains)}))"
 
 
 def _add_forwarding(text: Text, config: ResolverConfig) -> None:

@@ -9,6 +9,8 @@ from lab.subjects.powerdns_lua import script_for
 from lab.subjects.rendering import (
     FOLDER,
     Text,
+    add_rebinding_hint,
+    forwarded_domains,
     fqdn,
     hidden_rules,
     is_open,
@@ -137,6 +139,10 @@ def _add_forwarding(text: Text, sitting: Sitting, config: ResolverConfig) -> Non
         "for we have name servers there. Forwarding is not affected.",
         f"dont-query={', '.join(each for each in _NEVER_ASKED if not overlaps(each, networks))}",
     )
+    if not config.private_addresses:
+        add_rebinding_hint(
+            text, config, "postresolve() of a Lua script", *map(fqdn, forwarded_domains(config))
+        )
 
 
 def _forwarding_file(config: ResolverConfig) -> str:

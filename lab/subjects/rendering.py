@@ -48,6 +48,11 @@ class Text:
         """Lines, below why they are there."""
         self._parts.append("\n".join((self._comment(why), *lines)))
 
+    def propose(self, why: str, *lines: str) -> None:
+        """Lines that do not count, each behind a mark, below why somebody might want them."""
+        marked = (f"{self._mark} {line}" for line in lines)
+        self._parts.append("\n".join((self._comment(why), *marked)))
+
     def __str__(self) -> str:
         return "\n\n".join(self._parts) + "\n"
 
@@ -140,6 +145,23 @@ def used_rules(config: ResolverConfig) -> tuple[ForwardRule, ...]:
     return tuple(
         sorted(used, key=lambda rule: names.depth(names.normalise(rule.zone)), reverse=True)
     )
+
+
+def forwarded_domains(config: ResolverConfig) -> tuple[str, ...]:
+    """What is forwarded by a rule of its own: not all other names."""
+    zones = (names.normalise(rule.zone) for rule in used_rules(config) if rule.servers)
+    return tuple(zone for zone in zones if zone != names.ROOT)
+
+
+def add_rebinding_hint(text: Text, config: ResolverConfig, option: str, *exemption: str) -> None:
+    """For who protects clients from DNS rebinding some day, where the topology does not ask for it:
+    a cluster's addresses are private and would be taken out of answers."""
+    if forwarded_domains(config):
+        text.propose(
+            "Forwarded domains may be answered with addresses of private networks. Who adds "
+            f"protection from DNS rebinding ({option}) exempts them:",
+            *exemption,
+        )
 
 
 def hidden_rules(config: ResolverConfig) -> tuple[tuple[ForwardRule, str], ...]:

@@ -9,6 +9,8 @@ from lab.subjects import reserved_zones
 from lab.subjects.rendering import (
     FOLDER,
     Text,
+    add_rebinding_hint,
+    forwarded_domains,
     fqdn,
     hidden_rules,
     root_hints_file,
@@ -219,11 +221,7 @@ def _private_names(text: Text, config: ResolverConfig) -> None:
         "a trust anchor), the lines with domain-insecure keep them out of it.",
         '    module-config: "iterator"',
     )
-    private = [
-        names.normalise(rule.zone)
-        for rule in used_rules(config)
-        if rule.servers and names.normalise(rule.zone) != names.ROOT
-    ]
+    private = forwarded_domains(config)
     if private:
         text.add(
             "Forwarded domains that the root knows nothing of, or knows otherwise.",
@@ -233,6 +231,12 @@ def _private_names(text: Text, config: ResolverConfig) -> None:
 
 def _filters(text: Text, config: ResolverConfig) -> None:
     if not config.private_addresses:
+        add_rebinding_hint(
+            text,
+            config,
+            "private-address",
+            *(f'private-domain: "{fqdn(zone)}"' for zone in forwarded_domains(config)),
+        )
         return
     text.add(
         "Nobody outside may answer with addresses of the private networks (DNS rebinding): such "

@@ -245,11 +245,22 @@ def test_private_addresses_are_filtered_and_private_zones_are_not() -> None:
     assert "# stop-dns-rebind\n" in text
     assert "# rebind-domain-ok=/corp.internal/" in text
     assert "stop-dns-rebind" not in directives(text)
+    filtering = ("rebind", "private-address", "private-domain", "deny-answer", "except-from")
     for subject in SUBJECTS:
-        without = main_text(subject, with_config("conditional", private_addresses=()))
-        assert "rebind" not in "".join(directives(without))
-        assert "private-address" not in without
-        assert "deny-answer-addresses" not in without
+        without = directives(main_text(subject, with_config("conditional", private_addresses=())))
+        assert not any(word in line for line in without for word in filtering)
+
+
+def test_who_adds_protection_from_rebinding_is_told_whom_to_exempt() -> None:
+    sitting = sittings("cluster-nat", "dns")[0]
+    domain = "internet.intern.netz"
+    assert f'// except-from {{ "{domain}"; }}' in main_text(BIND, sitting)
+    assert f'# private-domain: "{domain}."\n' in main_text(UNBOUND, sitting)
+    assert f"# rebind-domain-ok=/{domain}/\n" in main_text(DNSMASQ, sitting)
+    for subject in SUBJECTS:
+        assert "exempts them" in main_text(subject, sitting)
+        # Nothing is forwarded by a rule of its own, so nothing is ours.
+        assert "exempts them" not in main_text(subject, with_config("cluster-nat", forward=()))
 
 
 def test_one_address_is_not_what_bind_can_give() -> None:
