@@ -64,8 +64,6 @@ class Matrix:
         obstacles = timetravel_obstacles()
         if self.world == "timetravel" and obstacles:
             raise HostCannot(f"no virtual time under a real kernel here: {'; '.join(obstacles)}")
-        if self.world != "timetravel" and (hindered := mininet_obstacles()):
-            raise HostCannot(f"Mininet cannot run here: {'; '.join(hindered)}")
         began, started = monotonic(), datetime.now(UTC)
         catalogue = read_catalogue(self.root)
         scenarios = {
@@ -77,6 +75,11 @@ class Matrix:
         tasks = tasks_for(scenarios, plans, self.columns, self.rules, waits=self.waits)
         if not tasks:
             raise MatrixError(nothing_to_run(self.columns, self.rules, quick=self.quick))
+        if self.world != "timetravel":
+            topologies = {scenarios[task.scenario].topology for task in tasks}
+            translating = any(node.nat for each in topologies for node in plans[each].nodes)
+            if hindered := mininet_obstacles(nat=translating):
+                raise HostCannot(f"Mininet cannot run here: {'; '.join(hindered)}")
         folder = RunFolder.create(self.root / "reports" / "matrix", self.out, started)
         laboratory = Laboratory(
             scenarios=scenarios,

@@ -11,6 +11,7 @@ from typing import Final, Self
 from rich.console import Console
 from rich.text import Text
 
+from lab.judge.checks.base import counted
 from lab.judge.rules import RULES
 from lab.matrix.record import MatrixRecord, TrialRecord
 from lab.matrix.views import column_title, judged_rules, standings
@@ -116,7 +117,8 @@ def _totals(record: MatrixRecord) -> Text:
     told = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
     runs = sum(trial.runs for trial in record.trials)
     return Text(
-        f"{len(judged_rules(record))} of {len(RULES)} rules judged; {len(record.cells)} cells: "
-        f"{told or 'none'}; {runs} trials in {record.wall_s:.1f} s with {record.workers} workers, "
-        f"seed {record.seed}"
+        f"{len(judged_rules(record))} of {len(RULES)} rules judged; "
+        f"{counted(len(record.cells), 'cell')}: "
+        f"{told or 'none'}; {counted(runs, 'trial')} in {record.wall_s:.1f} s "
+        f"with {counted(record.workers, 'worker')}, seed {record.seed}"
     )

@@ -51,7 +51,7 @@ from lab.matrix.views import judged_rules, standings
 from lab.matrix.waiting import wait_of
 from lab.report.record import ExpectationRecord, ScenarioRecord
 from lab.scenario.catalogue import read_catalogue
-from lab.scenario.session import plans_of
+from lab.scenario.session import HostCannot, plans_of
 from lab.subjects.rule_seats import rule_seats
 
 ROOT = Path(__file__).parents[2]
@@ -113,10 +113,7 @@ def test_rules_are_named_by_ids_and_globs():
         rules_named(["FWD-1000"])
 
 
-def test_what_leaves_nothing_to_run_is_told_with_a_remedy_and_leaves_no_folder(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(matrix, "mininet_obstacles", list)
+def test_what_leaves_nothing_to_run_is_told_with_a_remedy_and_leaves_no_folder(tmp_path):
     nat = columns_named(["nat"])
     asked = Matrix(nat, ("CND-02",), "mininet", ROOT, whole=False, out=tmp_path / "out")
     told = "nothing to run: no scenario judges nat by these rules"
@@ -125,6 +122,25 @@ def test_what_leaves_nothing_to_run_is_told_with_a_remedy_and_leaves_no_folder(
     assert not (tmp_path / "out").exists()
     assert nothing_to_run(nat, ("NAT-15",), quick=True).endswith("take --quick away")
     assert "`forwardlab rules` says" in nothing_to_run(nat, ("NAT-15",), quick=False)
+
+
+def test_only_what_translates_asks_for_a_tun_device(tmp_path, monkeypatch):
+    def obstacles(*, nat):
+        raise HostCannot("tun" if nat else "no tun")
+
+    monkeypatch.setattr(matrix, "mininet_obstacles", obstacles)
+    for column, wanted in (("nat=nftables", "tun"), ("dns=unbound", "no tun")):
+        asked = Matrix(
+            columns_named([column]),
+            ("CND-02", "NAT-01"),
+            "mininet",
+            ROOT,
+            whole=False,
+            out=tmp_path / "out",
+        )
+        with pytest.raises(HostCannot, match=f"^{wanted}$"):
+            asked.run(quiet=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_seat_counts_only_where_it_is_on_the_path(scenarios, plans):
