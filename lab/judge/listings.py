@@ -13,7 +13,7 @@ def listing_for(
 ) -> Listed | None:
     """The listed deviation about an expectation: of several, one that happens every time."""
     about = [each for each in listed if each.deviation.covers(scenario, text, rules)]
-    return min(about, key=lambda each: each.deviation.varies is not None, default=None)
+    return min(about, key=lambda each: each.deviation.is_drawn, default=None)
 
 
 def weighed(finding: Finding, listed: Listed) -> tuple[Finding, bool]:
@@ -28,7 +28,7 @@ def weighed(finding: Finding, listed: Listed) -> tuple[Finding, bool]:
         return Finding(Outcome.DEVIATES, (*finding.evidence, told), finding.value), False
     if finding.outcome is not Outcome.PASSED:
         return finding, False
-    if not listed.certain or listed.deviation.varies is not None:
+    if not listed.certain or listed.deviation.is_drawn:
         return Finding(Outcome.PASSED, (*finding.evidence, told), finding.value), False
     stale = Evidence(
         "a listed deviation no longer happens: take it out of "
@@ -42,5 +42,5 @@ def _told(listed: Listed) -> str:
     version = f"{listed.subject} {listed.version}"
     if not listed.certain:
         version += f", listed for {listed.checked} as we configure it"
-    drawn = "" if deviation.varies is None else ", now and then"
+    drawn = ", seldom" if deviation.seldom else ", now and then" if deviation.is_drawn else ""
     return f"documented{drawn} ({version}): {deviation.because} [{deviation.source}]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from lab.judge.checks.base import counted
 from lab.matrix.chance import trials_needed
 from lab.matrix.record import (
     CellRecord,
@@ -66,6 +67,8 @@ def trial_record(
     outcome = told.outcome
     if any(each.is_stale for each in expectations) and outcome not in {"broken", "failed"}:
         outcome = "failed"
+    if outcome == "passed" and any(each.outcome == "deviates" for each in expectations):
+        outcome = "deviates"
     kept = _HOPS_KEPT.get(outcome, _HOPS_KEPT_OTHERWISE)
     hops = _hops(told.exchanges, cited)
     return TrialRecord(
@@ -100,6 +103,8 @@ def _over_all(told: ScenarioRecord, runs: Sequence[ScenarioRecord], place: int) 
         "evidence": tuple(_shortened(each) for each in one.evidence[:_EVIDENCE_KEPT]),
         "breaches": _breaches(runs, place),
     }
+    if one.listed is not None and one.listed.seldom and one.listed.certain:
+        content |= _seldom(one, len(runs))
     if _happens_no_longer(one, runs, place):
         stale = EvidenceRecord(
             text=f"a listed deviation no longer happens: it was not seen in {len(runs)} trials"
@@ -110,6 +115,18 @@ def _over_all(told: ScenarioRecord, runs: Sequence[ScenarioRecord], place: int) 
             "evidence": (stale, *content["evidence"]),
         }
     return JudgedRecord.model_validate(content)
+
+
+def _seldom(one: ExpectationRecord, runs: int) -> dict[str, object]:
+    """What is documented and seldom seen deviates, seen or not: trials do not say that it is gone,
+    and a second matrix must not say otherwise for want of luck."""
+    if one.outcome != "passed":
+        return {}
+    unseen = EvidenceRecord(
+        text=f"held in {counted(runs, 'trial')} here; so seldom is it otherwise that this is no "
+        "proof of the opposite"
+    )
+    return {"outcome": "deviates", "evidence": (unseen, *map(_shortened, one.evidence))}
 
 
 def _happens_no_longer(one: ExpectationRecord, runs: Sequence[ScenarioRecord], place: int) -> bool:

@@ -103,7 +103,7 @@ const told = (trial, places) => {
     for (const proof of (each.evidence ?? []).filter((proof) => !isCited(proof)))
       article.append(made("p", proof.text + frames(proof.frames), "evidence"));
     if (each.listed)
-      article.append(made("p", `${each.listed.subject} documents it${each.listed.varies ? ", now and then" : ""} (checked for ${each.listed.checked}, ` +
+      article.append(made("p", `${each.listed.subject} documents it${each.listed.seldom ? ", seldom" : each.listed.varies ? ", now and then" : ""} (checked for ${each.listed.checked}, ` +
         `judged ${each.listed.version}): ${each.listed.because} [${each.listed.source}]`, "callout"));
   }
   if (trial.hops && trial.hops.length) {

@@ -23,7 +23,7 @@ from lab.scenario.model import Elapse, Scenario, SetNatOtherwise
 from lab.scenario.runner import Progress, run_trials
 from lab.scenario.session import WORKERS_PER_CORE, preload
 from lab.scenario.trial import Trial, WorldName
-from lab.subjects.behaviour import behaviour_of
+from lab.subjects.behaviour import Deviation, behaviour_of
 from lab.subjects.seating import Seating
 from lab.topology.plan import Plan
 
@@ -106,7 +106,7 @@ class Laboratory:
             for task in late:
                 attempts[task] += 1
                 # What is drawn is drawn otherwise where nothing takes time.
-                drawn = any(self._chances(task))
+                drawn = bool(self._drawn(task))
                 if self.can_travel and self.world == "auto" and task.kind == "seat" and not drawn:
                     worlds[task] = "timetravel"
             more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
@@ -135,17 +135,18 @@ class Laboratory:
     def _runs_for_what_is_rare(self, task: Task) -> int:
         """Enough to see most of what is seldom drawn, while others run too: asked for bit by bit
         afterwards it would wait for itself alone, with idle processors. Else one."""
-        rarest = min(self._chances(task), default=1.0)
-        return math.ceil(2 / rarest) if rarest <= _RARE else 1
+        chances = [each.varies for each in self._drawn(task) if each.varies is not None]
+        rarest = min(chances, default=1.0)
+        return math.ceil(1 / rarest) if rarest <= _RARE else 1
 
-    def _chances(self, task: Task) -> list[float]:
-        """The chances of the breaches by drawing that are listed for it."""
+    def _drawn(self, task: Task) -> list[Deviation]:
+        """The breaches by drawing that are listed for it."""
         behaviour = behaviour_of(task.subject)
         expectations = self.scenarios[task.scenario].expectations
         return [
-            listing.varies
+            listing
             for listing in (behaviour.deviations if behaviour is not None else ())
-            if listing.varies is not None
+            if listing.is_drawn
             and listing.seat == task.seat
             and any(listing.covers(task.scenario, one.text, one.rules) for one in expectations)
         ]

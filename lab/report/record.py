@@ -45,7 +45,10 @@ class ListedRecord(_Part):
     certain: bool
     """Whether the listing is about what was judged: this version, configured by forwardlab."""
     varies: float | None = None
-    """The chance of a breach in one trial, where the choice is drawn; None: it happens always."""
+    """The chance of a breach in one trial at least, where the choice is drawn; None: it happens
+    always, or seldom."""
+    seldom: bool = False
+    """Whether a breach is drawn so seldom that few trials show it."""
 
 
 class ExpectationRecord(_Part):

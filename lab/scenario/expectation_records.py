@@ -38,4 +38,5 @@ def _listed_record(listed: Listed) -> ListedRecord:
         version=listed.version,
         certain=listed.certain,
         varies=listed.deviation.varies,
+        seldom=listed.deviation.seldom,
     )

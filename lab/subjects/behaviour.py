@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from lab.judge.rules import RULES, strictest
@@ -65,9 +66,12 @@ class Deviation(_Part):
     """… in these scenarios, globs of ids, with or without "@" and a viewer …"""
     expectation: tuple[Words, ...] = ("*",)
     """… those whose text this glob fits, or one of a list of globs."""
-    varies: float | None = Field(default=None, gt=0, lt=1)
-    """The chance of a breach in one trial, where its choice is drawn or follows round-trip times;
-    None: it happens every time."""
+    varies: float | None = Field(default=None, ge=0.05, lt=1)
+    """The chance of a breach in one trial at least, where its choice is drawn or follows round-trip
+    times; None: it happens every time."""
+    seldom: bool = False
+    """A breach is drawn so seldom, in one trial of twenty or fewer, that no number of trials that
+    anybody waits for shows it for certain."""
     because: Words
     source: Words
 
@@ -88,6 +92,17 @@ class Deviation(_Part):
                 "what is seen is reported as observed"
             )
         return rules
+
+    @model_validator(mode="after")
+    def _one_chance(self) -> Self:
+        if self.seldom and self.varies is not None:
+            raise ValueError("either seldom or varies: a chance of 0.05 and more is a number")
+        return self
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it happens in some trials only."""
+        return self.seldom or self.varies is not None
 
     def covers(self, scenario: str, text: str, rules: tuple[str, ...]) -> bool:
         """Whether it is about an expectation, by its scenario's id, its words and its rules."""

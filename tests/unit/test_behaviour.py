@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from judging import cluster, lookup, visit
+from pydantic import ValidationError
 from wire import REAL, cluster_plan
 
 from lab.judge.checks import Answered, NeverConnected
@@ -173,6 +174,15 @@ def test_another_version_or_a_users_own_file_is_told_and_not_failed():
 def test_one_trial_of_what_is_drawn_proves_nothing():
     assert verdict(HOLDS, MUST, listing(varies=0.5)).outcome is Outcome.PASSED
     assert verdict(HOLDS_NOT, MUST, listing(varies=0.5)).outcome is Outcome.DEVIATES
+
+
+def test_what_is_seldom_drawn_has_no_chance_beside_it():
+    assert verdict(HOLDS, MUST, listing(seldom=True)).outcome is Outcome.PASSED
+    told = verdict(HOLDS_NOT, MUST, listing(seldom=True))
+    assert told.outcome is Outcome.DEVIATES
+    assert "documented, seldom (" in told.expectations[0].finding.evidence[-1].text
+    with pytest.raises(ValidationError, match="either seldom or varies"):
+        listing(seldom=True, varies=0.5)
 
 
 def test_of_several_listings_that_counts_which_happens_every_time():

@@ -209,11 +209,13 @@ def test_every_glob_of_the_quick_subset_names_scenarios(scenarios):
 
 
 def run(repetition=1, outcome="passed", **expected) -> ScenarioRecord:
-    """A run with an expectation by each rule: its outcome, or (outcome, chance of a breach)."""
+    """A run with an expectation by each rule: its outcome, or (outcome, chance of a breach), a
+    number or "seldom"."""
     records = []
     for rule, word in expected.items():
         outcome_, chance = word if isinstance(word, tuple) else (word, None)
-        listed = None if chance is None else LISTED.model_copy(update={"varies": chance})
+        drawn = {"seldom": True} if chance == "seldom" else {"varies": chance}
+        listed = None if chance is None else LISTED.model_copy(update=drawn)
         records.append(
             ExpectationRecord(
                 text="t", rules=(rule.replace("_", "-"),), severity="MUST", outcome=outcome_,
@@ -253,6 +255,30 @@ def test_no_breach_in_enough_runs_is_a_stale_listing():
     # One less, and chance is still an excuse.
     told = trial_record(Task("a/b", Column("dns", "unbound")), "mininet", runs[:-1])
     assert not told.expectations[0].is_stale
+
+
+def test_what_is_seldom_drawn_deviates_seen_or_not_and_is_never_stale():
+    task = Task("a/b", Column("dns", "unbound"))
+    calm = run(FWD_04=("passed", "seldom"), FWD_01="passed")
+    assert runs_wanted([calm]) == 0
+    told = trial_record(task, "mininet", [calm] * 30)
+    assert (told.outcome, told.expectations[1].outcome) == ("deviates", "passed")
+    unseen = told.expectations[0]
+    assert (unseen.outcome, unseen.breaches, unseen.is_stale) == ("deviates", 0, False)
+    assert unseen.evidence[0].text.startswith("held in 30 trials here")
+    seen = trial_record(task, "mininet", [calm, run(2, "deviates", FWD_04=("deviates", "seldom"))])
+    assert (seen.expectations[0].outcome, seen.expectations[0].breaches) == ("deviates", 1)
+    assert not any("held in" in each.text for each in seen.expectations[0].evidence)
+    # Nothing is documented of what is not judged, of a worse fault, or of another version.
+    for word in ("unsupported", "failed", "broken"):
+        judged = trial_record(task, "mininet", [run(1, word, FWD_04=(word, "seldom"))])
+        assert judged.expectations[0].outcome == word
+    elsewhere = LISTED.model_copy(update={"seldom": True, "certain": False})
+    (kept,) = run(FWD_04="passed").expectations
+    other = run().model_copy(
+        update={"expectations": (kept.model_copy(update={"listed": elsewhere}),)}
+    )
+    assert trial_record(task, "mininet", [other]).outcome == "passed"
 
 
 def test_a_failure_in_any_run_counts():
