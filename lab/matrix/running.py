@@ -6,19 +6,19 @@ import math
 import os
 import shlex
 import shutil
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from lab.matrix.concerns import all_steps
-from lab.matrix.folding import runs_wanted, trial_record
+from lab.matrix.course import Course
+from lab.matrix.folding import trial_record
 from lab.matrix.record import NatRecord, TrialRecord
 from lab.matrix.selection import WAITING, Task
 from lab.report.folder import RunFolder
 from lab.report.record import ScenarioRecord
 from lab.report.records import Records
-from lab.scenario.lateness import was_late
 from lab.scenario.model import Elapse, Scenario, SetNatOtherwise
 from lab.scenario.runner import Progress, run_trials
 from lab.scenario.session import WORKERS_PER_CORE, preload
@@ -32,8 +32,6 @@ WorldAsked = Literal["auto", "mininet", "timetravel"]
 LONG_WAITS: Final = "long waits"
 _MININET_PER_CORE: Final = 6
 """More than for a run of ours: most servers are waited for until they give up, or never answer."""
-_ATTEMPTS: Final = 3
-"""So often a busy host may be too late for a trial before that is what is told."""
 _RARE: Final = 0.1
 """The chance of a breach below which a trial runs often from the beginning."""
 REAL_TIME_S: Final = 60.0
@@ -71,49 +69,57 @@ class Laboratory:
         """Run every task, and those that judge something drawn so often that chance is no excuse;
         what came of them in the same order. What a busy host was too late for runs anew, where
         nothing is drawn in virtual time, which no host is too busy for."""
-        worlds = {task: self._world(task) for task in tasks}
-        done = {task: Records() for task in tasks}
-        more = {task: self._runs_at_first(task, world) for task, world in worlds.items()}
-        attempts = dict.fromkeys(tasks, 1)
-        while any(more.values()):
-            batch = [
-                (task, len(done[task]) + turn + 1)
-                # Not all of one task at a time: what is slow for a while slows all.
-                for turn in range(max(more.values()))
-                for task in tasks
-                if turn < more[task]
-            ]
-            late: Counter[Task] = Counter()
-            # The longest first: at the end of a batch nobody waits for the last one alone.
-            batch.sort(key=lambda each: -lasts_s(self.scenarios[each[0].scenario]))
-            trials = [self._trial(task, worlds[task], number) for task, number in batch]
-            here = sorted({trial.world for trial in trials})
-            for world in here:
-                preload(world)
-            # All worlds at once: while trials in real time wait, guests compute.
-            records, _, _ = run_trials(
-                trials,
-                workers={world: self._workers(world) for world in here},
-                progress=progress,
-                again=False,
-            )
-            for (task, _), trial, record in zip(batch, trials, records, strict=True):
-                if was_late(record) and attempts[task] < _ATTEMPTS:
-                    late[task] += 1
-                    _forget(trial)
-                else:
-                    done[task].append(_lean(record))
-            for task in late:
-                attempts[task] += 1
-                # What is drawn is drawn otherwise where nothing takes time.
-                drawn = bool(self._drawn(task))
-                if self.can_travel and self.world == "auto" and task.kind == "seat" and not drawn:
-                    worlds[task] = "timetravel"
-            more = {task: late[task] or runs_wanted(done[task]) for task in tasks}
-        return [
-            Ran(trial_record(task, worlds[task], done[task], self._nat(task)), done[task])
-            for task in tasks
+        courses = [self._course(task) for task in tasks]
+        under_way: dict[Path, Course] = {}
+
+        def started(course: Course, repetitions: Iterable[int]) -> list[Trial]:
+            trials = [self._trial(course.task, course.world, each) for each in repetitions]
+            under_way.update({trial.capture: course for trial in trials})
+            return trials
+
+        def ended(trial: Trial, record: ScenarioRecord) -> list[Trial]:
+            course = under_way.pop(trial.capture)
+            if not course.takes(trial.repetition, record):
+                _forget(trial)
+            if course.is_under_way:
+                return []
+            if course.was_late:
+                course.world = self._world_after_lateness(course)
+            return started(course, course.begin(course.wanted()))
+
+        trials = [
+            trial
+            # Not all of one task at a time: what is slow for a while slows all.
+            for turn in range(max((course.at_first for course in courses), default=0))
+            for course in courses
+            if turn < course.at_first
+            for trial in started(course, course.begin([turn + 1]))
         ]
+        # The longest first: at the end nobody waits for the last one alone.
+        trials.sort(key=lambda trial: -lasts_s(trial.scenario))
+        worlds = sorted({course.world for course in courses})
+        for world in worlds:
+            preload(world)
+        # All worlds at once: while trials in real time wait, guests compute.
+        workers = {world: self._workers(world) for world in (*worlds, "timetravel")}
+        run_trials(trials, workers=workers, progress=progress, ended=ended)
+        return [
+            Ran(
+                trial_record(course.task, course.world, course.runs, self._nat(course.task)),
+                course.runs,
+            )
+            for course in courses
+        ]
+
+    def _course(self, task: Task) -> Course:
+        world = self._world(task)
+        return Course(task, world, self._runs_at_first(task, world))
+
+    def _world_after_lateness(self, course: Course) -> WorldName:
+        # What is drawn is drawn otherwise where nothing takes time.
+        drawn = bool(self._drawn(course.task))
+        travels = self.can_travel and self.world == "auto" and course.task.kind == "seat"
+        return "timetravel" if travels and not drawn else course.world
 
     def _nat(self, task: Task) -> NatRecord | None:
         if task.kind == "lab" or task.seat not in {"", "nat"}:
@@ -229,8 +235,3 @@ def _forget(trial: Trial) -> None:
     """Leave nothing of a trial to be taken for another one's."""
     shutil.rmtree(trial.folder, ignore_errors=True)
     trial.capture.unlink(missing_ok=True)
-
-
-def _lean(record: ScenarioRecord) -> ScenarioRecord:
-    """The record without what a matrix never looks at: there are thousands of them."""
-    return record.model_copy(update={"nodes": (), "scenario": {}, "story": "", "steps": ()})

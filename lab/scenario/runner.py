@@ -39,6 +39,9 @@ the judging, the end. What takes longer hangs."""
 Workers: TypeAlias = int | Mapping[WorldName, int]
 """How many trials run at a time: of all worlds together, or of each."""
 
+Ended: TypeAlias = Callable[[Trial, ScenarioRecord], Iterable[Trial]]
+"""Told of a trial that has ended; gives the trials that follow from what came of it."""
+
 _AN_HOUR = 3600 * SECOND
 _A_DAY_S = 24 * 3600.0
 
@@ -104,6 +107,17 @@ class _Queue:
     def length(self) -> int:
         return len(self.fresh) + len(self.again)
 
+    def add(self, following: Iterable[Trial], after: ScenarioRecord, place: int) -> int:
+        """Put in what follows from a trial, from this place on; the place after. It runs before
+        what waits, so that nobody waits for it alone at the end; after a busy host was too late
+        for one, last."""
+        placed = list(enumerate(following, place))
+        if was_late(after):
+            self.fresh.extend(placed)
+        else:
+            self.fresh.extendleft(reversed(placed))
+        return place + len(placed)
+
     def take(self, running: Counter[WorldName], workers: Workers) -> tuple[int, Trial] | None:
         """The next one that may start beside those that run; None when it has to wait."""
         for index, (_, trial) in enumerate(self.fresh):
@@ -128,16 +142,18 @@ def run_trials(
     workers: Workers,
     progress: Progress,
     keep_on_failure: bool = False,
-    again: bool = True,
+    ended: Ended | None = None,
 ) -> tuple[Records, list[Standing], Callable[[], None]]:
     """Run all trials, at most `workers` at once. One that a busy host was too late for is run once
-    more when all others are over, alone; its record says so. Not so without `again`.
+    more when all others are over, alone; its record says so. With `ended` that is what it makes of
+    it, as of every record; none is returned then.
 
     Returns their records in the order of the trials, the worlds left standing, and a function that
     takes these down. An exception (an interrupt too, and InputRefused) takes everything down before
     it leaves.
     """
     queue = _Queue(deque(enumerate(trials)), deque())
+    places = len(queue.fresh)
     running: dict[int, _Running] = {}
     records: dict[int, PackedRecord] = {}
     standing: list[Standing] = []
@@ -168,10 +184,13 @@ def run_trials(
                         standing.append(left)
                         kept.append(each.process)
                     record = left.record if left is not None else _collect(each)
-                    if again and was_late(record) and not each.trial.retried:
+                    if ended is not None:
+                        places = queue.add(ended(each.trial, record), record, places)
+                    elif was_late(record) and not each.trial.retried:
                         queue.again.append((place, _once_more(each.trial, record)))
                         continue
-                    records[place] = pack(record)
+                    else:
+                        records[place] = pack(record)
                     progress.scenario_finished(record)
                 progress.tick()
         except BaseException:

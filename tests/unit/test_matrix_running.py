@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from lab.matrix.running import Laboratory, lasts_s
 from lab.matrix.selection import Column, Task
 from lab.report.folder import RunFolder
 from lab.report.record import ExpectationRecord, ScenarioRecord
+from lab.report.records import Records
 from lab.scenario.catalogue import read_catalogue
 from lab.scenario.session import plans_of
 
@@ -61,10 +62,11 @@ def host(monkeypatch, come_to):
     """A host on which a trial comes to what `come_to` makes of it; gives the trials that ran."""
     ran = []
 
-    def run_trials(trials, **how: Any):
-        assert all(how["workers"][trial.world] >= 1 for trial in trials)
-        records = []
-        for trial in trials:
+    def run_trials(trials, *, ended, **how: Any):
+        queue = deque(trials)
+        while queue:
+            trial = queue.popleft()
+            assert how["workers"][trial.world] >= 1
             ran.append(trial)
             trial.folder.mkdir(parents=True, exist_ok=True)
             expected = ExpectationRecord(
@@ -77,8 +79,8 @@ def host(monkeypatch, come_to):
                 "clock": "measured", "repetition": trial.repetition,
             } | come_to(trial)  # fmt: skip
             content["expectations"] = (expected.model_copy(update=content.pop("of", {})),)
-            records.append(ScenarioRecord(**content))
-        return records, [], lambda: None
+            queue.extend(ended(trial, ScenarioRecord(**content)))
+        return Records(), [], lambda: None
 
     monkeypatch.setattr(running, "run_trials", run_trials)
     return ran
@@ -154,6 +156,20 @@ def test_what_a_busy_host_was_too_late_for_runs_anew(laboratory, monkeypatch):
     (found,) = laboratory.run([Task(FIVE, DNS)], Unseen())
     assert (len(ran), found.trial.outcome, found.trial.runs) == (3, "passed", 1)
     assert {each.world for each in ran} == {"mininet"}
+
+
+def test_a_run_anew_takes_the_place_of_the_late_one_and_no_others(laboratory, monkeypatch):
+    tried = Counter()
+
+    def comes_to(trial):
+        tried[trial.repetition] += 1
+        return LATE if trial.repetition in {2, 5} and tried[trial.repetition] == 1 else {}
+
+    ran = host(monkeypatch, comes_to)
+    (found,) = laboratory.run([Task(WAITS, DNS)], Unseen())
+    assert [each.repetition for each in ran] == [1, 2, 3, 4, 5, 6, 7, 2, 5]
+    assert [run.repetition for run in found.runs] == [1, 2, 3, 4, 5, 6, 7]
+    assert (found.trial.outcome, found.trial.runs) == ("passed", 7)
 
 
 def test_a_host_that_is_always_too_busy_is_told_in_the_end(laboratory, monkeypatch):

@@ -107,6 +107,39 @@ def test_records_come_in_the_order_of_the_trials(make):
 
 
 @pytest.mark.parametrize(
+    ("late", "order"),
+    [
+        (False, ["first", "second", "follows-1", "follows-2", "third", "fourth"]),
+        (True, ["first", "second", "third", "fourth", "follows-1", "follows-2"]),
+    ],
+)
+def test_what_follows_from_a_trial_runs_before_what_waits_unless_it_was_late(
+    make, monkeypatch, late, order
+):
+    told = []
+
+    def ended(trial, record):
+        told.append((trial.id, record.id))
+        return map(make, ["follows-1", "follows-2"]) if trial.id == "second" else ()
+
+    real_collect = runner._collect
+
+    def collect(each):
+        record = real_collect(each)
+        is_late = late and each.trial.id == "second"
+        return record.model_copy(update={"outcome": "broken", "load": 99.0}) if is_late else record
+
+    monkeypatch.setattr(runner, "_collect", collect)
+    progress = Silent()
+    first = map(make, ["first", "second", "third", "fourth"])
+    records, _, _ = run_trials(first, workers=1, progress=progress, ended=ended)
+    assert progress.started == progress.finished == order
+    assert told == [(identifier, identifier) for identifier in order]
+    # Whoever is told of each keeps what it needs; nothing is kept twice, nor run once more.
+    assert len(records) == 0
+
+
+@pytest.mark.parametrize(
     ("workers", "most"),
     [
         (2, {"all": 2}),
