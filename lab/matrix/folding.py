@@ -41,8 +41,8 @@ RulesAbout = Callable[[Task, Column], Sequence[Sequence[str]]]
 
 def runs_wanted(runs: Sequence[ScenarioRecord]) -> int:
     """How many more runs a trial wants, as far as those it had tell: none, or where a breach by
-    chance is listed and was not seen yet, as many as it takes on average, until it must have been
-    seen."""
+    chance is listed and was not seen yet, a quarter of what it takes on average, until it must have
+    been seen: few at a time, so that few run after it was."""
     wanted = 0
     for place, each in enumerate(runs[0].expectations):
         listed = each.listed
@@ -50,7 +50,7 @@ def runs_wanted(runs: Sequence[ScenarioRecord]) -> int:
             continue
         if each.outcome in {"passed", "deviates"} and not _breaches(runs, place):
             left = trials_needed(listed.varies) - len(runs)
-            wanted = max(wanted, min(left, math.ceil(1 / listed.varies)))
+            wanted = max(wanted, min(left, math.ceil(1 / listed.varies / 4)))
     return wanted
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import shutil
@@ -32,8 +31,6 @@ WorldAsked = Literal["auto", "mininet", "timetravel"]
 LONG_WAITS: Final = "long waits"
 _MININET_PER_CORE: Final = 6
 """More than for a run of ours: most servers are waited for until they give up, or never answer."""
-_RARE: Final = 0.1
-"""The chance of a breach below which a trial runs often from the beginning."""
 REAL_TIME_S: Final = 60.0
 """So long a scenario that needs virtual time is waited for in real time; hours are not."""
 
@@ -95,8 +92,14 @@ class Laboratory:
             if turn < course.at_first
             for trial in started(course, course.begin([turn + 1]))
         ]
-        # The longest first: at the end nobody waits for the last one alone.
-        trials.sort(key=lambda trial: -lasts_s(trial.scenario))
+        # At the end nobody shall wait for one task alone: first come those that may want many runs
+        # one after the other, then the longest.
+        trials.sort(
+            key=lambda trial: (
+                not self._drawn(under_way[trial.capture].task),
+                -lasts_s(trial.scenario),
+            )
+        )
         worlds = sorted({course.world for course in courses})
         for world in worlds:
             preload(world)
@@ -132,18 +135,11 @@ class Laboratory:
 
     def _runs_at_first(self, task: Task, world: WorldName) -> int:
         if not task.scenario.startswith(WAITING) or task.kind == "lab":
-            return self._runs_for_what_is_rare(task)
+            return 1
         if _draws(task):
             return self.drawn_waiting_runs
         # In virtual time one run is as good as three where nothing is drawn.
         return self.waiting_runs if world == "mininet" else 1
-
-    def _runs_for_what_is_rare(self, task: Task) -> int:
-        """Enough to see most of what is seldom drawn, while others run too: asked for bit by bit
-        afterwards it would wait for itself alone, with idle processors. Else one."""
-        chances = [each.varies for each in self._drawn(task) if each.varies is not None]
-        rarest = min(chances, default=1.0)
-        return math.ceil(1 / rarest) if rarest <= _RARE else 1
 
     def _drawn(self, task: Task) -> list[Deviation]:
         """The breaches by drawing that are listed for it."""

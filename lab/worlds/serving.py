@@ -61,7 +61,7 @@ class Serving:
             ]
         self._datagrams = [end for end, transports in ends if Transport.UDP in transports]
         self._streams = [end for end, transports in ends if Transport.TCP in transports]
-        self._poked = False
+        self._is_bound = False
         self._zones = _zones(config)
         self._question: socket.socket | None = None
         self._asked_at: Instant = 0
@@ -69,11 +69,14 @@ class Serving:
 
     def __call__(self, now: Instant) -> bool:
         """Whether it serves; to be called again and again until it does. `now`: monotonic."""
-        if not self._is_bound():
-            return False
-        if not self._poked:
+        if not self._is_bound:
+            # Streams last, and only until they are there: the kernel goes through all the host's.
+            self._is_bound = self._binds("udp", self._datagrams) and self._binds(
+                "tcp", self._streams
+            )
+            if not self._is_bound:
+                return False
             self._poke()
-            self._poked = True
         return self._has_drained() and self._has_its_zones(now)
 
     def close(self) -> None:
@@ -84,12 +87,10 @@ class Serving:
 
     # --- as its kernel sees it ----------------------------------------------------------------
 
-    def _is_bound(self) -> bool:
-        datagrams = {each.local for each in self._sockets("udp")}
-        streams = {each.local for each in self._sockets("tcp") if each.listens}
-        return all(_taking(end) & datagrams for end in self._datagrams) and all(
-            _taking(end) & streams for end in self._streams
-        )
+    def _binds(self, protocol: str, ends: list[Endpoint]) -> bool:
+        sockets = self._sockets(protocol)
+        bound = {each.local for each in sockets if each.listens or protocol == "udp"}
+        return all(_taking(end) & bound for end in ends)
 
     def _poke(self) -> None:
         with self._inside():

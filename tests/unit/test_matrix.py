@@ -233,7 +233,8 @@ def test_what_is_drawn_runs_until_a_breach_is_seen():
     assert runs_wanted([run(FWD_04="passed")]) == 0
     assert runs_wanted([run(FWD_04=("deviates", 0.5))]) == 0
     calm = run(FWD_04=("passed", 0.5))
-    assert runs_wanted([calm]) == 2
+    assert runs_wanted([calm]) == 1
+    assert runs_wanted([run(FWD_04=("passed", 0.05))]) == 5
     assert runs_wanted([calm, run(2, FWD_04=("deviates", 0.5))]) == 0
     assert runs_wanted([calm] * 19) == trials_needed(0.5) - 19 == 1
     assert runs_wanted([calm] * 20) == 0

@@ -113,14 +113,13 @@ def test_in_virtual_time_who_draws_nothing_waits_the_same_each_time(
     assert found.trial.runs == runs
 
 
-def test_what_is_rarely_drawn_runs_often_from_the_beginning(laboratory, monkeypatch):
-    rare = Task("failures/slow_links/slow_and_in_time", Column("dns", "unbound"))
-    seldom = Task("failures/narrow_links/on_the_way", Column("dns", "knot"))
+def test_who_may_want_many_runs_begins_first_and_then_the_longest(laboratory, monkeypatch):
+    drawn = Task("failures/slow_links/slow_and_in_time", Column("dns", "unbound"))
+    long = Task("failures/interface_down/towards_the_servers", Column("dns", "dnsmasq"))
     chosen = replace(laboratory, plans=plans_of(ROOT, [*laboratory.scenarios.values()]))
-    host(monkeypatch, lambda trial: {})
-    found = chosen.run([rare, seldom], Unseen())
-    # A breach at least on average, at a chance of 0.09; of what is seldom nobody waits for one.
-    assert [each.trial.runs for each in found] == [12, 1]
+    ran = host(monkeypatch, lambda trial: {})
+    chosen.run([Task(FIVE, Column("dns", "dnsmasq")), long, drawn], Unseen())
+    assert [each.id for each in ran] == [drawn.scenario, long.scenario, FIVE]
 
 
 def test_what_is_drawn_runs_until_a_breach_is_seen_and_no_longer(laboratory, monkeypatch):
@@ -132,9 +131,21 @@ def test_what_is_drawn_runs_until_a_breach_is_seen_and_no_longer(laboratory, mon
 
     ran = host(monkeypatch, comes_to)
     (found,) = laboratory.run([Task(FIVE, DNS)], Unseen())
-    # One, then two at a time, as many as a breach with this chance takes on average.
-    assert len(ran) == found.trial.runs == 7
+    assert len(ran) == found.trial.runs == 6
     assert found.trial.expectations[0].outcome == "deviates"
+
+
+def test_what_is_seldom_drawn_runs_some_at_a_time(laboratory, monkeypatch):
+    listed = {"listed": LISTED.model_copy(update={"varies": 0.05})}
+
+    def comes_to(trial):
+        breach = {"outcome": "deviates"} if trial.repetition == 8 else {}
+        return {"of": listed | breach}
+
+    ran = host(monkeypatch, comes_to)
+    (found,) = laboratory.run([Task(FIVE, DNS)], Unseen())
+    # One, then five at a time, a quarter of what a breach with this chance takes on average.
+    assert len(ran) == found.trial.runs == 11
 
 
 def test_a_breach_that_never_comes_ends_as_a_stale_listing(laboratory, monkeypatch):
