@@ -110,7 +110,7 @@ grep -v '^# [^C]\|^$' "$config" | while read -r wanted; do
 done
 
 processors=$(nproc)
-say "compiling on $processors processors; on two this takes four minutes"
+say "compiling on $processors processors; on two this takes four to six minutes"
 step make -s -j"$processors" ARCH=um linux
 mkdir -p "$(dirname "$kernel")"
 strip -o "$kernel.unfinished" "$place/source/linux"
