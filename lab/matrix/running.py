@@ -103,7 +103,6 @@ class Laboratory:
         worlds = sorted({course.world for course in courses})
         for world in worlds:
             preload(world)
-        # All worlds at once: while trials in real time wait, guests compute.
         workers = {world: self._workers(world) for world in (*worlds, "timetravel")}
         run_trials(trials, workers=workers, progress=progress, ended=ended)
         return [

@@ -176,6 +176,25 @@ def test_so_many_run_at_a_time_of_all_or_of_each_world(make, monkeypatch, worker
     assert {key: at_most[key] for key in most} == most
 
 
+def test_guests_start_when_nothing_else_waits_to(make, monkeypatch):
+    real_start = runner._start
+    started = []
+
+    def start(trial, guests, *, keep_on_failure):
+        started.append((trial.world, sum(world == "mininet" for world, _ in started)))
+        return real_start(
+            replace(trial, world="simulated"), guests, keep_on_failure=keep_on_failure
+        )
+
+    monkeypatch.setattr(runner, "_start", start)
+    worlds = ["timetravel", "mininet"] * 3
+    trials = [replace(make(f"{world}-{n}"), world=world) for n, world in enumerate(worlds)]
+    run(*trials, workers={"mininet": 1, "timetravel": 2})
+    assert [world for world, _ in started[:2]] == ["mininet", "mininet"]
+    # The third and last in Mininet runs, or is over.
+    assert [before for world, before in started if world == "timetravel"] == [3, 3, 3]
+
+
 def with_a_fault(monkeypatch, fault, identifier="bad"):
     """Have `fault()` happen in the process of that trial, before its world starts."""
 
