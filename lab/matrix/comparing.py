@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from lab.matrix.nat_table import ClauseCell, clause_index
 from lab.matrix.record import CellRecord, MatrixRecord, WaitRecord
 from lab.matrix.views import cell_index, columns_of, wait_words, waits_by
+from lab.matrix.waiting import LEAST_MS
 from lab.regression.compare import Direction
 from lab.report.record import OutcomeWord
 
@@ -30,11 +31,8 @@ ChangeKind: TypeAlias = Literal[
 
 Verdict: TypeAlias = CellRecord | ClauseCell
 
-_LEAST_MS: Final = {"measured": 100.0, "virtual": 10.0}
-"""Waits that differ by less are the same: processes start late on a busy machine, and timers of
-servers have a grain."""
 _LEAST_SHARE: Final = 0.1
-"""The same for long ones."""
+"""A wait that moved by less than this share of itself is the same too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +231,7 @@ def _wait_turn(was: WaitRecord, is_now: WaitRecord) -> tuple[ChangeKind, Directi
     if was.outcome != is_now.outcome or was.median_ms is None or is_now.median_ms is None:
         return None
     moved = is_now.median_ms - was.median_ms
-    least = max(_LEAST_MS[was.clock], _LEAST_MS[is_now.clock], _LEAST_SHARE * was.median_ms)
+    least = max(LEAST_MS[was.clock], LEAST_MS[is_now.clock], _LEAST_SHARE * was.median_ms)
     if abs(moved) < least or not _apart(_waited(was), _waited(is_now)):
         return None
     return ("slower", "worse") if moved > 0 else ("faster", "better")

@@ -69,6 +69,10 @@ class Course:
         following = len(self._kept) + 1
         return range(following, following + runs_wanted(self.runs))
 
+    def up_to(self, runs: int) -> Sequence[int]:
+        """The repetitions that are missing to so many runs."""
+        return range(len(self._kept) + 1, runs + 1)
+
 
 def _lean(record: ScenarioRecord) -> ScenarioRecord:
     """The record without what a matrix never looks at: there are thousands of them."""

@@ -36,8 +36,10 @@ from lab.worlds.timetravel_kernel import timetravel_obstacles
 WAITING_RUNS = 3
 """How often each scenario of the waiting table runs: its figures are medians."""
 DRAWN_WAITING_RUNS = 7
-"""The same for servers that draw whom they ask. What is one of two by the toss of a coin lies apart
-in two matrices, and is told as a change, one time in 8,192; with three runs one in 32."""
+"""The same for a server that draws whom it asks, where one of the five viewers of a failure did not
+get the same each time. What is one of two by the toss of a coin lies apart in two matrices, and is
+told as a change, one time in 8,192; with three runs one in 32. That none of the five shows it in
+three runs happens one time in 1,024."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from lab.matrix.concerns import all_steps
 from lab.matrix.course import Course
 from lab.matrix.folding import trial_record
 from lab.matrix.record import NatRecord, TrialRecord
-from lab.matrix.selection import WAITING, Task
+from lab.matrix.selection import WAITING, Column, Task
+from lab.matrix.waiting import varies, wait_of
 from lab.report.folder import RunFolder
 from lab.report.record import ScenarioRecord
 from lab.report.records import Records
@@ -26,6 +27,8 @@ from lab.subjects.behaviour import Deviation, behaviour_of
 from lab.subjects.seating import Seating
 from lab.topology.plan import Plan
 
+_Crowd: TypeAlias = tuple[Column | None, str]
+"""Who is judged by how long the viewers of a failure wait, and the failure."""
 WorldAsked = Literal["auto", "mininet", "timetravel"]
 
 LONG_WAITS: Final = "long waits"
@@ -60,7 +63,8 @@ class Laboratory:
     waiting_runs: int
     """How often each scenario of the waiting table runs."""
     drawn_waiting_runs: int
-    """The same for servers that draw whom they ask."""
+    """The same for a server that draws whom it asks, where one of the viewers did not get the same
+    each time."""
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> list[Ran]:
         """Run every task, and those that judge something drawn so often that chance is no excuse;
@@ -68,6 +72,10 @@ class Laboratory:
         nothing is drawn in virtual time, which no host is too busy for."""
         courses = [self._course(task) for task in tasks]
         under_way: dict[Path, Course] = {}
+        crowds: dict[_Crowd, list[Course]] = {}
+        for course in courses:
+            if _waits(course.task) and _draws(course.task):
+                crowds.setdefault(_crowd(course.task), []).append(course)
 
         def started(course: Course, repetitions: Iterable[int]) -> list[Trial]:
             trials = [self._trial(course.task, course.world, each) for each in repetitions]
@@ -82,7 +90,16 @@ class Laboratory:
                 return []
             if course.was_late:
                 course.world = self._world_after_lateness(course)
-            return started(course, course.begin(course.wanted()))
+            following = started(course, course.begin(course.wanted()))
+            crowd = crowds.get(_crowd(course.task), [])
+            if following or not self._waits_vary(crowd):
+                return following
+            del crowds[_crowd(course.task)]
+            return [
+                trial
+                for each in crowd
+                for trial in started(each, each.begin(each.up_to(self.drawn_waiting_runs)))
+            ]
 
         trials = [
             trial
@@ -133,12 +150,17 @@ class Laboratory:
         return self.workers or default_workers(world)
 
     def _runs_at_first(self, task: Task, world: WorldName) -> int:
-        if not task.scenario.startswith(WAITING) or task.kind == "lab":
+        if not _waits(task):
             return 1
-        if _draws(task):
-            return self.drawn_waiting_runs
         # In virtual time one run is as good as three where nothing is drawn.
-        return self.waiting_runs if world == "mininet" else 1
+        return self.waiting_runs if world == "mininet" or _draws(task) else 1
+
+    def _waits_vary(self, crowd: Sequence[Course]) -> bool:
+        """Whether all viewers of a failure have had their runs, and one of them did not get the
+        same each time."""
+        return not any(course.is_under_way for course in crowd) and any(
+            varies(wait_of(course.task.subject, 0, course.runs)) for course in crowd
+        )
 
     def _drawn(self, task: Task) -> list[Deviation]:
         """The breaches by drawing that are listed for it."""
@@ -192,6 +214,14 @@ def default_workers(world: WorldName) -> int:
     """How many trials of a matrix run at a time in a world."""
     each = _MININET_PER_CORE if world == "mininet" else WORKERS_PER_CORE[world]
     return each * (os.cpu_count() or 1)
+
+
+def _crowd(task: Task) -> _Crowd:
+    return task.column, task.scenario.partition("@")[0]
+
+
+def _waits(task: Task) -> bool:
+    return task.scenario.startswith(WAITING) and task.kind != "lab"
 
 
 def _draws(task: Task) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from lab.matrix.record import FailureRecord, GotOutcome, GotRecord, WaitRecord
 from lab.report.record import ScenarioRecord
@@ -11,6 +12,10 @@ from lab.report.statistics import nearest_rank
 from lab.scenario.model import Scenario
 
 _WORSE_FIRST: tuple[GotOutcome, ...] = ("broken", "unsupported", "unfinished", "error", "connected")
+
+LEAST_MS: Final = {"measured": 100.0, "virtual": 10.0}
+"""By clock: waits that differ by less are the same. Processes start late on a busy machine, and
+timers of servers have a grain."""
 
 _ORDER = (
     "waiting/balancers_dead/first",
@@ -54,6 +59,13 @@ def wait_of(subject: str, trial: int, runs: Sequence[ScenarioRecord]) -> WaitRec
         slowest_ms=waited[-1] if waited else None,
         trial=trial,
     )
+
+
+def varies(wait: WaitRecord) -> bool:
+    """Whether what the viewer got, or when, was not the same each time."""
+    waited = [each.waited_ms for each in wait.got if each.waited_ms is not None]
+    spread_ms = max(waited, default=0.0) - min(waited, default=0.0)
+    return len({each.outcome for each in wait.got}) > 1 or spread_ms >= LEAST_MS[wait.clock]
 
 
 def _got(run: ScenarioRecord) -> GotRecord:
