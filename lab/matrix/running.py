@@ -103,18 +103,19 @@ class Laboratory:
 
         trials = [
             trial
-            # Not all of one task at a time: what is slow for a while slows all.
-            for turn in range(max((course.at_first for course in courses), default=0))
             for course in courses
-            if turn < course.at_first
-            for trial in started(course, course.begin([turn + 1]))
+            for trial in started(course, course.begin(range(1, course.at_first + 1)))
         ]
         # At the end nobody shall wait for one task alone: first come those that may want many runs
-        # one after the other, then the longest.
+        # one after the other, then the longest. All subjects have their turn with each scenario:
+        # those of a server that is waited for would leave the processors idle together. And not all
+        # of one task at a time: what is slow for a while slows all.
         trials.sort(
             key=lambda trial: (
                 not self._drawn(under_way[trial.capture].task),
                 -lasts_s(trial.scenario),
+                trial.repetition,
+                trial.id,
             )
         )
         worlds = sorted({course.world for course in courses})

@@ -96,9 +96,7 @@ class GuestCall:
         word = self._keeper.hear(timeout_s)
         self._over = True
         if word != _DONE:
-            raise IsolationFailed(
-                "the guest is gone: " + (word.decode() or "its keeper was killed")
-            )
+            raise IsolationFailed("the guest is gone: " + word.decode())
         returned, value = self._keeper.outcome()
         if not returned:
             raise IsolationFailed(value)
@@ -135,15 +133,20 @@ class _Keeper:
         return GuestCall(self)
 
     def hear(self, timeout_s: float | None) -> bytes:
-        """What became of the function: `_DONE`, or why not; nothing when the keeper is gone."""
+        """What became of the function: `_DONE`, or why not."""
         if not select.select([self.words], [], [], timeout_s)[0]:
             raise TimeoutError(f"the guest still runs after {timeout_s} s")
         word = os.read(self.words, _LONGEST_WORD)
         if word:
             self.is_free = True
-        else:
-            self.discard()
-        return word
+            return word
+        try:
+            self._process.result()
+            why = "it ended by itself"
+        except IsolationFailed as error:
+            why = str(error)
+        self.discard()
+        return f"its keeper is gone, too: {why}".encode()
 
     def outcome(self) -> tuple[bool, Any]:
         outcome = self._folder / OUTCOME

@@ -151,6 +151,20 @@ def test_who_may_want_many_runs_begins_first_and_then_the_longest(laboratory, mo
     assert [each.id for each in ran] == [drawn.scenario, long.scenario, FIVE]
 
 
+def test_subjects_have_their_turns_with_each_scenario(laboratory, monkeypatch):
+    tasks = [
+        Task(name, Column("dns", who)) for who in ("dnsmasq", "dnsdist") for name in (FIVE, WAITS)
+    ]
+    ran = host(monkeypatch, lambda trial: {})
+    laboratory.run(tasks, Unseen())
+    turns = [(each.id, each.repetition, str(each.seating).rpartition("=")[2]) for each in ran]
+    assert turns == [
+        (name, repetition, who)
+        for name, repetition in ((WAITS, 1), (WAITS, 2), (WAITS, 3), (FIVE, 1))
+        for who in ("dnsmasq", "dnsdist")
+    ]
+
+
 def test_what_is_drawn_runs_until_a_breach_is_seen_and_no_longer(laboratory, monkeypatch):
     listed = {"listed": LISTED.model_copy(update={"varies": 0.5})}
 

@@ -167,6 +167,21 @@ def test_pid_1_that_fails_says_why_rather_than_that_it_ended(tmp_path):
         pool.close()
 
 
+def test_what_ends_a_keeper_is_told(guests, tmp_path):
+    missing = Guests(tmp_path, command=(str(tmp_path / "missing"),))
+    told = why(missing.call(guest_stage.guest, LONG_S))
+    assert told.startswith("the guest is gone: its keeper is gone, too: ")
+    assert "No such file or directory" in told
+    missing.close()
+
+    pool = guests()
+    process = pool.call(guest_stage.guest, LONG_S).result(WITHIN_S)
+    call = pool.call(guest_stage.sleep_on, LONG_S)
+    os.kill(pool._keepers[0]._process.pid, signal.SIGKILL)
+    assert why(call).endswith("its keeper is gone, too: it was killed by SIGKILL")
+    assert pool.call(guest_stage.guest, LONG_S).result(WITHIN_S) != process
+
+
 def test_what_is_killed_is_gone_and_so_is_its_guest(guests, tmp_path):
     pool = guests()
     process = pool.call(guest_stage.guest, LONG_S).result(WITHIN_S)
